@@ -1,0 +1,238 @@
+"""The company: people, queues, numbers, menus, hours; as one checked YAML document.
+
+This is what an administrator describes; each department takes its own part of it in its
+``wiring.py``. Text that callers hear is given per language, and is spoken by synthesis until a recorded file of
+the prompt's name is put in its place.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from cti.domain.errors import ConfigError
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Extension = Annotated[str, Field(pattern=r"^[1-9][0-9]{2,4}$")]
+Language = Literal["en", "zh"]
+Text = dict[Language, str]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Person(_Part):
+    """Somebody who works here."""
+
+    login: Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,63}$")]
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    staff_number: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,16}$")]
+    extension: Extension
+    role: Literal["agent", "supervisor", "administrator"] = "agent"
+    team: str = ""
+    language: Language = "en"
+    queues: tuple[Name, ...] = ()
+
+
+class Queue(_Part):
+    """A waiting line and its rules."""
+
+    name: Name
+    label: Text
+    ring_time: timedelta = timedelta(seconds=15)
+    wrap_up_time: timedelta = timedelta(seconds=30)  # 0: none
+    rona_after: Annotated[int, Field(ge=1, le=10)] = 1  # unanswered calls until not ready
+    gap_time: timedelta = timedelta(seconds=2)  # pause between two calls of an agent
+    announce_every: timedelta = timedelta(seconds=45)  # position; 0: never
+    service_level_time: timedelta = timedelta(seconds=20)
+    credit_time: timedelta = timedelta(0)
+    waits_for_paint: bool = False  # ring only when the pop was painted (at most 60 ms)
+    dispositions: tuple[str, ...] = ("solved", "callback", "complaint", "wrong number")
+
+
+class NotReadyReason(_Part):
+    """Why an agent is away."""
+
+    name: Name
+    label: Text
+    is_paid: bool = True
+
+
+class Hours(_Part):
+    """Opening hours: ``mon-fri 09:00-18:00`` lines in a time zone, and closed dates."""
+
+    name: Name
+    time_zone: str = "Asia/Shanghai"
+    open: tuple[str, ...] = ("mon-sun 00:00-24:00",)
+    closed_dates: tuple[str, ...] = ()  # ISO dates
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as exc:
+            raise ValueError(f"no such time zone: {value}") from exc
+        return value
+
+    @field_validator("open")
+    @classmethod
+    def _known_form(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        day = "(mon|tue|wed|thu|fri|sat|sun)"
+        form = re.compile(rf"{day}(-{day})? [0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d")
+        for line in value:
+            if not form.fullmatch(line):
+                raise ValueError(f"write opening hours as 'mon-fri 09:00-18:00', not '{line}'")
+        return value
+
+
+class Node(_Part):
+    """One step of a flow. Which fields count depends on ``kind``.
+
+    * ``say``: play ``text``, go to ``next``.
+    * ``menu``: play ``text``, wait for one of ``keys`` (digit → node); barge-in.
+    * ``collect``: play ``text``, read up to ``max_digits`` (# ends), go to ``next``.
+    * ``hours``: ``hours`` open → ``next``, else → ``closed``.
+    * ``language``: set ``language``, go to ``next``.
+    * ``queue``: wait in ``queue``.
+    * ``hangup``: say goodbye with ``text`` and hang up.
+    """
+
+    name: Name
+    kind: Literal["say", "menu", "collect", "hours", "language", "queue", "hangup"]
+    label: str = ""
+    text: Text = Field(default_factory=dict)
+    next: Name | None = None
+    keys: dict[Annotated[str, Field(pattern=r"^[0-9*#]$")], Name] = Field(default_factory=dict)
+    retries: Annotated[int, Field(ge=0, le=5)] = 2
+    input_timeout: timedelta = timedelta(seconds=5)
+    no_input: Name | None = None  # after the last retry; none: same as no_match
+    no_match: Name | None = None  # after the last retry; none: hang up
+    max_digits: Annotated[int, Field(ge=1, le=32)] = 1
+    is_sensitive: bool = False
+    hours: Name | None = None
+    closed: Name | None = None
+    language: Language | None = None
+    queue: Name | None = None
+
+
+class Flow(_Part):
+    """A menu tree, versioned."""
+
+    name: Name
+    version: Annotated[int, Field(ge=1)] = 1
+    language: Language = "en"
+    start: Name
+    nodes: tuple[Node, ...]
+
+    @model_validator(mode="after")
+    def _references(self) -> Flow:
+        names = {node.name for node in self.nodes}
+        if len(names) != len(self.nodes):
+            raise ValueError(f"flow {self.name}: two nodes have the same name")
+        wanted = {self.start}
+        for node in self.nodes:
+            wanted.update(node.keys.values())
+            wanted.update(n for n in (node.next, node.no_input, node.no_match, node.closed) if n)
+        if missing := wanted - names:
+            raise ValueError(f"flow {self.name}: no node is named {', '.join(sorted(missing))}")
+        return self
+
+
+class Number(_Part):
+    """A number that callers dial, and the flow that answers it."""
+
+    dnis: Annotated[str, Field(pattern=r"^\+?[0-9]{1,20}$")]
+    flow: Name
+    label: str = ""
+
+
+class SampleCustomer(_Part):
+    """A customer that a new installation starts with."""
+
+    name: str
+    company: str = ""
+    numbers: tuple[str, ...] = ()
+    group: str = ""
+    note: str = ""
+
+
+class Company(_Part):
+    """Everything above, with the references between the parts checked."""
+
+    name: str = "ringdesk"
+    people: tuple[Person, ...] = ()
+    queues: tuple[Queue, ...]
+    reasons: tuple[NotReadyReason, ...] = ()
+    hours: tuple[Hours, ...] = ()
+    flows: tuple[Flow, ...]
+    numbers: tuple[Number, ...]
+    default_flow: Name  # unknown DNIS
+    customers: tuple[SampleCustomer, ...] = ()
+
+    @model_validator(mode="after")
+    def _references(self) -> Company:
+        queues = {queue.name for queue in self.queues}
+        flows = {flow.name for flow in self.flows}
+        hours = {item.name for item in self.hours}
+        for person in self.people:
+            _known(f"person {person.login}", "queue", set(person.queues), queues)
+        for flow in self.flows:
+            for node in flow.nodes:
+                where = f"flow {flow.name}, node {node.name}"
+                _known(where, "queue", {node.queue} - {None}, queues)
+                _known(where, "hours", {node.hours} - {None}, hours)
+        _known("numbers", "flow", {n.flow for n in self.numbers} | {self.default_flow}, flows)
+        for what, values in (
+            ("login", [p.login for p in self.people]),
+            ("extension", [p.extension for p in self.people]),
+            ("staff number", [p.staff_number for p in self.people]),
+            ("queue", [q.name for q in self.queues]),
+            ("number", [n.dnis for n in self.numbers]),
+        ):
+            twice = {v for v in values if values.count(v) > 1}
+            if twice:
+                raise ValueError(f"{what} given twice: {', '.join(sorted(twice))}")
+        return self
+
+
+def _known(where: str, what: str, wanted: set[Any], known: set[str]) -> None:
+    if missing := wanted - known:
+        raise ValueError(f"{where}: no {what} is named {', '.join(sorted(missing))}")
+
+
+def parse_company(text: str, source: str = "company file") -> Company:
+    """Read and check a company document.
+
+    Raises:
+        ConfigError: not YAML, an unknown key, a broken reference; names the place.
+    """
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        raise ConfigError(f"{source}: {exc}") from exc
+    try:
+        return Company.model_validate(document)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "document"
+        raise ConfigError(f"{source}: {place}: {first['msg']}") from exc
+
+
+def load_company(path: Path) -> Company:
+    """Read a company file.
+
+    Raises:
+        ConfigError: it can't be read or is wrong.
+    """
+    try:
+        return parse_company(path.read_text(encoding="utf-8"), str(path))
+    except OSError as exc:
+        raise ConfigError(f"company file {path}: {exc.strerror}") from exc

@@ -1,0 +1,140 @@
+"""The settings of one installation: ``ringdesk.toml`` and ``RINGDESK_*``, checked at start.
+
+Settings say where things are and which doors they use; what the company is (people, queues,
+menus) stands in ``cti/company.py``. Environment variables win over the file; nested keys are
+joined by two underscores: ``RINGDESK_PBX__SIP_PORT=5070``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cti.domain.errors import ConfigError
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PbxSettings(_Section):
+    """Asterisk: which one, and the doors between it, the phones and us."""
+
+    asterisk: Literal["private", "host"] = "private"
+    system_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$")] = "pbx1"
+    bind: str = "127.0.0.1"  # where SIP and RTP listen
+    sip_port: Port = 5060
+    ws_port: Port = 8088  # the browser phones' WebSocket
+    ami_port: Port = 5038  # loopback only
+    agi_port: Port = 4573  # loopback only; ours, Asterisk connects to it
+    rtp_start: Port = 10000
+    rtp_end: Port = 14999
+    rtp_timeout: Annotated[int, Field(ge=5, le=600)] = 30  # seconds without sound: the leg is gone
+    rtp_timeout_hold: Annotated[int, Field(ge=5, le=7200)] = 600
+
+
+class WebSettings(_Section):
+    """Our own pages and API."""
+
+    bind: str = "127.0.0.1"
+    port: Port = 8080
+    allowed_origins: tuple[str, ...] = ()  # besides our own address
+    session_idle_time: timedelta = timedelta(hours=12)
+
+
+class RecorderSettings(_Section):
+    """How recordings are encoded and kept."""
+
+    format: Literal["opus", "mp3"] = "opus"
+    bitrate: Annotated[int, Field(ge=24, le=256)] = 24  # kbit/s; stereo Opus below 24 turns mono
+    workers: Annotated[int, Field(ge=1, le=16)] = 1
+
+
+class Settings(BaseSettings):
+    """Everything that an installation can set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RINGDESK_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    home: Path = Path.home() / ".local/share/ringdesk"  # state: database, recordings, secrets
+    cache: Path = Path.home() / ".cache/ringdesk"  # downloads: the private Asterisk
+    company_file: Path | None = None  # default: <home>/company.yaml
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "CN"
+    area_code: Annotated[str, Field(pattern=r"^[0-9]{0,6}$")] = ""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    pbx: PbxSettings = PbxSettings()
+    web: WebSettings = WebSettings()
+    recorder: RecorderSettings = RecorderSettings()
+
+    # Everything below <home> has one name, here.
+    @property
+    def asterisk_dir(self) -> Path:
+        """The private Asterisk's own folder: etc, run, log, spool, astdb."""
+        return self.home / "asterisk"
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where MixMonitor writes raw recordings: ``<call id>.raw``."""
+        return self.home / "spool"
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Where encoded recordings are kept."""
+        return self.home / "recordings"
+
+    @property
+    def sounds_dir(self) -> Path:
+        """Prompts that were synthesised or uploaded: ``<language>/<name>.wav``."""
+        return self.home / "sounds"
+
+    @property
+    def secrets_file(self) -> Path:
+        """Generated secrets (AMI, phones), readable by the owner alone."""
+        return self.home / "secrets.json"
+
+    @property
+    def database_url(self) -> str:
+        """The embedded database."""
+        return f"sqlite+aiosqlite:///{self.home / 'ringdesk.db'}"
+
+
+def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
+    """Read the settings; ``overrides`` win over environment and file.
+
+    Raises:
+        ConfigError: a file that can't be read, an unknown key, a value out of range; names the key.
+    """
+    values: dict[str, Any] = {}
+    path = file or Path("ringdesk.toml")
+    if file is not None or path.exists():
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError) as exc:
+            raise ConfigError(f"{path}: {exc}") from exc
+    try:
+        # Init arguments win over the environment in pydantic-settings, so the file's values are
+        # put beneath the environment by hand.
+        from_env = Settings().model_dump(exclude_unset=True)
+        return Settings(**_merge(_merge(values, from_env), overrides))
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"setting {key}: {first['msg']}") from exc
+
+
+def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        old = merged.get(key)
+        merged[key] = (
+            _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        )
+    return merged

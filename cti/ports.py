@@ -1,0 +1,191 @@
+"""What the departments need from the outside world, as Protocols.
+
+Each port has a real adapter and a fake that passes the same contract tests (``tests/contracts``).
+Adapters live in ``cti/asterisk``, ``cti/storage``, ``cti/bus``, ``cti/web``; ``cti/bootstrap.py`` puts them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from cti.domain.events import Event
+from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
+from cti.domain.people import User
+
+Listener = Callable[[Event], None]
+Unsubscribe = Callable[[], None]
+
+
+class Timer(Protocol):
+    """Something that will happen, and can be called off."""
+
+    def cancel(self) -> None:
+        """Call it off; harmless when it has happened already."""
+
+
+class Clock(Protocol):
+    """Time, as an argument of the world: tests own it."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware UTC; may step."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward; for waiting and durations."""
+
+    def call_later(self, delay: timedelta, callback: Callable[[], None]) -> Timer:
+        """Call back once, after ``delay`` of monotonic time."""
+
+    async def sleep(self, delay: timedelta) -> None:
+        """Wait for monotonic time to pass."""
+
+
+class EventBus(Protocol):
+    """Tells everybody what happened, in the order in which it was published."""
+
+    def publish(self, event: Event) -> None:
+        """Tell all listeners. Never blocks; a listener that fails is logged and stops nobody."""
+
+    def subscribe(self, listener: Listener, *kinds: type[Event]) -> Unsubscribe:
+        """Be told of these kinds of events (and their subclasses); none named: all.
+
+        The listener is called synchronously and must not block: slow reactions belong on a worker.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event as the journal holds it."""
+
+    sequence: int
+    event: Event
+
+
+class Journal(Protocol):
+    """The append-only record of every fact."""
+
+    def record(self, event: Event) -> int:
+        """Take an event; returns its sequence number. It is on disk within 200 ms or after ``flush``."""
+
+    async def flush(self) -> None:
+        """Return when everything recorded so far is committed.
+
+        Raises:
+            OSError: it could not be written; nothing that depends on it may be acknowledged.
+        """
+
+    def read(self, *, after: int = 0, call_id: CallId | None = None) -> AsyncIterator[Recorded]:
+        """Read back in order, all or one call's."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMirror:
+    """What Asterisk's own fallback Queue() must know of one phone, should we be gone."""
+
+    endpoint: Endpoint
+    queues: tuple[QueueName, ...]
+    is_paused: bool
+    wrap_up_time: timedelta
+
+
+class CallControl(Protocol):
+    """Commands to the switch.
+
+    Each returns when Asterisk took the command, which proves nothing: the result counts when
+    the event comes that confirms it. All raise:
+
+    Raises:
+        CommandRefused: the call is gone or in the wrong state (``no_such_call``, ``wrong_state``, ``refused``).
+        SwitchUnavailable: no link; nothing was sent and nothing will be.
+    """
+
+    async def offer(self, call_id: CallId, endpoint: Endpoint, ring_timeout: timedelta) -> None:
+        """Send a waiting caller to ring a phone. Confirmed by LegDialled or CallNotAnswered."""
+
+    async def withdraw_offer(self, call_id: CallId) -> None:
+        """Stop ringing and let the caller wait on. Confirmed by CallEnqueued."""
+
+    async def requeue(self, call_id: CallId) -> None:
+        """Send a connected or held caller back to his queue, with his place. Confirmed by CallEnqueued."""
+
+    async def rejoin(self, call_id: CallId, endpoint: Endpoint) -> None:
+        """Call the agent's phone again for the caller who is held for him. Confirmed by CallConnected."""
+
+    async def announce(self, call_id: CallId) -> None:
+        """Send a waiting caller on a short visit to ``agi://…/announce``; he comes back to wait."""
+
+    async def hang_up(self, call_id: CallId) -> None:
+        """End the call for everybody. Confirmed by CallEnded."""
+
+    async def hold(self, call_id: CallId) -> None:
+        """Put the caller on hold with music. Confirmed by CallHeld."""
+
+    async def retrieve(self, call_id: CallId) -> None:
+        """Take the caller back. Confirmed by CallRetrieved."""
+
+    async def mute(self, call_id: CallId, is_muted: bool) -> None:
+        """Mute or open the agent's microphone towards the caller. Confirmed by LegMuted."""
+
+    async def pause_recording(self, call_id: CallId, is_paused: bool) -> None:
+        """Write silence in place, or sound again. Confirmed by RecordingPaused or RecordingResumed."""
+
+    async def take_back(self, call_id: CallId) -> None:
+        """Withdraw a caller from the fallback Queue(). Confirmed by CallEnqueued (he may answer first)."""
+
+    async def mirror(self, mirror: QueueMirror) -> None:
+        """Tell the fallback Queue() who is there; no queues: the phone is signed out."""
+
+    async def beat(self, count: int) -> None:
+        """Renew the heartbeat that waiting callers watch."""
+
+
+class Accounts(Protocol):
+    """People and their passwords."""
+
+    async def by_login(self, login: str) -> User | None:
+        """The person with this login, active or not."""
+
+    async def by_id(self, user_id: AgentId) -> User | None:
+        """The person with this id."""
+
+    async def all(self) -> Sequence[User]:
+        """Everybody, by name."""
+
+    async def password_hash(self, user_id: AgentId) -> str | None:
+        """The Argon2id hash, or None where no password was set."""
+
+    async def save(self, user: User, password_hash: str | None = None) -> None:
+        """Add or change a person; a hash of None leaves the password as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in browser. Only a hash of its token is stored."""
+
+    token_hash: str
+    user_id: AgentId
+    csrf_token: str
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+
+
+class Sessions(Protocol):
+    """Server-side sessions: opaque tokens, revocable."""
+
+    async def add(self, session: Session) -> None:
+        """Keep a new session."""
+
+    async def find(self, token_hash: str) -> Session | None:
+        """The session of a token's hash, expired or not."""
+
+    async def touch(self, token_hash: str, last_seen_at: datetime, expires_at: datetime) -> None:
+        """Note that it was used."""
+
+    async def remove(self, token_hash: str) -> None:
+        """Revoke one session."""
+
+    async def remove_of(self, user_id: AgentId) -> None:
+        """Revoke all sessions of a person."""
