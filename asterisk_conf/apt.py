@@ -12,6 +12,7 @@ its complaints are turned into the errors of `asterisk_conf.errors`.
 import os
 import re
 import subprocess
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,16 +77,16 @@ _COMPLAINTS: tuple[tuple[tuple[str, ...], type[InstallError], str], ...] = (
     ),
     (
         ("Unable to locate package", "has no installation candidate", "unmet dependencies",
-         "Unable to find a source package", "not installable"),
+         "held broken packages", "Unable to satisfy dependencies", "Unable to find a source package",
+         "does not have a Release file", "404  Not Found", "403  Forbidden"),
         PackagesMissing,
-        "{uri} has no complete set of the packages in {suite}",
+        "{uri} has no {suite} with the packages needed; set RINGDESK_APT_MIRROR to another mirror",
     ),
     (
         ("Could not connect", "Unable to connect", "Connection failed", "Connection timed out",
-         "Connection refused", "does not have a Release file", "404  Not Found", "403  Forbidden",
-         "Failed to fetch"),
+         "Connection refused", "Failed to fetch"),
         MirrorUnreachable,
-        "the package mirror {uri} does not answer; check it, or set RINGDESK_APT_MIRROR to another",
+        "the package mirror {uri} does not answer; try later, or set RINGDESK_APT_MIRROR to another",
     ),
 )  # fmt: skip
 
@@ -195,12 +196,10 @@ class PrivateApt:
         if process.wait() != 0:
             raise explain(output, suite=self.suite, folder=self.folder)
 
-    def _follow(self, process: "subprocess.Popen[str]", read_end: int, step: Step) -> str:
+    def _follow(self, process: subprocess.Popen[str], read_end: int, step: Step) -> str:
         """Read apt's output and status channel to their ends; return the output."""
-        # apt writes little to either pipe between two lines of the other, and the status channel is
-        # read line by line in a thread, so neither can fill up while the other is waited for.
-        import threading
 
+        # Two pipes, so two readers: neither can fill up while the other is waited for.
         def watch() -> None:
             with os.fdopen(read_end, encoding="utf-8", errors="replace") as status:
                 for line in status:
@@ -209,8 +208,8 @@ class PrivateApt:
         watcher = threading.Thread(target=watch, name="apt-status", daemon=True)
         watcher.start()
         lines = []
-        with process.stdout or open(os.devnull) as output:  # noqa: PTH123
-            for line in output:
+        with process:
+            for line in process.stdout or ():
                 lines.append(line)
                 self._on_output(line)
         watcher.join(timeout=10)
@@ -250,4 +249,6 @@ def explain(output: str, *, suite: Suite, folder: Path) -> InstallError:
                 )
             )
     first = next((line for line in output.splitlines() if line.startswith("E:")), "no reason given")
-    return InstallError(f"apt failed on {suite.uri} {suite.name}: {first.removeprefix('E:').strip()}")
+    return InstallError(
+        f"apt failed on {suite.uri} {suite.name}: {first.removeprefix('E:').strip()}"
+    )

@@ -176,7 +176,7 @@ def _distribution(os_release: Mapping[str, str]) -> str:
             return name
     raise UnsupportedHost(
         f"this host is {os_release.get('PRETTY_NAME', 'of an unknown kind')}, neither Debian nor "
-        "Ubuntu: install Asterisk 20 or newer yourself and set pbx.asterisk = \"host\""
+        'Ubuntu: install Asterisk 20 or newer yourself and set pbx.asterisk = "host"'
     )
 
 
