@@ -1,0 +1,1 @@
+"""The event bus: in this process (``local.py``)."""

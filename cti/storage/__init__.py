@@ -1,0 +1,1 @@
+"""The database: engine, base classes, journal, people, migrations. Only adapters come here."""

@@ -1,0 +1,159 @@
+"""Accounts and sessions on SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Boolean, String, delete, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cti.domain.ids import AgentId
+from cti.domain.people import Role, User
+from cti.ports import Session
+from cti.storage.base import Base, UtcDateTime
+from cti.storage.database import Database
+
+
+class UserRow(Base):
+    """A person with an account."""
+
+    __tablename__ = "users"
+
+    user_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    login: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(100))
+    staff_number: Mapped[str] = mapped_column(String(16), unique=True)
+    extension: Mapped[str] = mapped_column(String(5), unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    team: Mapped[str] = mapped_column(String(64))
+    language: Mapped[str] = mapped_column(String(8))
+    is_active: Mapped[bool] = mapped_column(Boolean)
+    password_hash: Mapped[str | None] = mapped_column(String(256))
+
+
+class SessionRow(Base):
+    """A signed-in browser."""
+
+    __tablename__ = "sessions"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(64), index=True)
+    csrf_token: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+def _user(row: UserRow) -> User:
+    return User(
+        user_id=AgentId(row.user_id),
+        login=row.login,
+        name=row.name,
+        staff_number=row.staff_number,
+        extension=row.extension,
+        role=Role(row.role),
+        team=row.team,
+        language=row.language,
+        is_active=row.is_active,
+    )
+
+
+class SqlAccounts:
+    """``cti.ports.Accounts`` on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def by_login(self, login: str) -> User | None:
+        """See the port."""
+        async with self._database.read() as session:
+            row = await session.scalar(select(UserRow).where(UserRow.login == login))
+        return _user(row) if row else None
+
+    async def by_id(self, user_id: AgentId) -> User | None:
+        """See the port."""
+        async with self._database.read() as session:
+            row = await session.get(UserRow, user_id)
+        return _user(row) if row else None
+
+    async def all(self) -> Sequence[User]:
+        """See the port."""
+        async with self._database.read() as session:
+            rows = await session.scalars(select(UserRow).order_by(UserRow.name))
+            return [_user(row) for row in rows]
+
+    async def password_hash(self, user_id: AgentId) -> str | None:
+        """See the port."""
+        async with self._database.read() as session:
+            return await session.scalar(
+                select(UserRow.password_hash).where(UserRow.user_id == user_id)
+            )
+
+    async def save(self, user: User, password_hash: str | None = None) -> None:
+        """See the port."""
+        async with self._database.write() as session:
+            row = await session.get(UserRow, user.user_id)
+            if row is None:
+                row = UserRow(user_id=user.user_id)
+                session.add(row)
+            row.login, row.name, row.staff_number = user.login, user.name, user.staff_number
+            row.extension, row.role, row.team = user.extension, user.role.value, user.team
+            row.language, row.is_active = user.language, user.is_active
+            if password_hash is not None:
+                row.password_hash = password_hash
+
+
+class SqlSessions:
+    """``cti.ports.Sessions`` on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, session: Session) -> None:
+        """See the port."""
+        async with self._database.write() as db:
+            db.add(
+                SessionRow(
+                    token_hash=session.token_hash,
+                    user_id=session.user_id,
+                    csrf_token=session.csrf_token,
+                    created_at=session.created_at,
+                    last_seen_at=session.last_seen_at,
+                    expires_at=session.expires_at,
+                )
+            )
+
+    async def find(self, token_hash: str) -> Session | None:
+        """See the port."""
+        async with self._database.read() as db:
+            row = await db.get(SessionRow, token_hash)
+        if row is None:
+            return None
+        return Session(
+            token_hash=row.token_hash,
+            user_id=AgentId(row.user_id),
+            csrf_token=row.csrf_token,
+            created_at=row.created_at,
+            last_seen_at=row.last_seen_at,
+            expires_at=row.expires_at,
+        )
+
+    async def touch(self, token_hash: str, last_seen_at: datetime, expires_at: datetime) -> None:
+        """See the port."""
+        async with self._database.write() as db:
+            await db.execute(
+                update(SessionRow)
+                .where(SessionRow.token_hash == token_hash)
+                .values(last_seen_at=last_seen_at, expires_at=expires_at)
+            )
+
+    async def remove(self, token_hash: str) -> None:
+        """See the port."""
+        async with self._database.write() as db:
+            await db.execute(delete(SessionRow).where(SessionRow.token_hash == token_hash))
+
+    async def remove_of(self, user_id: AgentId) -> None:
+        """See the port."""
+        async with self._database.write() as db:
+            await db.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
