@@ -1,0 +1,88 @@
+# What the set-up's steps share: telling, failing, stamps, long commands with progress. Sourced by bash.
+
+began_ns=$(date +%s%N)
+
+elapsed() {
+  local ns=$(($(date +%s%N) - began_ns))
+  printf '%d.%d' $((ns / 1000000000)) $((ns / 100000000 % 10))
+}
+
+say() { printf 'setup %6s s  %s\n' "$(elapsed)" "$*"; }
+
+fail() {
+  printf 'setup: %s\n' "$*" >&2
+  exit 1
+}
+
+# digest FILE...: one word that changes with the contents.
+digest() { cat -- "$@" | sha256sum | cut -c1-32; }
+
+# fresh NAME TEXT: whether step NAME was last done with this TEXT; stamp NAME TEXT notes it.
+fresh() { [ "$(cat ".stamps/$1" 2>/dev/null)" = "$2" ]; }
+stamp() { printf '%s\n' "$2" >".stamps/$1"; }
+
+# need_room FOLDER MB WHAT: fail before a step that would fill the disk.
+need_room() {
+  local free
+  free=$(df -Pm "$1" | awk 'NR == 2 {print $4}')
+  [ "$free" -ge "$2" ] || fail "the disk of $(cd "$1" && pwd) has $free MB left and $3 needs $2 MB: free some room"
+}
+
+# run_step TITLE COMMAND...: run it with its output in a log; a line at the start, then one every ten
+# seconds (on a terminal each second, on one line) with the log's last line; explain a failure.
+run_step() {
+  local title=$1 name log pid ticks=0 status
+  shift
+  name=$(printf '%s' "$title" | tr -cs 'A-Za-z0-9' '-' | cut -c1-40)
+  log=.stamps/log/${name%-}.log
+  say "$title"
+  "$@" >"$log" 2>&1 </dev/null 9>&- &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 0.2
+    ticks=$((ticks + 1))
+    if [ -t 1 ] && [ $((ticks % 5)) -eq 0 ]; then
+      printf '\r\033[K      %6s s  … %s' "$(elapsed)" "$(last_line "$log")"
+    elif [ $((ticks % 50)) -eq 0 ]; then
+      printf '      %6s s  … %s\n' "$(elapsed)" "$(last_line "$log")"
+    fi
+  done
+  [ -t 1 ] && printf '\r\033[K'
+  wait "$pid"
+  status=$?
+  [ "$status" -eq 0 ] || fail "$(explain_log "$title" "$log")"
+}
+
+last_line() { tail -c 400 "$1" | tr '\r' '\n' | grep -v '^ *$' | tail -n 1 | cut -c1-90; }
+
+# explain_log TITLE LOG: one line that names the remedy for what the log complains about.
+explain_log() {
+  local where="(log: $PWD/$2)"
+  if grep -qiE 'no space left|not enough free space|ENOSPC' "$2"; then
+    echo "$1: the disk is full: free some room $where"
+  elif grep -qiE 'could not resolve|temporary failure (in name|resolving)|name or service not known|network is unreachable|ENOTFOUND|EAI_AGAIN' "$2"; then
+    echo "$1: no network: check the connection, the name service and the proxy $where"
+  elif grep -qiE 'connection refused|could not connect|unable to connect|ECONNREFUSED|ETIMEDOUT|timed out|failed to fetch|max retries' "$2"; then
+    echo "$1: the package mirror does not answer: try again later, or configure another one $where"
+  elif grep -qiE 'unable to locate package|no installation candidate|no matching distribution' "$2"; then
+    echo "$1: the package mirror lacks a package: $(grep -iE 'unable to locate|candidate|matching' "$2" | tail -n 1) $where"
+  elif grep -qiE 'could not get lock|unable to acquire the dpkg' "$2"; then
+    echo "$1: another package installation is running: wait for it, then start again $where"
+  elif grep -qiE 'permission denied|EACCES' "$2"; then
+    echo "$1: a file cannot be written: $(grep -iE 'permission denied|EACCES' "$2" | tail -n 1) $where"
+  else
+    echo "$1 failed: $(last_line "$2") $where"
+  fi
+}
+
+# find_python: print the first Python from 3.11 on that can make environments.
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  fail "no Python from 3.11 on with venv is here: apt-get install python3 python3-venv"
+}
