@@ -1,0 +1,26 @@
+"""Rules for all tests: each module carries one category marker."""
+
+from __future__ import annotations
+
+import pytest
+
+CATEGORIES = {
+    "unit",
+    "contract",
+    "acceptance",
+    "asterisk",
+    "browser",
+    "architecture",
+    "install",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test that no `make` verb would ever run."""
+    for item in items:
+        names = {mark.name for mark in item.iter_markers()} & CATEGORIES
+        if len(names) != 1:
+            raise pytest.UsageError(
+                f"{item.nodeid}: give the module exactly one of these markers: "
+                f"{', '.join(sorted(CATEGORIES))} (it has: {', '.join(sorted(names)) or 'none'})"
+            )
