@@ -1,0 +1,99 @@
+"""What the menus need from the outside: a caller to speak with, his place in the line, prompts, recording.
+
+``CallerSession`` has two adapters that pass the same contract tests (``tests/ivr/test_session_contract.py``):
+``ivr/adapters/agi.py`` on an Asterisk channel and ``tests/fakes/caller_session.py`` in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Literal, Protocol
+
+from cti.domain.call import Call
+from cti.domain.errors import RingdeskError
+from cti.domain.ids import CallId
+
+NextStep = Literal["wait", "hangup"]
+"""What the dialplan does after us; ``RD_NEXT`` of docs/dialplan.md."""
+
+
+class CallerGone(RingdeskError):
+    """The caller hung up or was sent elsewhere: nothing more can be said to him, nothing is owed."""
+
+
+class CallerSession(Protocol):
+    """One caller, as long as he is ours to speak with.
+
+    Prompts are named as in ``ivr/adapters/prompts.py`` and played in the session's language. A key that is pressed
+    during a prompt ends it and waits for the next question (so a caller who knows the menu needn't listen);
+    while a key waits, interruptible prompts are passed over.
+
+    Raises:
+        CallerGone: from every method.
+        RingdeskError: the switch refused; the caller is still there.
+    """
+
+    @property
+    def language(self) -> str:
+        """The language in which he is spoken to."""
+
+    async def set_language(self, language: str) -> None:
+        """Speak this language from now on, here and in whatever Asterisk says to him later."""
+
+    async def play(self, prompt: str, *, is_interruptible: bool = True) -> None:
+        """Say something; a key that ends it is kept for the next question."""
+
+    async def ask_key(self, prompts: Sequence[str], input_timeout: timedelta) -> str | None:
+        """Play until a key comes, then wait for one; None: silence."""
+
+    async def read_digits(
+        self, prompts: Sequence[str], max_digits: int, input_timeout: timedelta
+    ) -> str | None:
+        """Play until a key comes, then read up to ``max_digits`` keys.
+
+        ``#`` ends them and isn't among them; so does ``input_timeout`` after the last key. None: silence, empty: only ``#``.
+        A ``#`` behind the last possible digit belongs to the answer too and answers no later question.
+        """
+
+    async def forget_keys(self, *, until_quiet: bool = False) -> None:
+        """Drop keys that wait for a question; ``until_quiet``: also a burst that is still being typed."""
+
+    async def is_recorded(self) -> bool:
+        """Whether a recording of this caller runs now."""
+
+    async def finish(self, next_step: NextStep, variables: Mapping[str, str]) -> None:
+        """Hand the caller back to the dialplan: the variables first, ``RD_NEXT`` as the last act."""
+
+
+class RecordingPause(Protocol):
+    """The part of ``cti.ports.CallControl`` that keeps a sensitive answer out of a recording."""
+
+    async def pause_recording(self, call_id: CallId, is_paused: bool) -> None:
+        """Write silence in place, or sound again.
+
+        Raises:
+            CommandRefused: nothing is recorded or the call is gone.
+            SwitchUnavailable: no link; the recording goes on.
+        """
+
+
+class WaitingLine(Protocol):
+    """The queues, as far as a waiting caller wants to know. The ACD provides it."""
+
+    def position(self, call_id: CallId) -> int | None:
+        """His place, 1 is next; None: he doesn't wait (any more)."""
+
+
+class KnownCalls(Protocol):
+    """The fold of call events (``cti.domain.calls.CallTable``)."""
+
+    def get(self, call_id: CallId) -> Call | None:
+        """The call, if its ``CallOffered`` was seen."""
+
+
+class Prompts(Protocol):
+    """The sound files that were made at configuration time."""
+
+    def length(self, prompt: str, language: str) -> timedelta | None:
+        """How long a prompt plays; None: there is no such file."""

@@ -1,0 +1,309 @@
+"""Steps the menu interpreter over a caller: carries out its commands, tells the others what happened.
+
+The dialplan connects a caller's AGI session to ``run`` (a new call) or ``announce`` (a visit from the
+waiting line). Whatever goes wrong in here, the caller is handed on: an error sends him to wait in the flow's default
+queue and is journalled as ``MenuLeft`` with outcome ``failed``. Only where the session itself is lost is there
+nothing to hand on; then ``RD_NEXT`` stays empty and the dialplan takes its fallback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from cti.company import Company
+from cti.domain.errors import RingdeskError
+from cti.domain.events import (
+    CallEvent,
+    CallOffered,
+    CallRecovered,
+    Event,
+    MenuEntered,
+    MenuInput,
+    MenuLeft,
+)
+from cti.domain.ids import CallId, QueueName
+from cti.ports import Clock, EventBus
+from ivr import model
+from ivr.model import FlowState, Heard, Script, Step
+from ivr.ports import CallerGone, CallerSession, KnownCalls, NextStep, RecordingPause, WaitingLine
+
+log = structlog.get_logger(__name__)
+
+OFFERED_TIMEOUT = timedelta(seconds=1)
+"""How long a new caller's menu waits for AMI to tell us that the call exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The company's part that menus need, looked up by what a caller dialled."""
+
+    scripts: Mapping[str, Script]  # by flow
+    numbers: Mapping[str, str]  # dialled number → flow
+    default_flow: str
+    credits: Mapping[QueueName, timedelta]
+
+    def script(self, dnis: str) -> Script:
+        """The flow of a dialled number, with or without its plus; unknown: the default flow."""
+        bare = dnis.removeprefix("+")
+        flow = self.numbers.get(dnis) or self.numbers.get(bare) or self.numbers.get(f"+{bare}")
+        return self.scripts[flow or self.default_flow]
+
+
+def plan_of(company: Company) -> Plan:
+    """Take the menus' part out of a company (that ``ivr.check`` found sound)."""
+    hours = {item.name: item for item in company.hours}
+    return Plan(
+        scripts={
+            flow.name: Script(flow, hours, model.default_queue(flow, company))
+            for flow in company.flows
+        },
+        numbers={number.dnis: number.flow for number in company.numbers},
+        default_flow=company.default_flow,
+        credits={QueueName(queue.name): queue.credit_time for queue in company.queues},
+    )
+
+
+class IvrService:
+    """The menus of one company."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        bus: EventBus,
+        clock: Clock,
+        calls: KnownCalls,
+        line: WaitingLine,
+        recording: RecordingPause,
+    ) -> None:
+        self._plan = plan
+        self._bus = bus
+        self._clock = clock
+        self._calls = calls
+        self._line = line
+        self._recording = recording
+
+    def use(self, plan: Plan) -> None:
+        """Take a new configuration; callers who are in a menu finish it with the old one."""
+        self._plan = plan
+
+    async def run(self, session: CallerSession, call_id: CallId, dnis: str) -> None:
+        """Lead a new caller through the menu of the number he dialled.
+
+        Returns when he was handed back to the dialplan or is gone; raises nothing but cancellation.
+        """
+        visit = _Visit(self, session, call_id, self._plan.script(dnis), self._plan)
+        try:
+            await self._until_offered(call_id)
+            await visit.run()
+        except CallerGone:
+            visit.left("gone", None)
+        except Exception as exc:  # noqa: BLE001 - outermost frame: no caller is dropped by our mistake
+            log.error("menu failed", call_id=call_id, flow=visit.script.flow.name, **_told(exc))
+            await visit.rescue()
+
+    async def announce(self, session: CallerSession, call_id: CallId) -> None:
+        """Tell a waiting caller his position, in his language, and send him back to wait."""
+        try:
+            position = self._line.position(call_id)
+            if position is not None:
+                await session.play(model.position_prompt(position))
+        except CallerGone:
+            return
+        except Exception as exc:  # noqa: BLE001 - as in run; he has a place in a queue
+            log.error("announcement failed", call_id=call_id, **_told(exc))
+        await self._finish(session, call_id, "wait", {})
+
+    async def _finish(
+        self, session: CallerSession, call_id: CallId, step: NextStep, variables: dict[str, str]
+    ) -> bool:
+        try:
+            await session.finish(step, variables)
+        except CallerGone:
+            return False
+        except Exception as exc:  # noqa: BLE001 - RD_NEXT is empty: the dialplan goes its way alone
+            log.error("caller could not be handed back", call_id=call_id, **_told(exc))
+            return False
+        return True
+
+    async def _until_offered(self, call_id: CallId) -> None:
+        # AGI and AMI are two connections: the caller can be here before AMI told us of the call,
+        # and the journal would hold a menu before the call. After the timeout the menu goes on.
+        if self._calls.get(call_id) is not None:
+            return
+        offered = asyncio.Event()
+
+        def listen(event: Event) -> None:
+            if isinstance(event, CallEvent) and event.call_id == call_id:
+                offered.set()
+
+        unsubscribe = self._bus.subscribe(listen, CallOffered, CallRecovered)
+        timer = self._clock.call_later(OFFERED_TIMEOUT, offered.set)
+        try:
+            await offered.wait()
+        finally:
+            timer.cancel()
+            unsubscribe()
+
+
+class _Visit:
+    """One caller in one flow. Friend of IvrService; lives as long as ``run``."""
+
+    def __init__(
+        self,
+        service: IvrService,
+        session: CallerSession,
+        call_id: CallId,
+        script: Script,
+        plan: Plan,
+    ) -> None:
+        self.service = service
+        self.session = session
+        self.call_id = call_id
+        self.script = script
+        self.plan = plan
+        self.state: FlowState = model.begin(script)
+        self.is_recording_paused = False
+        self.has_left = False
+
+    async def run(self) -> None:
+        heard: Heard | None = model.Started()
+        while heard is not None:
+            step = model.step(self.script, self.state, heard, self.service._clock.now())
+            heard = await self.carry_out(step)
+
+    async def rescue(self) -> None:
+        """After an error: to the default queue, with as little as possible that can fail too."""
+        step = model.fail(self.script, self.state)
+        self.state = step.state
+        end = next(c for c in step.commands if isinstance(c, model.NoteLeft))
+        await self.resume_recording()
+        self.left("failed", end.queue)
+        next_step: NextStep = "wait" if end.queue else "hangup"
+        await self.service._finish(self.session, self.call_id, next_step, self.variables(end.queue))
+
+    async def carry_out(self, step: Step) -> Heard | None:
+        """Do what the interpreter says; returns the answer to its question, None at the end."""
+        self.state = step.state
+        outcome, queue = "failed", None
+        for command in step.commands:
+            match command:
+                case model.SetLanguage():
+                    await self.session.set_language(command.language)
+                case model.Say():
+                    await self.session.play(
+                        command.prompt, is_interruptible=command.is_interruptible
+                    )
+                case model.PauseRecording():
+                    await self.pause_recording()
+                case model.ResumeRecording():
+                    await self.resume_recording()
+                case model.NoteEntered() | model.NoteInput():
+                    self.note(command)
+                case model.AskKey() | model.AskDigits():
+                    return await self.ask(command)
+                case model.NoteLeft():
+                    outcome, queue = command.outcome, command.queue
+                case model.Enqueue() | model.HangUp():
+                    next_step: NextStep = "wait" if queue else "hangup"
+                    await self.session.finish(next_step, self.variables(queue))
+                    self.left(outcome, queue)
+        return None
+
+    async def ask(self, question: model.AskKey | model.AskDigits) -> Heard:
+        if not question.keeps_keys:
+            await self.session.forget_keys()
+        if isinstance(question, model.AskKey):
+            key = await self.session.ask_key(question.prompts, question.timeout)
+            heard: Heard = model.Silence() if key is None else model.Key(key)
+        else:
+            digits = await self.session.read_digits(
+                question.prompts, question.max_digits, question.timeout
+            )
+            heard = model.Silence() if digits is None else model.Digits(digits)
+        if question.is_sensitive:
+            # Who types a longer number than was asked for must not answer the next question with it:
+            # that answer is journalled.
+            await self.session.forget_keys(until_quiet=True)
+        return heard
+
+    async def pause_recording(self) -> None:
+        # A pause that is refused is an error on purpose: better no answer than a recorded one.
+        if await self.session.is_recorded():
+            self.is_recording_paused = True
+            await self.service._recording.pause_recording(self.call_id, is_paused=True)
+
+    async def resume_recording(self) -> None:
+        if not self.is_recording_paused:
+            return
+        self.is_recording_paused = False
+        try:
+            await self.service._recording.pause_recording(self.call_id, is_paused=False)
+        except (
+            RingdeskError
+        ) as exc:  # the caller goes on; the ledger shows a pause that did not end
+            log.warning("recording could not be resumed", call_id=self.call_id, **_told(exc))
+
+    def note(self, command: model.NoteEntered | model.NoteInput) -> None:
+        at = self.service._clock.now()
+        if isinstance(command, model.NoteEntered):
+            flow = self.script.flow
+            self.service._bus.publish(
+                MenuEntered(
+                    at=at,
+                    call_id=self.call_id,
+                    flow=flow.name,
+                    flow_version=flow.version,
+                    node=command.node,
+                    label=command.label,
+                )
+            )
+        else:
+            self.service._bus.publish(
+                MenuInput(
+                    at=at,
+                    call_id=self.call_id,
+                    node=command.node,
+                    result=command.result,
+                    is_sensitive=command.is_sensitive,
+                    digits=command.digits,
+                )
+            )
+
+    def left(self, outcome: str, queue: QueueName | None) -> None:
+        if self.has_left:
+            return
+        self.has_left = True
+        self.service._bus.publish(
+            MenuLeft(
+                at=self.service._clock.now(),
+                call_id=self.call_id,
+                flow=self.script.flow.name,
+                outcome=outcome,
+                queue=queue,
+                language=self.state.language,
+            )
+        )
+
+    def variables(self, queue: QueueName | None) -> dict[str, str]:
+        found: dict[str, str] = {"RD_LANG": self.state.language}
+        if queue:
+            credit = self.plan.credits.get(queue, timedelta(0))
+            found["RD_QUEUE"] = queue
+            found["RD_CREDIT"] = str(int(credit.total_seconds()))
+        return found
+
+
+def _told(exc: BaseException) -> dict[str, str]:
+    # The kind and the place, but neither message nor local variables (which some log renderers print):
+    # what went wrong may hold what a caller typed.
+    return {
+        "error": type(exc).__name__,
+        "where": "".join(traceback.format_tb(exc.__traceback__)),
+    }
