@@ -282,6 +282,7 @@ class AgentStateChanged(Event):
     next_state: str = ""
     next_reason: str = ""
     until_at: datetime | None = None
+    endpoint: Endpoint | None = None  # the phone signed in with; none: signed out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
