@@ -1,0 +1,1 @@
+"""The recorder's outside: files, encoder processes, tables, HTTP."""
