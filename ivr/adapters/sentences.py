@@ -1,0 +1,68 @@
+"""What the system itself says to callers, in whole sentences: retries, goodbye, the place in the line.
+
+Whole sentences, since Chinese and English order a number and its words differently, and pieces put
+together sound like pieces. Each can be replaced by a recorded file of its name.
+"""
+
+from __future__ import annotations
+
+from cti.company import Language
+from ivr.model import GIVE_UP, MAX_POSITION, POSITION_MANY, RETRY_KEY, RETRY_SILENCE
+from ivr.model import position_prompt as _name
+
+_NUMBERS: tuple[tuple[str, str], ...] = (
+    ("one", "一"),
+    ("two", "二"),
+    ("three", "三"),
+    ("four", "四"),
+    ("five", "五"),
+    ("six", "六"),
+    ("seven", "七"),
+    ("eight", "八"),
+    ("nine", "九"),
+    ("ten", "十"),
+    ("eleven", "十一"),
+    ("twelve", "十二"),
+    ("thirteen", "十三"),
+    ("fourteen", "十四"),
+    ("fifteen", "十五"),
+    ("sixteen", "十六"),
+    ("seventeen", "十七"),
+    ("eighteen", "十八"),
+    ("nineteen", "十九"),
+    ("twenty", "二十"),
+)
+
+SYSTEM_TEXTS: dict[str, dict[Language, str]] = {
+    RETRY_SILENCE: {
+        "en": "Sorry, I did not hear a key.",
+        "zh": "对不起，没有听到您的按键。",
+    },
+    RETRY_KEY: {
+        "en": "Sorry, that key is not on the menu.",
+        "zh": "对不起，您的按键有误。",
+    },
+    GIVE_UP: {
+        "en": "Sorry, we could not help you here. Please call again. Goodbye.",
+        "zh": "对不起，暂时无法为您服务，请稍后再拨。再见。",
+    },
+}
+
+
+def position_texts() -> dict[str, dict[Language, str]]:
+    """The sentences of a caller's place, by prompt name."""
+    texts: dict[str, dict[Language, str]] = {}
+    for position, (english, chinese) in enumerate(_NUMBERS[:MAX_POSITION], start=1):
+        texts[_name(position)] = {
+            "en": f"You are number {english} in the line. Please hold.",
+            "zh": f"您排在第{chinese}位，请稍候。",
+        }
+    texts[_name(1)] = {
+        "en": "You are number one in the line. The next free agent will take your call.",
+        "zh": "您排在第一位，下一位空闲的座席将接听您的来电。",
+    }
+    texts[POSITION_MANY] = {
+        "en": "There are more than twenty callers in the line. Please hold.",
+        "zh": "您排在二十位以后，请稍候。",
+    }
+    return texts
