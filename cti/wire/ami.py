@@ -16,7 +16,8 @@ refuses both before anything is sent, as it refuses CR, LF and NUL, which would 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import repeat
 
 from cti.domain.errors import LocalProtocolError, RemoteProtocolError
 
@@ -43,14 +44,14 @@ class Message:
     (``ChanVariable``, ``Output``): ``get`` gives the first, ``get_all`` all of them in order.
     """
 
-    __slots__ = ("_headers", "_raw", "_repeated", "event")
+    __slots__ = ("_headers", "_lines", "_raw", "event")
 
     def __init__(self, raw: bytes, event: str = "") -> None:
         self._raw = raw
         self.event = event
         """The event's name; empty for a response and for anything else."""
         self._headers: dict[str, str] | None = None
-        self._repeated: dict[str, list[str]] = {}
+        self._lines: list[str] | None = None  # backwards, where a header is repeated
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -68,7 +69,10 @@ class Message:
         first = self.headers.get(name)
         if first is None:
             return []
-        return self._repeated.get(name, [first])
+        if self._lines is None:
+            return [first]
+        start = name + ": "
+        return [line[len(start) :] for line in reversed(self._lines) if line.startswith(start)]
 
     def __contains__(self, name: str) -> bool:
         return name in self.headers
@@ -100,32 +104,13 @@ class Message:
     def _parse(self) -> dict[str, str]:
         # "replace" touches bytes only that are no UTF-8 at all: the message is whole.
         lines = self._raw.decode("utf-8", "replace").split("\r\n")
-        try:
-            pairs = [line.split(": ", 1) for line in lines]
-            headers: dict[str, str] = dict(pairs)
-        except ValueError:
-            pairs = [[name, value.lstrip(" ")] for name, value in _split_oddly(lines)]
-            headers = dict(pairs)
-        if len(headers) != len(pairs):
-            self._note_repeated(pairs, headers)
+        # Backwards, so that of a repeated header the first value stays.
+        lines.reverse()
+        parts = map(str.partition, lines, repeat(": "))
+        headers = {name: value for name, mark, value in parts if mark}
+        if len(headers) != len(lines):
+            self._lines = lines
         return headers
-
-    def _note_repeated(self, pairs: list[list[str]], headers: dict[str, str]) -> None:
-        values: dict[str, list[str]] = {}
-        for name, value in pairs:
-            values.setdefault(name, []).append(value)
-        for name, found in values.items():
-            headers[name] = found[0]
-            if len(found) > 1:
-                self._repeated[name] = found
-
-
-def _split_oddly(lines: list[str]) -> Iterator[tuple[str, str]]:
-    """Lines without ``": "``: a bare ``Name:`` is an empty header, anything else is no header."""
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if colon:
-            yield name, value
 
 
 class AmiDecoder:
