@@ -1,0 +1,101 @@
+"""Puts the web application together, and runs it.
+
+``build_app`` takes everything by argument; tests give it fakes. ``WebServer`` listens on a port until it is stopped.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from aiohttp import web
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from cti.web.access import (
+    RULES,
+    access_middleware,
+    errors_middleware,
+    headers_middleware,
+)
+from cti.web.pages import page_routes
+from cti.web.routing import MAX_BODY, Route, Rule
+from cti.web.security import OriginRule, security_headers
+from cti.web.session_routes import session_routes
+from cti.web.signin import SignInDesk
+from cti.web.system_routes import Health, system_routes
+
+STATIC_DIR = Path(__file__).parent / "static"
+
+
+@dataclass(frozen=True, slots=True)
+class WebParts:
+    """What the application is made of."""
+
+    desk: SignInDesk
+    origins: OriginRule
+    health: Health
+    routes: Sequence[Route] = ()  # of the departments
+    connect: Sequence[str] = ()  # the browser phones' WebSocket: ws://host:port
+    static_dir: Path = STATIC_DIR
+    registry: CollectorRegistry = REGISTRY
+
+
+def own_origins(allowed: Iterable[str]) -> OriginRule:
+    """The origins of this machine and those of the settings."""
+    names = {"localhost", socket.gethostname().lower()}
+    return OriginRule(frozenset(origin.rstrip("/") for origin in allowed), frozenset(names))
+
+
+def build_app(parts: WebParts) -> web.Application:
+    """Make the application. Every address in it is a ``Route`` with a rule."""
+    app = web.Application(
+        middlewares=[
+            headers_middleware(security_headers(parts.connect)),
+            errors_middleware,
+            access_middleware(parts.desk, parts.origins),
+        ],
+        client_max_size=MAX_BODY,
+    )
+    routes = [*session_routes(parts.desk), *parts.routes, *page_routes(parts.static_dir)]
+    routes += system_routes(parts.health, parts.registry, routes, _version())
+    rules: dict[web.AbstractRoute, Rule] = {}
+    for route in routes:
+        rules[app.router.add_route(route.method, route.path, route.handler)] = route.rule
+    app[RULES] = rules
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("ringdesk")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "0"
+
+
+class WebServer:
+    """The application on a port."""
+
+    def __init__(self, app: web.Application, host: str, port: int) -> None:
+        self._host = host
+        self._port = port
+        self._runner = web.AppRunner(
+            app, access_log=None, keepalive_timeout=30, shutdown_timeout=2.0
+        )
+
+    async def start(self) -> int:
+        """Listen; returns the port (the one the system chose where 0 was asked for).
+
+        Raises:
+            OSError: the port is in use or the address isn't ours.
+        """
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        await site.start()
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Stop listening and close all connections."""
+        await self._runner.cleanup()

@@ -1,0 +1,53 @@
+"""How many sign-ins may be tried. Pure; time is an argument.
+
+Failures are counted by login *and* address, so that nobody can lock a colleague out from
+elsewhere, and by address alone against one password tried on many logins. Beyond the free
+attempts each further failure doubles the wait, up to a quarter of an hour.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+_MAX_WAIT = 900.0
+_MAX_KEYS = 10_000
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int
+    blocked_until: float  # monotonic seconds
+    last: float
+
+
+class AttemptLimiter:
+    """Counts failures by key; bounded, the longest untouched keys are forgotten first."""
+
+    def __init__(self, free_attempts: int, max_wait: float = _MAX_WAIT) -> None:
+        self._free = free_attempts
+        self._max_wait = max_wait
+        self._keys: OrderedDict[str, _Failures] = OrderedDict()
+
+    def wait_time(self, key: str, now: float) -> float:
+        """Seconds until this key may try again; 0: now."""
+        known = self._keys.get(key)
+        return max(0.0, known.blocked_until - now) if known else 0.0
+
+    def failed(self, key: str, now: float) -> None:
+        """Note a failure."""
+        known = self._keys.pop(key, None)
+        if known is None or now - known.last > 2 * self._max_wait:
+            known = _Failures(0, now, now)
+        known.count += 1
+        known.last = now
+        if known.count >= self._free:
+            wait = min(self._max_wait, 2.0 ** min(known.count - self._free, 20))
+            known.blocked_until = now + wait
+        self._keys[key] = known
+        while len(self._keys) > _MAX_KEYS:
+            self._keys.popitem(last=False)
+
+    def succeeded(self, key: str) -> None:
+        """Forget a key."""
+        self._keys.pop(key, None)
