@@ -49,7 +49,8 @@ class Progress:
 
 Report = Callable[[Progress], None]
 
-_NEED = re.compile(r"Need to get (?:[\d.,]+ k?M?B/)?([\d.,]+) (B|kB|MB|GB) of (?:source )?archives")
+# "Need to get 13.2 MB/107 MB of archives.": what is still to be fetched comes first.
+_NEED = re.compile(r"Need to get ([\d.,]+) (B|kB|MB|GB)\S* .*archives")
 _UNITS = {"B": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
 
 # Checked in this order: the first phrase found in apt's complaints names the error. Phrases are those
@@ -91,6 +92,36 @@ _COMPLAINTS: tuple[tuple[tuple[str, ...], type[InstallError], str], ...] = (
 )  # fmt: skip
 
 
+class Meter:
+    """Makes progress reports of what apt prints and of its status channel, line by line."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._total_mb = 0.0
+
+    def output(self, line: str) -> None:
+        """Take a line of apt's output; one of them tells the size of all downloads."""
+        match = _NEED.search(line)
+        if match:
+            self._total_mb = float(match.group(1).replace(",", "")) * _UNITS[match.group(2)]
+
+    def status(self, line: str) -> Progress | None:
+        """Take a status line; return the progress it tells, if any.
+
+        Format: ``dlstatus:FILE:PERCENT:text`` (apt, README.progress-reporting).
+        """
+        parts = line.split(":", 3)
+        if len(parts) < 3 or parts[0] != "dlstatus":
+            return None
+        try:
+            percent = float(parts[2])
+        except ValueError:
+            return None
+        if self._step == "download" and self._total_mb:
+            return Progress(self._step, self._total_mb * percent / 100, self._total_mb, "MB")
+        return Progress(self._step, percent, 100.0, "%")
+
+
 class PrivateApt:
     """An apt with its own state under ``folder``, reading one suite.
 
@@ -104,7 +135,6 @@ class PrivateApt:
         self.folder = folder
         self.suite = suite
         self._report = report
-        self._total_mb = 0.0
 
     def update(self, *, sources: bool = False) -> None:
         """Fetch the suite's index; with ``sources`` that of source packages instead.
@@ -176,7 +206,6 @@ class PrivateApt:
 
     def _run(self, step: Step, *words: str, cwd: Path | None = None) -> None:
         self._report(Progress(step))
-        self._total_mb = 0.0
         read_end, write_end = os.pipe()
         try:
             process = subprocess.Popen(
@@ -198,12 +227,15 @@ class PrivateApt:
 
     def _follow(self, process: subprocess.Popen[str], read_end: int, step: Step) -> str:
         """Read apt's output and status channel to their ends; return the output."""
+        meter = Meter(step)
 
         # Two pipes, so two readers: neither can fill up while the other is waited for.
         def watch() -> None:
             with os.fdopen(read_end, encoding="utf-8", errors="replace") as status:
                 for line in status:
-                    self._on_status(step, line)
+                    progress = meter.status(line)
+                    if progress is not None:
+                        self._report(progress)
 
         watcher = threading.Thread(target=watch, name="apt-status", daemon=True)
         watcher.start()
@@ -211,29 +243,9 @@ class PrivateApt:
         with process:
             for line in process.stdout or ():
                 lines.append(line)
-                self._on_output(line)
+                meter.output(line)
         watcher.join(timeout=10)
         return "".join(lines)
-
-    def _on_output(self, line: str) -> None:
-        match = _NEED.search(line)
-        if match:
-            self._total_mb = float(match.group(1).replace(",", "")) * _UNITS[match.group(2)]
-
-    def _on_status(self, step: Step, line: str) -> None:
-        # "dlstatus:FILES:PERCENT:text" (apt, README.progress-reporting)
-        parts = line.split(":", 3)
-        if len(parts) < 3 or parts[0] != "dlstatus":
-            return
-        try:
-            percent = float(parts[2])
-        except ValueError:
-            return
-        if step == "download" and self._total_mb:
-            done = self._total_mb * percent / 100
-            self._report(Progress(step, done, self._total_mb, "MB"))
-        else:
-            self._report(Progress(step, percent, 100.0, "%"))
 
 
 def explain(output: str, *, suite: Suite, folder: Path) -> InstallError:
@@ -248,7 +260,8 @@ def explain(output: str, *, suite: Suite, folder: Path) -> InstallError:
                     uri=suite.uri, suite=suite.name, keyring=suite.keyring, folder=folder.parent
                 )
             )
-    first = next((line for line in output.splitlines() if line.startswith("E:")), "no reason given")
+    lines = [line for line in output.splitlines() if line.strip()]
+    reason = next((line for line in lines if line.startswith("E:")), (lines or ["no reason"])[-1])
     return InstallError(
-        f"apt failed on {suite.uri} {suite.name}: {first.removeprefix('E:').strip()}"
+        f"apt failed on {suite.uri} {suite.name}: {reason.removeprefix('E:').strip()}"
     )

@@ -3,7 +3,7 @@
 The message of every error is one line that a person can act on; the commands print it as it is and
 exit with 1. The tree::
 
-    PbxError
+    PbxError                    (a `cti.domain.errors.RingdeskError`)
     ├── InstallError            the private Asterisk could not be put into the cache
     │   ├── NoNetwork           no name resolution or no route
     │   ├── MirrorUnreachable   the package mirror does not answer, or not with a package archive
@@ -19,8 +19,10 @@ exit with 1. The tree::
     └── CommandFailed           Asterisk refused a control command, or did not answer it
 """
 
+from cti.domain.errors import RingdeskError
 
-class PbxError(Exception):
+
+class PbxError(RingdeskError):
     """Something about the PBX failed; the message names the remedy."""
 
 

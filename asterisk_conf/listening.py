@@ -4,6 +4,7 @@ A port is tried by binding it, as its later owner will. The holder is looked up 
 and fd/), which shows other users' processes only to root: without the right the port alone is named.
 """
 
+import contextlib
 import errno
 import socket
 from collections.abc import Iterable
@@ -73,15 +74,23 @@ def port_holder(
     if not inodes:
         return None
     for folder in proc.glob("[0-9]*"):
-        try:
-            links = [str(fd.readlink()) for fd in (folder / "fd").iterdir()]
-            if inodes.isdisjoint(links):
-                continue
+        if inodes.isdisjoint(_open_files(folder)):
+            continue
+        with contextlib.suppress(OSError):  # ended meanwhile
             name = (folder / "comm").read_text(encoding="utf-8", errors="replace").strip()
-        except OSError:
-            continue  # ended meanwhile, or belongs to somebody else
-        return f"{name} (process {folder.name})"
+            return f"{name} (process {folder.name})"
     return None
+
+
+def _open_files(process: Path) -> Iterable[str]:
+    """Yield what the descriptors of a process lead to; nothing when it is somebody else's."""
+    try:
+        descriptors = list((process / "fd").iterdir())
+    except OSError:
+        return
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):  # closed meanwhile
+            yield str(descriptor.readlink())
 
 
 def _inodes(port: int, protocol: str, proc: Path) -> Iterable[str]:

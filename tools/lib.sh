@@ -53,23 +53,23 @@ run_step() {
   [ "$status" -eq 0 ] || fail "$(explain_log "$title" "$log")"
 }
 
-last_line() { tail -c 400 "$1" | tr '\r' '\n' | grep -v '^ *$' | tail -n 1 | cut -c1-90; }
+last_line() { tail -n 5 "$1" | tr '\r' '\n' | grep -av '^ *$' | tail -n 1 | cut -c1-90; }
 
 # explain_log TITLE LOG: one line that names the remedy for what the log complains about.
 explain_log() {
   local where="(log: $PWD/$2)"
-  if grep -qiE 'no space left|not enough free space|ENOSPC' "$2"; then
+  if grep -aqiE 'no space left|not enough free space|ENOSPC' "$2"; then
     echo "$1: the disk is full: free some room $where"
-  elif grep -qiE 'could not resolve|temporary failure (in name|resolving)|name or service not known|network is unreachable|ENOTFOUND|EAI_AGAIN' "$2"; then
+  elif grep -aqiE 'could not resolve|temporary failure (in name|resolving)|name or service not known|network is unreachable|ENOTFOUND|EAI_AGAIN' "$2"; then
     echo "$1: no network: check the connection, the name service and the proxy $where"
-  elif grep -qiE 'connection refused|could not connect|unable to connect|ECONNREFUSED|ETIMEDOUT|timed out|failed to fetch|max retries' "$2"; then
+  elif grep -aqiE 'connection refused|could not connect|unable to connect|ECONNREFUSED|ETIMEDOUT|timed out|failed to fetch|max retries' "$2"; then
     echo "$1: the package mirror does not answer: try again later, or configure another one $where"
-  elif grep -qiE 'unable to locate package|no installation candidate|no matching distribution' "$2"; then
-    echo "$1: the package mirror lacks a package: $(grep -iE 'unable to locate|candidate|matching' "$2" | tail -n 1) $where"
-  elif grep -qiE 'could not get lock|unable to acquire the dpkg' "$2"; then
+  elif grep -aqiE 'unable to locate package|no installation candidate|no matching distribution' "$2"; then
+    echo "$1: the package mirror lacks a package: $(grep -aiE 'unable to locate|candidate|matching' "$2" | tail -n 1) $where"
+  elif grep -aqiE 'could not get lock|unable to acquire the dpkg' "$2"; then
     echo "$1: another package installation is running: wait for it, then start again $where"
-  elif grep -qiE 'permission denied|EACCES' "$2"; then
-    echo "$1: a file cannot be written: $(grep -iE 'permission denied|EACCES' "$2" | tail -n 1) $where"
+  elif grep -aqiE 'permission denied|EACCES' "$2"; then
+    echo "$1: a file cannot be written: $(grep -aiE 'permission denied|EACCES' "$2" | tail -n 1) $where"
   else
     echo "$1 failed: $(last_line "$2") $where"
   fi
