@@ -1,0 +1,30 @@
+"""One Asterisk for all tests of this folder; each test finds it clean and must leave it clean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.asterisk.pbx import Pbx
+
+
+@pytest.fixture(scope="session")
+def pbx_of_session() -> Iterator[Pbx]:
+    """The Asterisk of this session; tests use ``pbx``."""
+    with Pbx.started() as pbx:
+        yield pbx
+
+
+@pytest.fixture
+def pbx(pbx_of_session: Pbx) -> Iterator[Pbx]:
+    """A running Asterisk without calls; fails the test that leaves a call behind."""
+    pbx_of_session.assert_clean(timeout=1.0)
+    yield pbx_of_session
+    try:
+        pbx_of_session.assert_clean(timeout=6.0)
+    finally:
+        if pbx_of_session.leftovers():
+            # The next test shall not suffer for it.
+            pbx_of_session.process.rx("channel request hangup all")
+        pbx_of_session.reset()
