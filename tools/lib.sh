@@ -58,7 +58,7 @@ last_line() { tail -n 5 "$1" | tr '\r' '\n' | grep -av '^ *$' | tail -n 1 | cut 
 # explain_log TITLE LOG: one line that names the remedy for what the log complains about.
 explain_log() {
   local where="(log: $PWD/$2)"
-  if grep -aqiE 'no space left|not enough free space|ENOSPC' "$2"; then
+  if grep -aqiE 'no space left|enough free space|ENOSPC' "$2"; then
     echo "$1: the disk is full: free some room $where"
   elif grep -aqiE 'could not resolve|temporary failure (in name|resolving)|name or service not known|network is unreachable|ENOTFOUND|EAI_AGAIN' "$2"; then
     echo "$1: no network: check the connection, the name service and the proxy $where"
@@ -71,14 +71,17 @@ explain_log() {
   elif grep -aqiE 'permission denied|EACCES' "$2"; then
     echo "$1: a file cannot be written: $(grep -aiE 'permission denied|EACCES' "$2" | tail -n 1) $where"
   else
-    echo "$1 failed: $(last_line "$2") $where"
+    local told
+    told=$(grep -aE '^E: |[A-Za-z]Error: ' "$2" | tail -n 1 | sed 's/^ *//' | cut -c1-160)
+    echo "$1 failed: ${told:-$(last_line "$2")} $where"
   fi
 }
 
 # find_python: print the first Python from 3.11 on that can make environments.
 find_python() {
   local candidate
-  for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+  # Every match on PATH counts: the first python3 may be an old one that a version manager put there.
+  for candidate in ${PYTHON:-} $(type -aP python3 python3.13 python3.12 python3.11); do
     if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       command -v "$candidate"
       return
