@@ -94,9 +94,9 @@ class HandClock:
         return due
 
     async def sleep(self, delay: timedelta) -> None:
-        done = asyncio.get_running_loop().create_future()
-        self.call_later(delay, lambda: done.done() or done.set_result(None))
-        await done
+        done = asyncio.Event()
+        self.call_later(delay, done.set)
+        await done.wait()
 
     def advance(self, seconds: float) -> None:
         """Let time pass; what falls due happens in order."""

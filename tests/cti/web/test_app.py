@@ -164,12 +164,17 @@ async def test_pages_not_built_says_what_to_do(site: Site) -> None:
     assert "make setup" in await answer.text()
 
 
-async def test_pages_and_their_files_but_nothing_outside(site: Site, static_dir: Path) -> None:
+@pytest.fixture
+def built_pages(static_dir: Path) -> None:
     static_dir.mkdir()
     (static_dir / "index.html").write_text("<!doctype html>")
     (static_dir / "app.js").write_text("1")
     (static_dir.parent / "secret.txt").write_text("secret")
     (static_dir / "link.txt").symlink_to(static_dir.parent / "secret.txt")
+
+
+@pytest.mark.usefixtures("built_pages")
+async def test_pages_and_their_files_but_nothing_outside(site: Site) -> None:
     assert await (await site.client.get("/")).text() == "<!doctype html>"
     assert (await site.client.get("/static/app.js")).content_type in {
         "text/javascript",

@@ -1,0 +1,1 @@
+"""Where customers and tickets are kept: SQL, or memory."""

@@ -1,0 +1,149 @@
+"""The files in memory: for tests and for trying things out. Passes the contract of the SQL adapter."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from cti.domain.ids import CallId, CustomerId, TicketId
+from tickets.model import CallFile, Customer, Ticket
+from tickets.ports import Files
+
+
+@dataclass
+class _Rows:
+    customers: dict[CustomerId, Customer] = field(default_factory=dict)
+    numbers: set[tuple[str, CustomerId]] = field(default_factory=set)
+    tickets: dict[TicketId, Ticket] = field(default_factory=dict)
+    calls: dict[CallId, CallFile] = field(default_factory=dict)
+    last_customer: int = 0
+    last_ticket: int = 0
+
+    def copy(self) -> _Rows:
+        # The values are frozen, so the containers are all that a transaction must keep apart.
+        return _Rows(*(copy.copy(getattr(self, name)) for name in self.__dataclass_fields__))
+
+
+class _MemoryFiles:
+    """``tickets.ports.Files``."""
+
+    def __init__(self, rows: _Rows) -> None:
+        self._rows = rows
+
+    async def customer(self, customer_id: CustomerId) -> Customer | None:
+        return self._rows.customers.get(customer_id)
+
+    async def customers_with(self, number_key: str) -> Sequence[Customer]:
+        ids = sorted(c for key, c in self._rows.numbers if key == number_key)
+        return [self._rows.customers[customer_id] for customer_id in ids]
+
+    async def customer_named(self, name: str, company: str) -> Customer | None:
+        found = (c for c in self._rows.customers.values() if (c.name, c.company) == (name, company))
+        return next(found, None)
+
+    async def provisional(self) -> Sequence[Customer]:
+        return [c for c in self._rows.customers.values() if c.is_provisional and not c.is_touched]
+
+    async def ticket(self, ticket_id: TicketId) -> Ticket | None:
+        return self._rows.tickets.get(ticket_id)
+
+    async def tickets_of(self, customer_id: CustomerId) -> Sequence[Ticket]:
+        own = [t for t in self._rows.tickets.values() if t.customer_id == customer_id]
+        return sorted(own, key=lambda t: (t.created_at, t.ticket_id), reverse=True)[:100]
+
+    async def call(self, call_id: CallId) -> CallFile | None:
+        return self._rows.calls.get(call_id)
+
+    async def calls_on(self, ticket_id: TicketId) -> Sequence[CallFile]:
+        own = [c for c in self._rows.calls.values() if c.ticket_id == ticket_id]
+        return sorted(own, key=lambda c: (c.offered_at, c.call_id))
+
+    async def calls_of(self, customer_id: CustomerId, limit: int) -> Sequence[CallFile]:
+        own = [c for c in self._rows.calls.values() if c.customer_id == customer_id]
+        return sorted(own, key=lambda c: (c.offered_at, c.call_id), reverse=True)[:limit]
+
+    async def add_customer(
+        self,
+        name: str,
+        created_at: datetime,
+        *,
+        company: str = "",
+        group: str = "",
+        note: str = "",
+        number_keys: Sequence[str] = (),
+        is_provisional: bool = False,
+        made_by_call: CallId | None = None,
+    ) -> Customer:
+        self._rows.last_customer += 1
+        customer = Customer(
+            CustomerId(self._rows.last_customer),
+            name,
+            created_at,
+            company,
+            group,
+            note,
+            is_provisional,
+            made_by_call=made_by_call,
+        )
+        self._rows.customers[customer.customer_id] = customer
+        self._rows.numbers |= {(key, customer.customer_id) for key in number_keys}
+        return customer
+
+    async def add_ticket(
+        self, customer_id: CustomerId, subject: str, created_at: datetime, opened_by_call: CallId
+    ) -> Ticket:
+        if any(t.opened_by_call == opened_by_call for t in self._rows.tickets.values()):
+            raise ValueError("this call has opened a ticket before")
+        self._rows.last_ticket += 1
+        ticket_id = TicketId(self._rows.last_ticket)
+        ticket = Ticket(ticket_id, customer_id, subject, created_at, opened_by_call)
+        self._rows.tickets[ticket_id] = ticket
+        return ticket
+
+    async def put_customer(self, customer: Customer) -> None:
+        self._rows.customers[customer.customer_id] = customer
+
+    async def put_ticket(self, ticket: Ticket) -> None:
+        self._rows.tickets[ticket.ticket_id] = ticket
+
+    async def put_call(self, file: CallFile) -> None:
+        self._rows.calls[file.call_id] = file
+
+    async def remove_customer(self, customer_id: CustomerId) -> None:
+        rows = self._rows
+        rows.customers.pop(customer_id, None)
+        rows.numbers = {(key, c) for key, c in rows.numbers if c != customer_id}
+        for ticket in [t for t in rows.tickets.values() if t.customer_id == customer_id]:
+            rows.tickets[ticket.ticket_id] = replace(ticket, customer_id=None)
+        for file in [c for c in rows.calls.values() if c.customer_id == customer_id]:
+            rows.calls[file.call_id] = replace(file, customer_id=None)
+
+    async def remove_ticket(self, ticket_id: TicketId) -> None:
+        self._rows.tickets.pop(ticket_id, None)
+        for file in [c for c in self._rows.calls.values() if c.ticket_id == ticket_id]:
+            self._rows.calls[file.call_id] = replace(file, ticket_id=None)
+
+
+class MemoryTicketStore:
+    """``tickets.ports.TicketStore``."""
+
+    def __init__(self) -> None:
+        self._rows = _Rows()
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Files]:
+        """See the port."""
+        yield _MemoryFiles(self._rows)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Files]:
+        """See the port."""
+        async with self._lock:
+            rows = self._rows.copy()
+            yield _MemoryFiles(rows)
+            self._rows = rows

@@ -1,0 +1,228 @@
+"""What stands in a call's file, and when a ticket opens. Pure.
+
+Theory of operation. From ``CallOffered`` to its recording a call has one ``CallFile``: the fold
+of its events into what people read later (the journey: menu path, queue, wait, who, holds, recording). A ticket opens once
+per call, the call's id being the key: at the first connection or at abandonment; a call that rang at three
+agents still has one. The file names the customer where the number is known to be one customer's;
+where several share it, the match is a *maybe*, and nobody is taken for granted.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from cti.domain import events as ev
+from cti.domain.ids import AgentId, CallId, CustomerId, RecordingId, TicketId
+
+WRONG_NUMBER = "wrong number"
+"""The disposition that marks a file made for this call as made in vain."""
+
+MAX_NOTE_LENGTH = 20_000
+MAX_TIMELINE = 200
+"""Entries of one call; a caller who goes round in a menu for ever fills no disk."""
+
+
+class Match(enum.Enum):
+    """How sure we are who calls."""
+
+    KNOWN = "known"
+    MAYBE = "maybe"  # several customers have this number: a choice, never a certainty
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Somebody who calls. A provisional file stands in for a caller whom nobody has named yet."""
+
+    customer_id: CustomerId
+    name: str = field(repr=False)
+    created_at: datetime
+    company: str = field(default="", repr=False)
+    group: str = ""
+    note: str = field(default="", repr=False)
+    is_provisional: bool = False
+    is_touched: bool = False  # somebody wrote into it: it is never removed by itself
+    made_by_call: CallId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A case. ``version`` counts changes of the note, so that two writers notice each other."""
+
+    ticket_id: TicketId
+    customer_id: CustomerId | None
+    subject: str
+    created_at: datetime
+    opened_by_call: CallId
+    status: str = "open"
+    category: str = ""
+    note: str = field(default="", repr=False)
+    version: int = 0
+    disposition: str = ""
+
+    @property
+    def is_untouched(self) -> bool:
+        """Nobody wrote into it."""
+        return self.version == 0 and self.disposition in {"", WRONG_NUMBER}
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineItem:
+    """One step of the journey. ``what`` is a word for programs, ``text`` names the thing (a queue, a person)."""
+
+    at: datetime
+    what: str
+    text: str = field(default="", repr=False)
+    recording_id: RecordingId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallFile:
+    """Everything that is kept of one call."""
+
+    call_id: CallId
+    offered_at: datetime
+    direction: str = "inbound"
+    dnis: str = ""
+    number_key: str = field(default="", repr=False)
+    caller_name: str = field(default="", repr=False)  # cleaned
+    match: Match = Match.NONE
+    customer_id: CustomerId | None = None
+    candidates: tuple[CustomerId, ...] = ()
+    ticket_id: TicketId | None = None
+    queue: str = ""
+    menu_path: tuple[str, ...] = ()
+    enqueued_at: datetime | None = None
+    connected_at: datetime | None = None
+    held_at: datetime | None = None
+    ended_at: datetime | None = None
+    hold_time: timedelta = timedelta(0)
+    agent_id: AgentId | None = None
+    agent_name: str = ""
+    outcome: str = ""  # answered, abandoned, menu (hung up before a queue), unanswered; empty: live
+    recording_id: RecordingId | None = None
+    timeline: tuple[TimelineItem, ...] = ()
+
+    @property
+    def duration_time(self) -> timedelta:
+        """Connected to ended; zero for a call that nobody answered."""
+        if self.connected_at is None or self.ended_at is None:
+            return timedelta(0)
+        return max(timedelta(0), self.ended_at - self.connected_at)
+
+    @property
+    def subject(self) -> str:
+        """What its ticket is called: our own words only, nothing that the caller sent."""
+        return " › ".join(self.menu_path) or self.queue or "Call"
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRules:
+    """When a ticket opens by itself."""
+
+    opens_on_connect: bool = True
+    opens_on_abandon: bool = True
+    directions: frozenset[str] = frozenset({"inbound", "outbound"})  # internal calls are no cases
+
+
+def why_open(file: CallFile, event: ev.Event, rules: TicketRules) -> str | None:
+    """The reason to open a ticket now (``connected``, ``abandoned``), or None."""
+    if file.ticket_id is not None or file.direction not in rules.directions:
+        return None
+    match event:
+        case ev.CallConnected() | ev.CallAnswered():
+            return "connected" if rules.opens_on_connect else None
+        case ev.CallRecovered(endpoint=str()):
+            return "connected" if rules.opens_on_connect else None
+        case ev.CallAbandoned():
+            return "abandoned" if rules.opens_on_abandon else None
+        case _:
+            return None
+
+
+def is_removable(customer: Customer, tickets: tuple[Ticket, ...]) -> bool:
+    """Whether a file was made in vain: provisional, and nobody wrote into it or its tickets."""
+    return (
+        customer.is_provisional
+        and not customer.is_touched
+        and all(ticket.is_untouched for ticket in tickets)
+    )
+
+
+def note(file: CallFile, at: datetime, what: str, text: str = "") -> CallFile:
+    """Add a step to the journey."""
+    if len(file.timeline) >= MAX_TIMELINE:
+        return file
+    return replace(file, timeline=(*file.timeline, TimelineItem(at, what, text)))
+
+
+def fold(file: CallFile, event: ev.CallEvent) -> CallFile:
+    """Take one event of this call into its file; unknown events change nothing."""
+    match event:
+        case ev.MenuEntered() | ev.MenuInput():
+            return _fold_menu(file, event)
+        case ev.CallEnqueued():
+            if file.queue == event.queue and file.enqueued_at == event.enqueued_at:
+                return file  # back from a visit or an attempt: he never left
+            file = replace(file, queue=event.queue, enqueued_at=event.enqueued_at)
+            return note(file, event.at, "queue", event.queue)
+        case ev.CallFellBack():
+            file = replace(file, queue=event.queue, enqueued_at=file.enqueued_at or event.at)
+            return note(file, event.at, "fallback", event.queue)
+        case ev.AgentDidNotAnswer():
+            return note(file, event.at, "missed", event.reason)
+        case ev.CallAnswered():
+            return replace(file, agent_id=event.agent_id)
+        case ev.CallAbandoned():
+            return note(replace(file, outcome="abandoned"), event.at, "abandoned", event.queue)
+        case ev.RecordingStored():
+            item = TimelineItem(event.at, "recording", "", event.recording_id)
+            return replace(file, recording_id=event.recording_id, timeline=(*file.timeline, item))
+        case ev.RecordingFailed():
+            return note(file, event.at, "recording_failed", event.reason)
+        case _:
+            return _fold_talk(file, event)
+
+
+def _fold_menu(file: CallFile, event: ev.MenuEntered | ev.MenuInput) -> CallFile:
+    if isinstance(event, ev.MenuEntered):
+        if not event.label or (file.menu_path and file.menu_path[-1] == event.label):
+            return file
+        file = replace(file, menu_path=(*file.menu_path, event.label)[-12:])
+        return note(file, event.at, "menu", event.label)
+    if event.is_sensitive or event.result != "match" or not event.digits:
+        return file  # a sensitive node's digits stand nowhere, whatever the event carries
+    return note(file, event.at, "digits", event.digits)
+
+
+def _fold_talk(file: CallFile, event: ev.CallEvent) -> CallFile:
+    match event:
+        case ev.CallConnected():
+            file = _end_hold(file, event.at)
+            file = replace(file, connected_at=file.connected_at or event.at, outcome="answered")
+            return note(file, event.at, "talk", file.agent_name)
+        case ev.CallRecovered(endpoint=str()):
+            return replace(file, connected_at=file.connected_at or event.at, outcome="answered")
+        case ev.CallHeld():
+            if file.held_at is not None:
+                return file
+            return note(replace(file, held_at=event.at), event.at, "hold")
+        case ev.CallRetrieved():
+            return note(_end_hold(file, event.at), event.at, "retrieved")
+        case ev.AgentLegLost():
+            return note(file, event.at, "agent_lost", file.agent_name)
+        case ev.CallEnded() if file.ended_at is None:
+            outcome = file.outcome or ("unanswered" if file.enqueued_at else "menu")
+            file = replace(_end_hold(file, event.at), ended_at=event.at, outcome=outcome)
+            return note(file, event.at, "ended", event.ended_by)
+        case _:
+            return file
+
+
+def _end_hold(file: CallFile, at: datetime) -> CallFile:
+    if file.held_at is None:
+        return file
+    held = max(timedelta(0), at - file.held_at)
+    return replace(file, held_at=None, hold_time=file.hold_time + held)
