@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     company_file: Path | None = None  # default: <home>/company.yaml
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "CN"
     area_code: Annotated[str, Field(pattern=r"^[0-9]{0,6}$")] = ""
+    simulated_agents: Annotated[int, Field(ge=1, le=500)] = 4  # for selftest and simulate
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     pbx: PbxSettings = PbxSettings()
     web: WebSettings = WebSettings()

@@ -116,17 +116,19 @@ async def party(
     target: str,
     *,
     load: Load | None = None,
+    called: Load | None = None,
     fields: Sequence[Sequence[str]] = (("sim", "Simulated caller"),),
     port: int | None = None,
     bind: str = "127.0.0.1",
-    media_ports: tuple[int, int] | None = None,
+    media_port: int | None = None,
     trace: bool = False,
     limit: timedelta = timedelta(minutes=10),
 ) -> AsyncIterator[Party]:
     """Start a party; it is ended at the end of the block at the latest.
 
     ``target`` is ``host:port`` of the PBX. ``fields`` are rows of SIPp's injection file: calling number, name, …. ``load``
-    None means a party that is called (or one call for one that calls). ``trace`` keeps all SIP messages.
+    is for a party that calls; a party that is called takes what comes, ``called.concurrent`` at once.
+    ``trace`` keeps all SIP messages.
 
     Raises:
         SippMissing: SIPp is not installed.
@@ -140,7 +142,7 @@ async def party(
         rows = "\n".join(";".join(_clean(value) for value in row) for row in fields)
         (folder / "fields.csv").write_text(f"SEQUENTIAL\n{rows}\n", encoding="utf-8")
         port = port or free_port()
-        arguments = _arguments(target, bind, port, load, media_ports, limit, trace)
+        arguments = _arguments(target, bind, port, load, called, media_port, limit, trace)
         process = await asyncio.create_subprocess_exec(
             program,
             *arguments,
@@ -185,7 +187,8 @@ def _arguments(
     bind: str,
     port: int,
     load: Load | None,
-    media_ports: tuple[int, int] | None,
+    called: Load | None,
+    media_port: int | None,
     limit: timedelta,
     trace: bool,
 ) -> list[str]:
@@ -195,11 +198,10 @@ def _arguments(
         "-trace_stat", "-stf", "stat.csv", "-fd", str(_STATS_EVERY_S),
         "-trace_err", "-error_file", "errors.log",
     ]  # fmt: skip
-    if media_ports is None:
-        first = free_media_ports()
-        # SIPp takes a port for sound per call and wraps around after the largest.
-        media_ports = (first, first + max(4, 4 * (load.concurrent if load else 1)))
-    arguments += ["-mp", str(media_ports[0])]
+    if media_port is None:
+        # SIPp counts up from this port, four for each call, and tries the next when one is taken.
+        media_port = free_media_ports(4 * (load or called or Load()).concurrent)
+    arguments += ["-mp", str(media_port)]
     if load is not None:
         rate, period = load.per_second, 1000
         if rate < 1:

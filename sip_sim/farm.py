@@ -1,0 +1,176 @@
+"""Simulated agents and callers, many at once, through the real system.
+
+An agent is two halves, as at a real desk: a desk phone (registered and answered by one SIPp process for
+all of them) and a headless desktop (signed in over HTTP, follows the WebSocket). A caller is a SIPp call
+from the trunk's address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import aiohttp
+
+from sip_sim.desktop import HeadlessDesktop, signed_in
+from sip_sim.errors import SippFailed
+from sip_sim.sipp import Load, Party, free_port, party
+from sip_sim.steps import (
+    Answer,
+    HangUp,
+    Invite,
+    Register,
+    Ring,
+    SendDigits,
+    Speak,
+    Step,
+    Wait,
+    WaitForHangup,
+)
+
+AGENT_TONE = 880.0
+CALLER_TONE = 440.0
+
+
+@dataclass(frozen=True, slots=True)
+class SimAgent:
+    """One simulated agent's keys."""
+
+    login: str
+    password: str = field(repr=False)
+    endpoint: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the system under test is."""
+
+    sip: str  # host:port
+    web: str  # http://host:port
+
+
+@dataclass(slots=True)
+class AgentFarm:
+    """Signed-in agents and the process that plays their phones."""
+
+    desktops: list[HeadlessDesktop]
+    phones: Party
+
+
+@contextlib.asynccontextmanager
+async def agents(
+    place: Place,
+    people: Sequence[SimAgent],
+    *,
+    answer_after: timedelta,
+    talk: timedelta,
+    tone: Path | None,
+    keeps_ready: bool = True,
+) -> AsyncIterator[AgentFarm]:
+    """Register the phones, sign the agents in and make them ready; all ends with the block.
+
+    Each phone answers after ``answer_after``, speaks ``tone`` (a µ-law file) and hangs up after ``talk`` unless the
+    caller did before. ``keeps_ready``: whoever became not ready or wraps up is ready again at once.
+
+    Raises:
+        SippFailed: a phone could not register.
+        DesktopRefused: a desktop could not sign in.
+    """
+    steps: list[Step] = [Ring(answer_after), Answer()]
+    if tone is not None:
+        steps.append(Speak(str(tone)))
+    steps.append(WaitForHangup(talk))
+    port = free_port()
+    size = Load(concurrent=max(4, len(people)))
+    async with (
+        party("agents' phones", steps, place.sip, port=port, called=size) as phones,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        await _register(place, people, port)
+        desktops = []
+        for person in people:
+            client = await stack.enter_async_context(
+                aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+            )
+            desktop = await stack.enter_async_context(
+                signed_in(client, place.web, person.login, person.password)
+            )
+            desktops.append(desktop)
+            await _make_ready(desktop)
+        keepers = [asyncio.create_task(_keep_ready(d)) for d in desktops if keeps_ready]
+        try:
+            yield AgentFarm(desktops, phones)
+        finally:
+            for keeper in keepers:
+                keeper.cancel()
+            await asyncio.gather(*keepers, return_exceptions=True)
+            for desktop in desktops:
+                with contextlib.suppress(Exception):  # the service may be gone by now
+                    await desktop.command("agent.sign_out")
+            await _register(place, people, port, expires=timedelta(0))
+
+
+@contextlib.asynccontextmanager
+async def callers(
+    place: Place,
+    number: str,
+    load: Load,
+    *,
+    digits: str = "",
+    tone: Path | None = None,
+    menu_time: timedelta = timedelta(seconds=1),
+    patience: timedelta = timedelta(minutes=3),
+    talk: timedelta | None = None,
+    fields: Sequence[Sequence[str]] = (("8613800138000", "Simulated caller"),),
+    trace: bool = False,
+) -> AsyncIterator[Party]:
+    """Call a number: speak ``tone``, press ``digits`` after ``menu_time``, then wait to be hung up.
+
+    ``talk``: hang up oneself that long after the last key instead. ``fields``: calling number and name, one after the other.
+    """
+    steps: list[Step] = [Invite(number)]
+    if tone is not None:
+        steps.append(Speak(str(tone)))
+    steps.append(Wait(menu_time))
+    if digits:
+        steps.append(SendDigits(digits))
+    steps += [Wait(talk), HangUp()] if talk is not None else [WaitForHangup(patience)]
+    async with party("callers", steps, place.sip, load=load, fields=fields, trace=trace) as running:
+        yield running
+
+
+async def _make_ready(desktop: HeadlessDesktop) -> None:
+    await desktop.until(lambda d: d.sections.get("link", {}).get("switch") == "up")
+    await desktop.command("agent.sign_in", phone="desk")
+    # Asterisk tells the phone's state a moment after it registered.
+    await desktop.until(lambda d: d.sections["phone"]["state"] == "idle")
+    await desktop.command("agent.ready")
+    await desktop.until(lambda d: d.state == "READY")
+
+
+async def _keep_ready(desktop: HeadlessDesktop) -> None:
+    while True:
+        await desktop.until(lambda d: d.state in {"NOT_READY", "WRAP_UP"}, within=86_400)
+        with contextlib.suppress(Exception):  # refused: the state changed meanwhile
+            await desktop.command("agent.ready")
+        await desktop.until(lambda d: d.state not in {"NOT_READY", "WRAP_UP"}, within=86_400)
+
+
+async def _register(
+    place: Place,
+    people: Sequence[SimAgent],
+    port: int,
+    expires: timedelta = timedelta(hours=1),
+) -> None:
+    rows = [(p.endpoint, p.secret, str(port)) for p in people]
+    load = Load(calls=len(rows), concurrent=len(rows), per_second=50)
+    async with party("register", [Register(expires)], place.sip, load=load, fields=rows) as running:
+        outcome = await running.finish(timedelta(seconds=30))
+    if outcome.failed or outcome.succeeded < len(rows):
+        words = "; ".join(outcome.errors)[-300:]
+        raise SippFailed(f"{len(rows) - outcome.succeeded} phones could not register: {words}")
