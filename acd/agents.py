@@ -1,0 +1,212 @@
+"""What agents ask for, and what time does to them and to waiting callers.
+
+What is asked for in a call is remembered, shown (``next_state``) and takes effect when the call ends, without
+wrap-up: whoever names a state has said what comes next. A command that can't be carried out is
+refused (``CommandRefused``) and changes nothing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import replace
+from datetime import timedelta
+
+from acd.callers import end, free, give_up, put_fallback, rejoin
+from acd.decisions import (
+    Announce,
+    Due,
+    ExtendWrapUp,
+    OfferRefused,
+    PhoneReady,
+    RejoinRefused,
+    SayNotReady,
+    SayReady,
+    SignIn,
+    SignOut,
+    WithdrawOffer,
+)
+from acd.facts import Agent, Phase, QueueEntry
+from acd.states import BUSY, PHONE_LOST, SIGNED_IN, SYSTEM_REASONS, AgentState, Trigger
+from acd.turn import Turn
+from cti.domain.errors import CommandRefused
+from cti.domain.ids import AgentId, CallId
+
+S, T = AgentState, Trigger
+
+
+def sign_in(turn: Turn, event: SignIn) -> None:
+    """Take a seat; NOT_READY until the agent says otherwise. Again at the same phone: nothing changes."""
+    agent = _known(turn, event.agent_id)
+    if event.endpoint not in agent.profile.phones:
+        raise CommandRefused("not_your_phone", "Sign in with one of your own phones.")
+    if agent.state is S.LOGGED_OUT:
+        turn.move(agent, T.SIGN_IN, reason=SIGNED_IN, by="agent", endpoint=event.endpoint)
+    elif agent.endpoint != event.endpoint:
+        if agent.state in BUSY:
+            raise CommandRefused("busy", "Finish the call before you change the phone.")
+        turn.put_agent(replace(agent, endpoint=event.endpoint))
+
+
+def sign_out(turn: Turn, event: SignOut) -> None:
+    """Leave; signed out already: nothing changes."""
+    agent = _known(turn, event.agent_id)
+    if agent.state in BUSY:
+        turn.put_agent(replace(agent, next_state=S.LOGGED_OUT, next_reason=""))
+    elif agent.state is not S.LOGGED_OUT:
+        turn.move(agent, T.SIGN_OUT, by="agent", endpoint=None)
+
+
+def say_ready(turn: Turn, event: SayReady) -> None:
+    """Take calls. A phone that isn't there yet is no reason to refuse: no call is offered until it is."""
+    agent = _signed_in(turn, event.agent_id)
+    if agent.state in BUSY:
+        turn.put_agent(replace(agent, next_state=S.READY, next_reason="", ready_said_at=turn.now))
+    elif agent.state is not S.READY:
+        turn.move(agent, T.READY, by="agent", missed=0, ready_said_at=turn.now)
+
+
+def say_not_ready(turn: Turn, event: SayNotReady) -> None:
+    """Take a break."""
+    agent = _signed_in(turn, event.agent_id)
+    known = turn.configuration.reasons
+    if not event.reason or event.reason in SYSTEM_REASONS or (known and event.reason not in known):
+        raise CommandRefused("no_such_reason", "Choose one of the reasons of the company.")
+    if agent.state in BUSY:
+        turn.put_agent(replace(agent, next_state=S.NOT_READY, next_reason=event.reason))
+    elif (agent.state, agent.reason) != (S.NOT_READY, event.reason):
+        turn.move(agent, T.PAUSE, reason=event.reason, by="agent")
+
+
+def extend_wrap_up(turn: Turn, event: ExtendWrapUp) -> None:
+    """One more minute; a wrap-up without a limit stays without one."""
+    agent = _signed_in(turn, event.agent_id)
+    if agent.state is not S.WRAP_UP:
+        raise CommandRefused("not_in_wrap_up", "There is no wrap-up that could be extended.")
+    if agent.deadline_at is not None:
+        deadline_at = agent.deadline_at + turn.limits.extension_time
+        turn.put_agent(replace(agent, deadline_at=deadline_at))
+
+
+def phone_ready(turn: Turn, event: PhoneReady) -> None:
+    """The page was reloaded in a call: the phone is back, the call isn't."""
+    agent = turn.agent(event.agent_id)
+    if agent is not None:
+        rejoin(turn, agent)
+
+
+def offer_refused(turn: Turn, event: OfferRefused) -> None:
+    """The switch didn't take the offer: the caller is gone, or not where we thought."""
+    agent, entry = turn.agent(event.agent_id), turn.entry(event.call_id)
+    if agent is None or agent.state is not S.RESERVED or agent.since_at != event.chosen_at:
+        return
+    turn.release(agent, event.reason)
+    if entry is None or entry.agent_id != agent.agent_id:
+        return
+    is_gone = event.reason == "no_such_call"
+    if is_gone and entry.refusals:
+        end(turn, entry)  # twice, a retry_time apart: his CallEnded was lost
+        return
+    refusals = entry.refusals + 1 if is_gone else entry.refusals
+    untried = replace(entry, agent_id=None, refusals=refusals)  # the agent is not to blame
+    give_up(turn, untried, turn.limits.retry_time)
+
+
+def rejoin_refused(turn: Turn, event: RejoinRefused) -> None:
+    """The switch didn't take the rejoin; the next sign of the phone tries again."""
+    agent = turn.agent(event.agent_id)
+    if agent is not None and agent.is_rejoining and agent.call_id == event.call_id:
+        turn.put_agent(replace(agent, is_rejoining=False))
+
+
+# ---- time --------------------------------------------------------------------------------------
+
+
+def due(turn: Turn, event: Due) -> None:
+    """Something of an agent's or a caller's time may be up."""
+    agent = turn.agent(AgentId(event.subject)) if event.subject is not None else None
+    entry = turn.entry(CallId(event.subject)) if event.subject is not None else None
+    if agent is not None:
+        turn.weigh(agent)
+        if agent.deadline_at is not None and turn.now >= agent.deadline_at:
+            _overdue(turn, agent)
+    if entry is not None:
+        _entry_due(turn, entry)
+
+
+def _overdue(turn: Turn, agent: Agent) -> None:
+    entry = turn.entry(agent.call_id)
+    if agent.state is S.WRAP_UP:
+        turn.move(agent, T.RELEASE)
+    elif agent.is_call_over:
+        free(turn, agent, "caller_gone")
+    elif agent.state is S.RESERVED:
+        _fruitless(turn, agent, entry, "not_dialled")
+    elif agent.state is S.RINGING:
+        if agent.is_leg_ended:
+            _fruitless(turn, agent, entry, "leg_ended")
+        else:
+            _fruitless(turn, agent, entry, "no_result")
+            if entry is not None and entry.phase is Phase.OFFERED:
+                turn.decide(WithdrawOffer(entry.call_id))
+    elif agent.state is S.TALKING:
+        _talk_overdue(turn, agent)
+
+
+def _talk_overdue(turn: Turn, agent: Agent) -> None:
+    if agent.is_leg_lost or (agent.is_rejoining and agent.is_leg_ended):
+        gap_time = turn.configuration.rules(agent.queue).gap_time
+        turn.rest(agent, PHONE_LOST, available_at=turn.now + gap_time)
+    elif agent.is_leg_ended:
+        free(turn, agent, "leg_ended")
+    else:  # a rejoin that never came to be: he still talks
+        turn.put_agent(replace(agent, is_rejoining=False, deadline_at=None))
+
+
+def _fruitless(turn: Turn, agent: Agent, entry: QueueEntry | None, reason: str) -> None:
+    """A reservation came to its limit: agent and caller go on without each other."""
+    if entry is not None and entry.phase is Phase.OFFERED:
+        give_up(turn, entry, turn.limits.retry_time)
+    elif entry is not None:
+        turn.put_entry(replace(entry, agent_id=None))
+    gap_time = turn.configuration.rules(agent.queue).gap_time
+    turn.release(agent, reason, available_at=turn.now + gap_time)
+
+
+def _entry_due(turn: Turn, entry: QueueEntry) -> None:
+    if entry.phase is Phase.FALLBACK:
+        if entry.take_back_at is not None and turn.now >= entry.take_back_at:
+            put_fallback(turn, replace(entry, agent_id=entry.agent_id))
+        return
+    if entry.announce_at is None or turn.now < entry.announce_at or entry.phase is Phase.CONNECTED:
+        return
+    every = turn.configuration.rules(entry.queue).announce_every
+    is_sure = entry.blocked_until_at is None or turn.now >= entry.blocked_until_at
+    if every <= timedelta(0):
+        return
+    entry = replace(entry, announce_at=turn.now + every)
+    turn.wake(turn.now + every, entry.call_id)
+    if entry.phase is Phase.WAITING and is_sure and turn.part("is_linked"):
+        entry = replace(entry, told_position=position_of(turn, entry))
+        turn.decide(Announce(entry.call_id))
+    turn.put_entry(entry)
+
+
+def position_of(turn: Turn, entry: QueueEntry) -> int:
+    """The caller's position in his line, from 1; never worse than he was told before."""
+    line = turn.part("lines").get(entry.queue, ())
+    position = bisect_right(line, entry.place)
+    return min(position, entry.told_position or position)
+
+
+def _known(turn: Turn, agent_id: AgentId) -> Agent:
+    agent = turn.agent(agent_id)
+    if agent is None:
+        raise CommandRefused("no_such_agent", "This account doesn't take calls.")
+    return agent
+
+
+def _signed_in(turn: Turn, agent_id: AgentId) -> Agent:
+    agent = _known(turn, agent_id)
+    if agent.state is S.LOGGED_OUT:
+        raise CommandRefused("signed_out", "Sign in with a phone first.")
+    return agent

@@ -1,0 +1,211 @@
+"""What goes into the core besides domain events, and what comes out: plain data, no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cti.domain.call import Call
+from cti.domain.events import AgentStateChanged, Event
+from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
+from cti.ports import QueueMirror
+
+# ---- in: what an agent asks for ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Take a seat at one of the agent's phones."""
+
+    agent_id: AgentId
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class SignOut:
+    """Leave the queues; in a call: after it."""
+
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class SayReady:
+    """Take calls; in a call: right after it, without wrap-up."""
+
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class SayNotReady:
+    """Take a break; in a call: right after it."""
+
+    agent_id: AgentId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendWrapUp:
+    """One more minute."""
+
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneReady:
+    """The desktop says: the browser phone is registered and has no session."""
+
+    agent_id: AgentId
+
+
+# ---- in: what the service learnt ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRefused:
+    """The switch didn't take an offer. ``chosen_at`` names the reservation."""
+
+    call_id: CallId
+    agent_id: AgentId
+    chosen_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejoinRefused:
+    """The switch didn't take a rejoin."""
+
+    call_id: CallId
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The instant of a ``Wake`` has come. May be early or late or needless: the state decides."""
+
+    subject: AgentId | CallId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """We were frozen; facts that happened meanwhile are still to be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The link is up, the heartbeat renewed; these are the live calls."""
+
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unlinked:
+    """The link is down: nothing can be offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What the journal says of agents (last state each) and of calls that had been answered."""
+
+    agents: tuple[AgentStateChanged, ...]
+    answered: frozenset[CallId]
+
+
+# ---- out ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Show the caller to the agent, then send him to ring ``endpoint``."""
+
+    call_id: CallId
+    agent_id: AgentId
+    queue: QueueName
+    endpoint: Endpoint
+    chosen_at: datetime
+    ring_time: timedelta
+    waits_for_paint: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawOffer:
+    """Stop a ring that nobody wants any more."""
+
+    call_id: CallId
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Tell the caller his position."""
+
+    call_id: CallId
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Fetch the caller from the fallback Queue()."""
+
+    call_id: CallId
+
+
+@dataclass(frozen=True, slots=True)
+class Rejoin:
+    """Call the agent's phone again for the caller he lost."""
+
+    call_id: CallId
+    agent_id: AgentId
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """Tell the fallback Queue() who is there."""
+
+    mirror: QueueMirror
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Tell the others what happened."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresChanged:
+    """A queue's live figures may be other than before."""
+
+    queue: QueueName
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Send ``Due(subject)`` at this instant."""
+
+    at: datetime
+    subject: AgentId | CallId | None
+
+
+Decision = (
+    Reserve
+    | WithdrawOffer
+    | Announce
+    | TakeBack
+    | Rejoin
+    | Mirror
+    | Publish
+    | FiguresChanged
+    | Wake
+)
+Command = SignIn | SignOut | SayReady | SayNotReady | ExtendWrapUp
+Input = (
+    Command
+    | PhoneReady
+    | OfferRefused
+    | RejoinRefused
+    | Due
+    | Stalled
+    | Linked
+    | Unlinked
+    | Restored
+    | Event
+)

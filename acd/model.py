@@ -1,0 +1,277 @@
+"""The core of the ACD: ``(configuration, state, event, now) -> (state, decisions)``. Pure.
+
+It is the single writer of who is reserved for whom. ``step`` folds one event in, lets the matcher
+look for pairs, and returns the new state with decisions: what to publish, to ask of the switch, and when to
+be woken. It knows no clock, no switch and no desktop; the same events give the same decisions.
+
+Where things are: ``states.py`` the agent's transition table; ``facts.py`` the data; ``decisions.py`` what comes in and goes
+out; ``callers.py`` the switch's events; ``agents.py`` commands and time; ``matching.py`` who gets whom;
+``turn.py`` the working copy that one step writes to.
+
+Recovery. The service renews the heartbeat before it says ``Linked`` with the live calls. Callers in the
+fallback Queue() are then asked back, and nobody is matched until all are there (at most ``recovery_timeout``), so that the
+oldest are served first. What the switch doesn't know any more has ended. After we were frozen
+(``Stalled``) matching waits a moment as well, since events of that time are still to be read.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from acd import agents, callers
+from acd import decisions as d
+from acd.decisions import Decision, Input
+from acd.facts import (
+    Agent,
+    Configuration,
+    Hold,
+    Limits,
+    Phase,
+    Profile,
+    QueueEntry,
+    QueueRules,
+    State,
+    empty,
+)
+from acd.matching import match
+from acd.states import AGENT_TRANSITIONS, BUSY, SYSTEM_REASONS, AgentState, Trigger
+from acd.turn import Turn, mirror_of, until_at
+from cti.domain import events as ev
+from cti.domain.call import Call, CallState
+from cti.domain.ids import CallId, QueueName
+
+__all__ = [
+    "AGENT_TRANSITIONS",
+    "BUSY",
+    "SYSTEM_REASONS",
+    "Agent",
+    "AgentState",
+    "Configuration",
+    "Limits",
+    "Phase",
+    "Profile",
+    "QueueEntry",
+    "QueueRules",
+    "State",
+    "Trigger",
+    "empty",
+    "figures",
+    "mirror_of",
+    "position",
+    "step",
+    "until_at",
+]
+
+
+def step(
+    configuration: Configuration, state: State, event: Input, now: datetime
+) -> tuple[State, tuple[Decision, ...]]:
+    """Fold one event in and match. Events that don't concern the ACD change nothing.
+
+    Raises:
+        CommandRefused: the event is a command that can't be carried out; nothing changed.
+    """
+    turn = Turn(configuration, state, now)
+    react = _REACTIONS.get(type(event))
+    if react is not None:
+        react(turn, event)
+    match(turn)
+    return turn.finish()
+
+
+def position(state: State, call_id: CallId) -> int | None:
+    """A waiting caller's position, from 1, never worse than announced before; None: he isn't waiting."""
+    entry = state.entries.get(call_id)
+    if entry is None or entry.phase is Phase.CONNECTED:
+        return None
+    index = bisect_right(state.lines[entry.queue], entry.place)
+    return min(index, entry.told_position or index)
+
+
+def figures(state: State, queue: QueueName, at: datetime) -> ev.QueueChanged:
+    """A queue's live figures: who isn't connected yet, since when the longest, how many are ready."""
+    waiting = [state.entries[place[2]].enqueued_at for place in state.lines.get(queue, ())]
+    ready = sum(
+        1
+        for agent in state.agents.values()
+        if agent.state is AgentState.READY and queue in agent.profile.queues
+    )
+    return ev.QueueChanged(
+        at=at,
+        queue=queue,
+        waiting=len(waiting),
+        longest_since=min(waiting, default=None),
+        ready=ready,
+    )
+
+
+# ---- recovery ----------------------------------------------------------------------------------
+
+
+def _linked(turn: Turn, event: d.Linked) -> None:
+    now = turn.now
+    turn.set(is_linked=True, hold=Hold(from_at=now, limit_at=now + turn.limits.recovery_timeout))
+    turn.wake(now + turn.limits.recovery_timeout, None)
+    for call in sorted(event.calls, key=lambda c: (c.enqueued_at or c.offered_at, c.call_id)):
+        _adopt(turn, call)
+    live = {call.call_id for call in event.calls}
+    for entry in [e for e in turn.part("entries").values() if e.call_id not in live]:
+        agent = turn.agent_of(entry)
+        if agent is not None:
+            turn.put_agent(replace(agent, leg_id=None))  # nothing is left that could still end
+        callers.end(turn, entry)
+    for agent in [a for a in turn.part("agents").values() if a.state in BUSY]:
+        entry = turn.entry(agent.call_id)
+        if entry is None or entry.agent_id != agent.agent_id:
+            callers.free(turn, agent, "not_found")
+
+
+def _unlinked(turn: Turn, _: d.Unlinked) -> None:
+    turn.set(is_linked=False)
+
+
+def _stalled(turn: Turn, _: d.Stalled) -> None:
+    limits = turn.limits
+    from_at = turn.now + limits.stall_time
+    limit_at = turn.now + limits.recovery_timeout
+    turn.set(hold=replace(turn.part("hold"), from_at=from_at, limit_at=limit_at))
+    turn.wake(from_at, None)
+    turn.wake(limit_at, None)
+
+
+def _recovered(turn: Turn, event: ev.CallRecovered) -> None:
+    call = Call(
+        call_id=event.call_id,
+        caller_leg_id=event.leg_id,
+        offered_at=event.enqueued_at or event.at,
+        state=CallState(event.state),
+        queue=event.queue,
+        enqueued_at=event.enqueued_at,
+        credit_time=event.credit_time,
+        attempt=event.attempt,
+        endpoint=event.endpoint,
+    )
+    _adopt(turn, call)
+
+
+def _adopt(turn: Turn, call: Call) -> None:
+    """Make agents and lines agree with what a call really is."""
+    entry = turn.entry(call.call_id)
+    if call.state is CallState.ENDED:
+        if entry is not None:
+            callers.end(turn, entry)
+        return
+    if call.queue is None or call.state in (CallState.OFFERED, CallState.MENU):
+        return
+    if entry is None:
+        at = call.enqueued_at or call.offered_at
+        origin = ev.CallEnqueued(
+            at=at,
+            call_id=call.call_id,
+            queue=call.queue,
+            enqueued_at=at,
+            credit_time=call.credit_time,
+            attempt=call.attempt,
+        )
+        entry = callers.new_entry(turn, call.call_id, call.queue, origin)
+        if call.state is CallState.WAITING:
+            callers.put_waiting(turn, entry)
+    elif call.state is CallState.WAITING and entry.phase in (Phase.FALLBACK, Phase.CONNECTED):
+        callers.part_from_agent(turn, entry, "requeued")
+        callers.put_waiting(turn, entry)
+    if call.state is CallState.FALLBACK:
+        callers.part_from_agent(turn, entry, "fell_back")
+        callers.put_fallback(turn, entry)
+    elif call.state is not CallState.WAITING:
+        _adopt_talk(turn, call, entry)
+
+
+def _adopt_talk(turn: Turn, call: Call, entry: QueueEntry) -> None:
+    agent = turn.agent_at(call.endpoint) if call.endpoint is not None else None
+    leg = call.up_leg or next((g for g in call.legs.values() if g.endpoint == call.endpoint), None)
+    leg_id = leg.leg_id if leg is not None else None
+    if call.state is CallState.RINGING:
+        if agent is None:
+            callers.put_waiting(turn, entry)
+        elif agent.state not in BUSY or agent.call_id == call.call_id:
+            entry = replace(entry, phase=Phase.OFFERED, agent_id=agent.agent_id)
+            turn.put_entry(entry)
+            if agent.state is not AgentState.TALKING:
+                callers.ring(turn, agent, entry, leg_id)
+        return
+    is_known = (
+        agent is not None
+        and agent.state is AgentState.TALKING
+        and agent.call_id == call.call_id
+        and turn.agent_of(entry) is not None
+    )
+    if not is_known:
+        callers.connect(turn, entry, agent, leg_id)
+    if call.state is CallState.AGENT_LOST and call.endpoint is not None:
+        lost = ev.AgentLegLost(at=turn.now, call_id=call.call_id, endpoint=call.endpoint)
+        callers.leg_lost(turn, lost)
+
+
+def _restored(turn: Turn, event: d.Restored) -> None:
+    """Put agents into the state that the journal says; a state that began is not announced again."""
+    known = dict(turn.part("agents"))
+    seats = dict(turn.part("seats"))
+    for change in event.agents:
+        agent = known.get(change.agent_id)
+        state = AgentState(change.state)
+        if agent is None or (state is not AgentState.LOGGED_OUT and change.endpoint is None):
+            continue
+        is_away = state in (AgentState.READY, AgentState.NOT_READY, AgentState.LOGGED_OUT)
+        deadline_at = change.until_at
+        known[agent.agent_id] = replace(
+            agent,
+            state=state,
+            reason=change.reason,
+            by=change.by,
+            since_at=change.at,
+            idle_since_at=change.at,
+            ready_said_at=change.at,
+            endpoint=change.endpoint,
+            call_id=None if is_away else change.call_id,
+            queue=None if is_away else change.queue,
+            deadline_at=deadline_at,
+            next_state=AgentState(change.next_state) if change.next_state else None,
+            next_reason=change.next_reason,
+        )
+        if change.endpoint is not None:
+            seats[change.endpoint] = agent.agent_id
+        if deadline_at is not None:
+            turn.wake(deadline_at, agent.agent_id)
+    turn.set(agents=known, seats=seats, answered=event.answered)
+
+
+_REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
+    ev.CallEnqueued: callers.enqueued,
+    ev.CallFellBack: callers.fell_back,
+    ev.CallRecovered: _recovered,
+    ev.LegDialled: callers.dialled,
+    ev.CallConnected: callers.connected,
+    ev.CallNotAnswered: callers.not_answered,
+    ev.LegEnded: callers.leg_ended,
+    ev.CallEnded: callers.call_ended,
+    ev.AgentLegLost: callers.leg_lost,
+    ev.PhoneStateChanged: callers.phone_changed,
+    d.SignIn: agents.sign_in,
+    d.SignOut: agents.sign_out,
+    d.SayReady: agents.say_ready,
+    d.SayNotReady: agents.say_not_ready,
+    d.ExtendWrapUp: agents.extend_wrap_up,
+    d.PhoneReady: agents.phone_ready,
+    d.OfferRefused: agents.offer_refused,
+    d.RejoinRefused: agents.rejoin_refused,
+    d.Due: agents.due,
+    d.Linked: _linked,
+    d.Unlinked: _unlinked,
+    d.Stalled: _stalled,
+    d.Restored: _restored,
+}
+"""What each event does; all others concern somebody else."""

@@ -1,0 +1,284 @@
+"""One step of the core: a working copy of the state, and the decisions made on the way.
+
+``Turn`` copies a part of the state when it is first written to, keeps the indices (lines, seats, free agents) in
+step with agents and entries, and notices what others must be told: a changed agent is published, a
+changed seat is mirrored. Whoever moves an agent or a caller does so through it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from acd.decisions import Decision, FiguresChanged, Mirror, Publish, Wake
+from acd.facts import Agent, Configuration, Phase, Place, QueueEntry, State, without_call
+from acd.states import BUSY, AgentState, Trigger, next_state
+from cti.domain.events import AgentStateChanged, Event, ReservationReleased
+from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
+from cti.ports import QueueMirror
+
+
+class Turn:
+    """A step in progress."""
+
+    def __init__(self, configuration: Configuration, state: State, now: datetime) -> None:
+        self.configuration = configuration
+        self.limits = configuration.limits
+        self.now = max(now, state.now)  # time only goes forward
+        self.state = state
+        self.decisions: list[Decision] = []
+        self._changes: dict[str, Any] = {}
+        self._touched: dict[QueueName, None] = {}
+
+    def finish(self) -> tuple[State, tuple[Decision, ...]]:
+        """The new state and what is to be done."""
+        self.decisions.extend(FiguresChanged(queue) for queue in self._touched)
+        return replace(self.state, now=self.now, **self._changes), tuple(self.decisions)
+
+    # ---- reading -------------------------------------------------------------------------------
+
+    def part(self, name: str) -> Any:
+        """A field of the state as it is at this point of the step."""
+        return self._changes.get(name, getattr(self.state, name))
+
+    def agent(self, agent_id: AgentId | None) -> Agent | None:
+        """An agent by id."""
+        found: Agent | None = self.part("agents").get(agent_id)
+        return found
+
+    def agent_at(self, endpoint: Endpoint) -> Agent | None:
+        """The agent who is signed in with this phone."""
+        return self.agent(self.part("seats").get(endpoint))
+
+    def entry(self, call_id: CallId | None) -> QueueEntry | None:
+        """A queue's caller."""
+        found: QueueEntry | None = self.part("entries").get(call_id)
+        return found
+
+    def agent_of(self, entry: QueueEntry) -> Agent | None:
+        """The agent who is busy with this caller."""
+        agent = self.agent(entry.agent_id)
+        is_his = agent is not None and agent.state in BUSY and agent.call_id == entry.call_id
+        return agent if is_his else None
+
+    def phone(self, endpoint: Endpoint | None) -> str:
+        """What Asterisk says of a phone."""
+        state: str = self.part("phones").get(endpoint, "unknown")
+        return state
+
+    # ---- writing -------------------------------------------------------------------------------
+
+    def set(self, **changes: Any) -> None:
+        """Replace fields of the state."""
+        self._changes.update(changes)
+
+    def put_phone(self, endpoint: Endpoint, state: str) -> None:
+        """Note what Asterisk says of a phone."""
+        self._own("phones")[endpoint] = state
+        agent = self.agent_at(endpoint)
+        if agent is not None:
+            self.weigh(agent)
+
+    def put_agent(self, agent: Agent) -> Agent:
+        """Take a changed agent; publishes and mirrors what changed."""
+        old = self.agent(agent.agent_id)
+        self._own("agents")[agent.agent_id] = agent
+        if old is not None and old.endpoint != agent.endpoint:
+            self._move_seat(old.endpoint, agent)
+        if old is None or _visible(old) != _visible(agent):
+            previous = old.state if old is not None else AgentState.LOGGED_OUT
+            self.publish(_changed(self.now, previous, agent))
+            self._touched.update(dict.fromkeys(sorted(agent.profile.queues)))
+        self._mirror(old, agent)
+        self.weigh(agent)
+        if agent.deadline_at is not None and (old is None or old.deadline_at != agent.deadline_at):
+            self.wake(agent.deadline_at, agent.agent_id)
+        return agent
+
+    def move(self, agent: Agent, trigger: Trigger, **changes: Any) -> Agent:
+        """Move an agent through the table, with whatever else changes at the same time.
+
+        Raises:
+            IllegalTransition: the table doesn't know this trigger in his state.
+        """
+        state = next_state(agent.state, trigger)
+        if state in (AgentState.READY, AgentState.NOT_READY, AgentState.LOGGED_OUT):
+            if state is AgentState.READY and agent.state not in BUSY - {AgentState.TALKING}:
+                # Who was reserved or rung in vain keeps his turn.
+                changes.setdefault("idle_since_at", self.now)
+            agent = replace(without_call(agent), next_state=None, next_reason="")
+        values: dict[str, Any] = {"reason": "", "by": "system", **changes}
+        if state is not agent.state or values["reason"] != agent.reason:
+            values["since_at"] = self.now
+        return self.put_agent(replace(agent, state=state, **values))
+
+    def put_entry(self, entry: QueueEntry) -> QueueEntry:
+        """Take a new or changed entry; keeps the lines in order."""
+        old = self.entry(entry.call_id)
+        self._own("entries")[entry.call_id] = entry
+        is_in_line = entry.phase is not Phase.CONNECTED
+        was_in_line = old is not None and old.phase is not Phase.CONNECTED
+        if old is not None and was_in_line:
+            if is_in_line and (old.queue, old.place) == (entry.queue, entry.place):
+                return entry
+            self._leave_line(old)
+        if is_in_line:
+            line: tuple[Place, ...] = self.part("lines").get(entry.queue, ())
+            index = bisect_left(line, entry.place)
+            self._own("lines")[entry.queue] = (*line[:index], entry.place, *line[index:])
+            self._touched[entry.queue] = None
+        return entry
+
+    def drop_entry(self, entry: QueueEntry) -> None:
+        """Forget a caller who is gone."""
+        if entry.phase is not Phase.CONNECTED:
+            self._leave_line(entry)
+        del self._own("entries")[entry.call_id]
+
+    def publish(self, event: Event) -> None:
+        """Tell the others."""
+        self.decisions.append(Publish(event))
+
+    def decide(self, decision: Decision) -> None:
+        """Ask the service to do something."""
+        self.decisions.append(decision)
+
+    def wake(self, at: datetime, subject: AgentId | CallId | None) -> None:
+        """Have this subject looked at again."""
+        self.decisions.append(Wake(at, subject))
+
+    # ---- what follows a caller -----------------------------------------------------------------
+
+    def rest(self, agent: Agent, penalty: str = "", **changes: Any) -> Agent:
+        """Let a busy agent go: to the rest he asked for, else to the penalty, else READY."""
+        if agent.next_state is AgentState.LOGGED_OUT:
+            return self.move(agent, Trigger.SIGN_OUT, by="agent", endpoint=None, **changes)
+        if agent.next_state is AgentState.NOT_READY:
+            reason = agent.next_reason
+            return self.move(agent, Trigger.PAUSE, reason=reason, by="agent", **changes)
+        if penalty:
+            return self.move(agent, Trigger.PAUSE, reason=penalty, **changes)
+        return self.move(agent, Trigger.RELEASE, **changes)
+
+    def end_talk(self, agent: Agent) -> Agent:
+        """The conversation is over: wrap-up, unless the agent asked for something else."""
+        rules = self.configuration.rules(agent.queue)
+        available_at = self.now + rules.gap_time
+        wrap_up_time = rules.wrap_up_time
+        if agent.next_state is not None or wrap_up_time == timedelta(0):
+            return self.rest(agent, available_at=available_at)
+        deadline_at = None if wrap_up_time is None else self.now + wrap_up_time
+        call_id, queue = agent.call_id, agent.queue
+        agent = replace(without_call(agent), call_id=call_id, queue=queue)
+        return self.move(agent, Trigger.WRAP_UP, deadline_at=deadline_at, available_at=available_at)
+
+    def release(self, agent: Agent, reason: str, penalty: str = "", **changes: Any) -> Agent:
+        """End a reservation or a ring that led to no conversation."""
+        if agent.call_id is not None:
+            self.publish(
+                ReservationReleased(
+                    at=self.now, call_id=agent.call_id, agent_id=agent.agent_id, reason=reason
+                )
+            )
+        if agent.state is AgentState.RINGING:
+            gap_time = self.configuration.rules(agent.queue).gap_time
+            changes.setdefault("available_at", self.now + gap_time)
+        return self.rest(agent, penalty, **changes)
+
+    # ---- the indices ---------------------------------------------------------------------------
+
+    def weigh(self, agent: Agent) -> None:
+        """See whether an agent may be offered a call now: he and his phone must agree."""
+        is_free = (
+            agent.state is AgentState.READY
+            and self.phone(agent.endpoint) == "idle"
+            and self.now >= agent.available_at
+        )
+        if agent.state is AgentState.READY and self.now < agent.available_at:
+            self.wake(agent.available_at, agent.agent_id)
+        if is_free and agent.agent_id not in self.part("free"):
+            self._own("free")[agent.agent_id] = None
+        elif not is_free and agent.agent_id in self.part("free"):
+            del self._own("free")[agent.agent_id]
+
+    def _own(self, name: str) -> Any:
+        if name not in self._changes:
+            self._changes[name] = dict(getattr(self.state, name))
+        return self._changes[name]
+
+    def _move_seat(self, old: Endpoint | None, agent: Agent) -> None:
+        seats = self._own("seats")
+        if old is not None and seats.get(old) == agent.agent_id:
+            del seats[old]
+        if agent.endpoint is not None:
+            seats[agent.endpoint] = agent.agent_id
+
+    def _leave_line(self, entry: QueueEntry) -> None:
+        line: tuple[Place, ...] = self.part("lines").get(entry.queue, ())
+        index = bisect_left(line, entry.place)
+        self._own("lines")[entry.queue] = line[:index] + line[index + 1 :]
+        self._touched[entry.queue] = None
+
+    def _mirror(self, old: Agent | None, agent: Agent) -> None:
+        before = mirror_of(self.configuration, old) if old is not None else None
+        after = mirror_of(self.configuration, agent)
+        if before == after:
+            return
+        if before is not None and (after is None or after.endpoint != before.endpoint):
+            self.decide(Mirror(QueueMirror(before.endpoint, (), False, timedelta(0))))
+        if after is not None:
+            self.decide(Mirror(after))
+
+
+def mirror_of(configuration: Configuration, agent: Agent) -> QueueMirror | None:
+    """What the fallback Queue() should know of an agent; None: he is signed out.
+
+    An agent who asked for a break in a call is already paused there, so that no call reaches him should we be gone by then.
+    """
+    if agent.state is AgentState.LOGGED_OUT or agent.endpoint is None:
+        return None
+    away = (AgentState.NOT_READY, AgentState.LOGGED_OUT)
+    queues = tuple(sorted(agent.profile.queues))
+    times = [configuration.rules(queue).wrap_up_time or timedelta(0) for queue in queues]
+    return QueueMirror(
+        endpoint=agent.endpoint,
+        queues=queues,
+        is_paused=agent.state is AgentState.NOT_READY or agent.next_state in away,
+        wrap_up_time=max(times, default=timedelta(0)),
+    )
+
+
+def until_at(agent: Agent) -> datetime | None:
+    """When a timed wrap-up ends."""
+    return agent.deadline_at if agent.state is AgentState.WRAP_UP else None
+
+
+def _visible(agent: Agent) -> tuple[object, ...]:
+    return (
+        agent.state,
+        agent.reason,
+        agent.endpoint,
+        agent.call_id,
+        agent.next_state,
+        agent.next_reason,
+        until_at(agent),
+    )
+
+
+def _changed(now: datetime, previous: AgentState, agent: Agent) -> AgentStateChanged:
+    return AgentStateChanged(
+        at=now,
+        agent_id=agent.agent_id,
+        state=agent.state.value,
+        previous=previous.value,
+        reason=agent.reason,
+        by=agent.by,
+        call_id=agent.call_id,
+        queue=agent.queue,
+        next_state=agent.next_state.value if agent.next_state is not None else "",
+        next_reason=agent.next_reason,
+        until_at=until_at(agent),
+        endpoint=agent.endpoint,
+    )
