@@ -1,0 +1,202 @@
+"""Our FastAGI server: Asterisk connects for each caller who is to hear something.
+
+Built to be a door that strangers may knock at, although it listens on loopback only: whoever
+connects has ``header_timeout`` to send a whole environment within the limits of ``cti/wire/agi.py``, costs one
+small object until then and no task, and nobody can have more than ``max_connections`` at once. A peer that
+sends what AGI doesn't say, or a second reply where one was asked for, is closed. Each reply has a deadline:
+the length of its command plus a grace, by which Asterisk would have ended the lease itself.
+
+A script (``Route``) is a coroutine; what it raises is logged and ends its own session, no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+import structlog
+
+from cti.asterisk.session import AgiSession, CallerGone
+from cti.domain.errors import RemoteProtocolError
+from cti.ports import Clock, Timer
+from cti.wire.agi import AgiDecoder, AgiEnvironment, AgiHangup, AgiItem, AgiReply, encode_command
+
+log = structlog.get_logger(__name__)
+
+Route = Callable[[AgiSession], Awaitable[None]]
+"""A script: speaks to one caller, then returns."""
+
+
+class FastAgiServer:
+    """Serves ``routes`` by path (``/ivr``) to the Asterisk on this machine."""
+
+    def __init__(
+        self,
+        routes: Mapping[str, Route],
+        clock: Clock,
+        *,
+        max_connections: int = 1000,
+        header_timeout: timedelta = timedelta(seconds=5),
+        reply_grace_time: timedelta = timedelta(seconds=15),
+    ) -> None:
+        self._routes = dict(routes)
+        self.clock = clock
+        self.max_connections = max_connections
+        self.header_timeout = header_timeout
+        self.reply_grace_time = reply_grace_time
+        self.connections: set[AgiConnection] = set()
+        self.refused = 0
+        """Connections that were closed for garbage, slowness or their number."""
+        self._server: asyncio.Server | None = None
+
+    async def start(self, port: int, host: str = "127.0.0.1") -> int:
+        """Listen; returns the port (useful with 0).
+
+        Raises:
+            ValueError: an address that isn't loopback: AGI knows no password.
+            OSError: the port is in use.
+        """
+        if not ipaddress.ip_address(host).is_loopback:
+            raise ValueError("FastAGI listens on loopback only")
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self.make_connection, host, port, backlog=512)
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
+
+    async def close(self) -> None:
+        """Stop listening and end all sessions; their callers go on in the dialplan."""
+        if self._server is not None:
+            self._server.close()
+        tasks = [c.task for c in self.connections if c.task is not None]
+        for connection in list(self.connections):
+            connection.abort()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._server is not None:
+            await self._server.wait_closed()
+            self._server = None
+
+    def make_connection(self) -> AgiConnection:
+        """The protocol for one connection; for tests that have no socket."""
+        return AgiConnection(self)
+
+    async def run(self, session: AgiSession) -> None:
+        """Run the script of a session, whatever it does."""
+        route = self._routes.get(session.path)
+        if route is None:
+            log.error("agi_no_route")
+            return
+        try:
+            await route(session)
+        except CallerGone:
+            log.debug("agi_caller_gone", path=session.path)
+        except Exception:  # the outermost frame of a session: it must not reach another
+            log.exception("agi_script_failed", path=session.path)
+
+
+class AgiConnection(asyncio.Protocol):
+    """One connection from Asterisk."""
+
+    def __init__(self, server: FastAgiServer) -> None:
+        self._server = server
+        self._decoder = AgiDecoder()
+        self._transport: asyncio.Transport | None = None
+        self._deadline: Timer | None = None
+        self._reply: asyncio.Future[AgiReply] | None = None
+        self._is_gone = False
+        self.task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody knocks."""
+        self._transport = transport  # type: ignore[assignment]  # TCP: always a Transport
+        if len(self._server.connections) >= self._server.max_connections:
+            self._refuse("too many connections")
+            return
+        self._server.connections.add(self)
+        self._deadline = self._server.clock.call_later(
+            self._server.header_timeout, lambda: self._refuse("too slow")
+        )
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the peer."""
+        if self._is_gone:
+            return
+        try:
+            for item in self._decoder.feed(data):
+                self._take(item)
+        except RemoteProtocolError as exc:
+            self._refuse(str(exc))
+
+    def eof_received(self) -> None:
+        """The peer closed its side: there is no caller any more."""
+        self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Close at once and let the script know."""
+        self._is_gone = True
+        self._server.connections.discard(self)
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_exception(CallerGone("the caller's session ended"))
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _refuse(self, reason: str) -> None:
+        if not self._is_gone:
+            self._server.refused += 1
+            log.warning("agi_peer_refused", reason=reason)
+            self.abort()
+
+    def _take(self, item: AgiItem) -> None:
+        match item:
+            case AgiEnvironment():
+                if self._deadline is not None:
+                    self._deadline.cancel()
+                    self._deadline = None
+                session = AgiSession(item, self.exchange)
+                self.task = asyncio.get_running_loop().create_task(self._serve(session))
+            case AgiHangup():
+                self.abort()
+            case AgiReply():
+                if self._reply is None or self._reply.done():
+                    raise RemoteProtocolError("an AGI reply that nobody asked for")
+                self._reply.set_result(item)
+
+    async def _serve(self, session: AgiSession) -> None:
+        try:
+            await self._server.run(session)
+        finally:
+            # Close, not abort: the last command must still reach Asterisk.
+            self._is_gone = True
+            self._server.connections.discard(self)
+            if self._transport is not None:
+                self._transport.close()
+
+    async def exchange(
+        self, command: str, arguments: tuple[str, ...], takes: timedelta
+    ) -> AgiReply:
+        """Send one command and wait for its reply.
+
+        Raises:
+            CallerGone: the connection ended, or no reply came in time.
+            LocalProtocolError: an argument that may not be sent.
+        """
+        line = encode_command(command, *arguments)
+        if self._is_gone or self._transport is None:
+            raise CallerGone("the caller's session ended")
+        reply: asyncio.Future[AgiReply] = asyncio.get_running_loop().create_future()
+        self._reply = reply
+        self._transport.write(line)
+        timer = self._server.clock.call_later(takes + self._server.reply_grace_time, self.abort)
+        try:
+            return await reply
+        finally:
+            timer.cancel()
+            self._reply = None

@@ -1,0 +1,168 @@
+"""One caller's FastAGI session: the verbs that an IVR needs, each awaitable.
+
+Before each verb that takes time the session renews the lease that the dialplan gave it
+(``TIMEOUT(absolute)``, docs/dialplan.md): the verb's own length and a margin. Should this process die or
+hang, Asterisk takes the caller out of AGI when the lease ends. ``CallerGone`` means that there is nobody
+to speak to any more: hung up, redirected away, or the lease ended; a script simply lets it pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from cti.domain.errors import CommandRefused, RingdeskError
+from cti.wire.agi import AgiEnvironment, AgiReply
+
+DEFAULT_PLAY_TIME = timedelta(seconds=30)
+"""How long a prompt is taken to be when the caller of a verb doesn't say."""
+LEASE_MARGIN = timedelta(seconds=5)
+"""What the lease has beyond the length of a verb."""
+
+Exchange = Callable[[str, tuple[str, ...], timedelta], Awaitable[AgiReply]]
+"""Send a command, wait for its reply at most so long; raises CallerGone."""
+
+
+class CallerGone(RingdeskError):
+    """There is no caller in this session any more."""
+
+
+class AgiSession:
+    """What a script may do with the caller; made by FastAgiServer, one for each connection.
+
+    All verbs raise:
+
+    Raises:
+        CallerGone: see the module.
+        CommandRefused: Asterisk doesn't do this (``refused``), such as a file that doesn't exist.
+        LocalProtocolError: an argument that may not be sent.
+    """
+
+    def __init__(self, environment: AgiEnvironment, exchange: Exchange) -> None:
+        self.environment = environment
+        self._exchange = exchange
+
+    @property
+    def channel(self) -> str:
+        """The caller's channel by name."""
+        return self.environment.get("channel")
+
+    @property
+    def leg_id(self) -> str:
+        """The caller's leg (Asterisk: Uniqueid)."""
+        return self.environment.get("uniqueid")
+
+    @property
+    def path(self) -> str:
+        """The script that was called: ``/ivr``."""
+        return self.environment.path
+
+    async def answer(self) -> None:
+        """Answer the call; harmless when it is up already."""
+        await self._send("ANSWER")
+
+    async def stream_file(
+        self, name: str, escape_digits: str = "", *, play_time: timedelta = DEFAULT_PLAY_TIME
+    ) -> str:
+        """Play a prompt; returns the key that broke it off, or an empty text.
+
+        ``name`` is without the file's ending. ``play_time``: how long the prompt is.
+        """
+        await self.renew_lease(play_time)
+        return _key(await self._send("STREAM FILE", name, escape_digits, takes=play_time))
+
+    async def wait_for_digit(self, wait_time: timedelta) -> str:
+        """Wait for a key; returns it, or an empty text when none came in time."""
+        await self.renew_lease(wait_time)
+        milliseconds = str(max(0, round(wait_time.total_seconds() * 1000)))
+        return _key(await self._send("WAIT FOR DIGIT", milliseconds, takes=wait_time))
+
+    async def get_data(
+        self,
+        name: str,
+        *,
+        wait_time: timedelta,
+        max_digits: int,
+        play_time: timedelta = DEFAULT_PLAY_TIME,
+    ) -> str:
+        """Play a prompt and collect digits up to ``#``, ``max_digits`` or the end of patience.
+
+        ``wait_time`` is the patience after the prompt and between two keys.
+        """
+        takes = play_time + wait_time * (max_digits + 1)
+        await self.renew_lease(takes)
+        milliseconds = str(max(1, round(wait_time.total_seconds() * 1000)))
+        reply = await self._send("GET DATA", name, milliseconds, str(max_digits), takes=takes)
+        _refuse_minus_one(reply)
+        return reply.result
+
+    async def say_number(
+        self, number: int, escape_digits: str = "", *, play_time: timedelta = DEFAULT_PLAY_TIME
+    ) -> str:
+        """Say a number in the channel's language; returns the key that broke it off."""
+        await self.renew_lease(play_time)
+        return _key(await self._send("SAY NUMBER", str(number), escape_digits, takes=play_time))
+
+    async def say_digits(
+        self, digits: str, escape_digits: str = "", *, play_time: timedelta = DEFAULT_PLAY_TIME
+    ) -> str:
+        """Say digits one by one; returns the key that broke it off."""
+        await self.renew_lease(play_time)
+        return _key(await self._send("SAY DIGITS", digits, escape_digits, takes=play_time))
+
+    async def set_variable(self, name: str, value: str) -> None:
+        """Set a variable, or a function such as ``CHANNEL(language)``, of the caller's channel."""
+        await self._send("SET VARIABLE", name, value)
+
+    async def get_variable(self, name: str) -> str | None:
+        """A variable of the caller's channel; None where it isn't set."""
+        reply = await self._send("GET VARIABLE", name)
+        return reply.value if reply.result == "1" else None
+
+    async def execute(
+        self, application: str, *arguments: str, takes: timedelta = DEFAULT_PLAY_TIME
+    ) -> str:
+        """Run a dialplan application; returns its result. Only ours may name one, never a caller.
+
+        Raises:
+            CommandRefused: there is no such application (``refused``).
+        """
+        await self.renew_lease(takes)
+        reply = await self._send("EXEC", application, ",".join(arguments), takes=takes)
+        if reply.result == "-2":
+            raise CommandRefused("refused", "Asterisk has no such application")
+        _refuse_minus_one(reply)
+        return reply.result
+
+    async def hang_up(self) -> None:
+        """Hang up on the caller."""
+        await self._send("HANGUP")
+
+    async def renew_lease(self, takes: timedelta) -> None:
+        """Give this session so much more time, and the margin."""
+        seconds = max(1, round((takes + LEASE_MARGIN).total_seconds()))
+        await self.set_variable("TIMEOUT(absolute)", str(seconds))
+
+    async def _send(
+        self, command: str, *arguments: str, takes: timedelta = timedelta(0)
+    ) -> AgiReply:
+        reply = await self._exchange(command, arguments, takes)
+        if reply.code == 511:
+            raise CallerGone("Asterisk has no caller in this session any more")
+        if reply.code != 200:
+            raise CommandRefused("refused", f"Asterisk refuses AGI {command} ({reply.code})")
+        return reply
+
+
+def _key(reply: AgiReply) -> str:
+    _refuse_minus_one(reply)
+    if reply.end_position == 0 and reply.result == "0":
+        raise CommandRefused("refused", "Asterisk can't play this prompt: is the file there?")
+    code = int(reply.result) if reply.result.isdecimal() else 0
+    return chr(code) if code in range(33, 127) else ""
+
+
+def _refuse_minus_one(reply: AgiReply) -> None:
+    if reply.result == "-1":
+        # Asterisk says -1 for a caller who hung up, and for hardly anything else.
+        raise CallerGone("the caller hung up")
