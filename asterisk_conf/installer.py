@@ -151,6 +151,26 @@ def find_host(path: str | None = None) -> AsteriskInstall | None:
     return _with_sounds("host", version, Path("/"), (binary,), module_dir, data_dir)
 
 
+def require(cache: Path, which: Literal["private", "host"]) -> AsteriskInstall:
+    """Return the installed Asterisk of the kind that the setting ``pbx.asterisk`` names.
+
+    Raises:
+        InstallError: there is none; the message names the command that mends it.
+    """
+    if which == "host":
+        found = find_host()
+        if found is None:
+            raise InstallError(
+                f"this host has no Asterisk {MINIMUM_MAJOR} or newer of its own: install one, or set "
+                'pbx.asterisk = "private"'
+            )
+        return found
+    found = find(cache)
+    if found is None:
+        raise InstallError(f"no private Asterisk is in {cache}: ringdesk pbx install")
+    return found
+
+
 def check_room(folder: Path, needed_mb: int) -> None:
     """Raise `DiskFull` when ``folder``'s disk has less than ``needed_mb`` left."""
     free_mb = shutil.disk_usage(folder).free // 1_000_000

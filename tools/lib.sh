@@ -38,6 +38,8 @@ run_step() {
   say "$title"
   "$@" >"$log" 2>&1 </dev/null 9>&- &
   pid=$!
+  # A command in the background of a script does not hear the keyboard's interrupt itself.
+  trap 'kill "$pid" 2>/dev/null; exit 130' INT TERM
   while kill -0 "$pid" 2>/dev/null; do
     sleep 0.2
     ticks=$((ticks + 1))
@@ -50,6 +52,7 @@ run_step() {
   [ -t 1 ] && printf '\r\033[K'
   wait "$pid"
   status=$?
+  trap - INT TERM
   [ "$status" -eq 0 ] || fail "$(explain_log "$title" "$log")"
 }
 

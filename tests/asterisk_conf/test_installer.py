@@ -12,7 +12,7 @@ import pytest
 from asterisk_conf import errors, installer
 from asterisk_conf.apt import Meter, Progress, explain
 from asterisk_conf.apt_sources import Suite
-from asterisk_conf.installer import check_room, default_cache, find, find_host, install
+from asterisk_conf.installer import check_room, default_cache, find, find_host, install, require
 
 pytestmark = pytest.mark.unit
 
@@ -205,6 +205,16 @@ def test_the_hosts_own_asterisk_counts_from_20_on(
         assert host.argv == (str(binary),)
         assert host.version_numbers[0] == 20
         assert host.moh_dir == tmp_path / "share/asterisk/moh"
+
+
+def test_what_the_setting_asks_for_and_is_not_there_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(errors.InstallError, match="ringdesk pbx install"):
+        require(tmp_path, "private")
+    monkeypatch.setattr(installer, "MINIMUM_MAJOR", 1000)
+    with pytest.raises(errors.InstallError, match=r'set pbx\.asterisk = "private"'):
+        require(tmp_path, "host")
 
 
 def test_the_cache_follows_the_environment() -> None:

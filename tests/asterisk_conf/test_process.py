@@ -1,11 +1,11 @@
 """A real private Asterisk, started, found again by other processes, and ended."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from asterisk_conf.errors import CommandFailed, NotRunning, StartFailed
 from asterisk_conf.installer import AsteriskInstall, default_cache, find, find_host
 from asterisk_conf.process import AsteriskProcess
+from tests.until import until
 
 pytestmark = pytest.mark.asterisk
 
@@ -52,15 +53,6 @@ def write_minimal_conf(folder: Path, install: AsteriskInstall) -> Path:
     return etc
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def test_starts_answers_and_stops(pbx: AsteriskProcess) -> None:
     assert pbx.status() is None
     pid = pbx.start()
@@ -74,7 +66,7 @@ def test_starts_answers_and_stops(pbx: AsteriskProcess) -> None:
 
     assert pbx.stop() is True
     assert not pbx.is_running()
-    assert wait_for(lambda: not Path(f"/proc/{pid}").exists()), "the first process reaps it"
+    asyncio.run(until(lambda: not Path(f"/proc/{pid}").exists(), within=10))
     assert pbx.stop() is False
     with pytest.raises(NotRunning, match="ringdesk pbx start"):
         pbx.rx("core show uptime")
@@ -125,7 +117,7 @@ def test_a_frozen_process_is_ended_too(pbx: AsteriskProcess) -> None:
 def test_a_killed_process_is_seen_and_replaced(pbx: AsteriskProcess) -> None:
     pid = pbx.start()
     os.kill(pid, signal.SIGKILL)
-    assert wait_for(lambda: not pbx.is_running())
+    asyncio.run(until(lambda: not pbx.is_running()))
     assert pbx.start() != pid
 
 
