@@ -1,0 +1,6 @@
+"""The commands: ``ringdesk …``. Each module adds its own to ``app``; ``deployment.py`` is what they share."""
+
+from cti.cli import pbx
+from cti.cli.app import app
+
+__all__ = ["app", "pbx"]
