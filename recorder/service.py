@@ -37,7 +37,7 @@ import structlog
 
 from cti.domain import events as ev
 from cti.domain.ids import CallId, RecordingId
-from cti.ports import Clock, EventBus, Journal, Unsubscribe
+from cti.ports import Clock, EventBus, Unsubscribe
 from recorder.model import Recording
 from recorder.ports import (
     Alarms,
@@ -83,7 +83,6 @@ class Recorder:
         rules: RecorderRules,
         clock: Clock,
         bus: EventBus,
-        journal: Journal,
         book: RecordingBook,
         store: RecordingStore,
         spool: Spool,
@@ -94,7 +93,6 @@ class Recorder:
         self._rules = rules
         self._clock = clock
         self._bus = bus
-        self._journal = journal
         self._book = book
         self._store = store
         self._spool = spool

@@ -1,0 +1,64 @@
+"""Small adapters to the rest of the centre: whose phone it is, which calls are live, alarms."""
+
+from __future__ import annotations
+
+import structlog
+
+from cti.domain.calls import CallTable
+from cti.domain.events import Event, SwitchLinkChanged
+from cti.domain.ids import AgentId, CallId, Endpoint
+from cti.ports import Accounts, EventBus
+
+log = structlog.get_logger(__name__)
+
+
+class AccountStaff:
+    """``Staff`` by extension: a person's phones are ``<extension>`` and ``<extension>w``."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    async def agent_on(self, endpoint: Endpoint) -> AgentId | None:
+        """See the port."""
+        extension = endpoint.removesuffix("w")
+        for user in await self._accounts.all():
+            if user.extension == extension:
+                return user.user_id
+        return None
+
+
+class KnownCalls:
+    """``LiveCalls`` from the call table, believed only while the link to the switch is up."""
+
+    def __init__(self, calls: CallTable, bus: EventBus) -> None:
+        self._calls = calls
+        self._is_up = False
+        self._unsubscribe = bus.subscribe(self._on_link, SwitchLinkChanged)
+
+    def is_live(self, call_id: CallId) -> bool | None:
+        """See the port."""
+        call = self._calls.get(call_id)
+        if call is not None and call.is_live:
+            return True
+        return False if self._is_up else None
+
+    def _on_link(self, event: Event) -> None:
+        self._is_up = isinstance(event, SwitchLinkChanged) and event.is_up
+
+
+class LoggedAlarms:
+    """``Alarms`` as log lines; ``active`` is what stands now, for the health page."""
+
+    def __init__(self) -> None:
+        self.active: dict[str, str] = {}
+
+    def raise_alarm(self, name: str, text: str) -> None:
+        """See the port."""
+        if name not in self.active:
+            log.error("alarm", alarm=name, text=text)
+        self.active[name] = text
+
+    def clear_alarm(self, name: str) -> None:
+        """See the port."""
+        if self.active.pop(name, None) is not None:
+            log.info("alarm over", alarm=name)
