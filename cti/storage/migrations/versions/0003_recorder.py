@@ -11,6 +11,12 @@ down_revision = "0002"
 
 def upgrade() -> None:
     """Make the recorder's tables."""
+    _make_recordings()
+    _make_agents()
+    _make_spans()
+
+
+def _make_recordings() -> None:
     op.create_table(
         "recordings",
         sa.Column("recording_id", sa.String(64), primary_key=True),
@@ -40,6 +46,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("call_id", name="uq_recordings_call_id"),
     )
     op.create_index("ix_recordings_state", "recordings", ["state"])
+
+
+def _make_agents() -> None:
     op.create_table(
         "recording_agents",
         sa.Column(
@@ -53,6 +62,9 @@ def upgrade() -> None:
         sa.Column("agent_id", sa.String(64), primary_key=True),
     )
     op.create_index("ix_recording_agents_agent_id", "recording_agents", ["agent_id"])
+
+
+def _make_spans() -> None:
     op.create_table(
         "recording_spans",
         sa.Column(
