@@ -81,7 +81,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Digits:
-    """Several keys, answer to ``AskDigits``; empty: only ``#`` was pressed."""
+    """Several keys, answer to ``AskDigits``; empty is silence."""
 
     digits: str = field(repr=False)
 

@@ -49,10 +49,10 @@ class CallerSession(Protocol):
 
     async def read_digits(
         self, prompts: Sequence[str], max_digits: int, input_timeout: timedelta
-    ) -> str | None:
+    ) -> str:
         """Play until a key comes, then read up to ``max_digits`` keys.
 
-        ``#`` ends them and isn't among them; so does ``input_timeout`` after the last key. None: silence, empty: only ``#``.
+        ``#`` ends them and isn't among them; so does ``input_timeout`` after the last key. Empty: silence, or only ``#``.
         A ``#`` behind the last possible digit belongs to the answer too and answers no later question.
         """
 

@@ -226,7 +226,7 @@ class _Visit:
             digits = await self.session.read_digits(
                 question.prompts, question.max_digits, question.timeout
             )
-            heard = model.Silence() if digits is None else model.Digits(digits)
+            heard = model.Digits(digits) if digits else model.Silence()
         if question.is_sensitive:
             # Who types a longer number than was asked for must not answer the next question with it:
             # that answer is journalled.

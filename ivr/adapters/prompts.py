@@ -113,6 +113,7 @@ class PromptFolder:
         self._dir = sounds_dir
         self._espeak = espeak
         self._made = self._read_index()
+        self._voices_found: set[Voice] = set()
 
     def length(self, prompt: str, language: str) -> timedelta | None:
         """How long a prompt plays; None: it was never made."""
@@ -177,7 +178,9 @@ class PromptFolder:
                 f"recorded prompt {file}: install ffmpeg (apt-get install ffmpeg), or give a wav file"
             )
         try:
-            return AudioSegment.from_file(file, format=file.suffix[1:])
+            # Opened here: pydub leaves the files open that it opens by name.
+            with file.open("rb") as opened:
+                return AudioSegment.from_file(opened, format=file.suffix[1:])
         except (CouldntDecodeError, ValueError, EOFError, IndexError, KeyError) as exc:
             raise ConfigError(
                 f"recorded prompt {file}: not a sound file that can be read; "
@@ -185,13 +188,7 @@ class PromptFolder:
             ) from exc
 
     def _speak(self, prompt: Wanted) -> AudioSegment:
-        program = shutil.which(self._espeak)
-        if program is None:
-            raise ConfigError(
-                f"{self._espeak} is not installed, which speaks the prompts: apt-get install espeak-ng; "
-                f"or put recorded files into {self._dir / prompt.language / 'recorded'}"
-            )
-        voice = VOICES[prompt.spoken_in]
+        program, voice = self._voice(prompt.spoken_in)
         with tempfile.TemporaryDirectory(prefix="ringdesk-prompt-") as folder:
             wav = Path(folder) / "spoken.wav"
             # The text goes in by stdin: it is never an option, however it begins.
@@ -209,13 +206,34 @@ class PromptFolder:
             if done.returncode != 0 or not wav.exists():
                 said = done.stderr.decode(errors="replace").strip()[:200]
                 raise ConfigError(
-                    f"prompt {prompt.key}: {self._espeak} failed ({done.returncode}): {said}; "
-                    f"is the voice '{voice.name}' installed (apt-get install espeak-ng-data)?"
+                    f"prompt {prompt.key}: {self._espeak} failed ({done.returncode}): {said}"
                 )
-            sound = AudioSegment.from_wav(wav)
+            with wav.open("rb") as opened:
+                sound = AudioSegment.from_file(opened, format="wav")
         if len(sound) == 0:
             raise ConfigError(f"prompt {prompt.key}: the text has nothing that can be spoken")
         return sound
+
+    def _voice(self, language: Language) -> tuple[str, Voice]:
+        """The program and the voice, after a look whether they are there (once each)."""
+        voice = VOICES[language]
+        program = shutil.which(self._espeak)
+        if program is None:
+            raise ConfigError(
+                f"{self._espeak} is not installed, which speaks the prompts: apt-get install espeak-ng; "
+                f"or put recorded files into {self._dir / language / 'recorded'}"
+            )
+        if voice not in self._voices_found:
+            # espeak-ng takes another voice in silence where the one asked for is missing.
+            listed = subprocess.run(
+                [program, f"--voices={voice.name}"], capture_output=True, timeout=60, check=False
+            )
+            if len(listed.stdout.splitlines()) < 2:  # the first is the headline
+                raise ConfigError(
+                    f"{self._espeak} has no voice '{voice.name}': apt-get install espeak-ng-data"
+                )
+            self._voices_found.add(voice)
+        return program, voice
 
     # ---- the index
 

@@ -76,7 +76,7 @@ class FakeCallerSession:
 
     async def read_digits(
         self, prompts: Sequence[str], max_digits: int, input_timeout: timedelta
-    ) -> str | None:
+    ) -> str:
         await self._ask(prompts)
         if self._hash_may_follow and self._waiting.startswith("#"):
             self._waiting = self._waiting[1:]
@@ -87,7 +87,7 @@ class FakeCallerSession:
             self._hash_may_follow = True
             return typed[:max_digits]
         self._waiting = rest
-        return typed if typed or hashed else None
+        return typed
 
     async def forget_keys(self, *, until_quiet: bool = False) -> None:
         self._still_there()

@@ -1,0 +1,95 @@
+"""Puts the menus together: the service, the prompts, and the two AGI scripts of docs/dialplan.md.
+
+``cti/bootstrap.py`` calls ``wire`` once, gives ``Ivr.routes`` to the FastAGI server, and calls ``configure`` at
+start and whenever the company changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from cti.asterisk.session import AgiSession
+from cti.company import Company
+from cti.domain.errors import InvalidValue
+from cti.domain.ids import CallId, parse_call_id
+from cti.ports import Clock, EventBus
+from ivr.adapters.agi import AgiCallerSession
+from ivr.adapters.prompts import Progress, PromptFolder, Report
+from ivr.check import check_company
+from ivr.ports import CallerSession, KnownCalls, RecordingPause, WaitingLine
+from ivr.service import IvrService, plan_of
+
+log = structlog.get_logger(__name__)
+
+Script = Callable[[AgiSession], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ivr:
+    """The department, put together."""
+
+    service: IvrService
+    prompts: PromptFolder
+    routes: Mapping[str, Script] = field(repr=False)
+    """AGI path → script, for ``cti.asterisk.fastagi.FastAgiServer``."""
+
+    async def configure(self, company: Company, progress: Progress | None = None) -> Report:
+        """Check a company, make its prompts, then use its menus for every call from now on.
+
+        ``progress`` is called in another thread.
+
+        Raises:
+            ConfigError: the menus can't work or a prompt can't be made; the old ones stay in use.
+        """
+        check_company(company)
+        report = await asyncio.to_thread(self.prompts.make, company, progress)
+        self.service.use(plan_of(company))
+        return report
+
+
+def wire(
+    company: Company,
+    sounds_dir: Path,
+    *,
+    bus: EventBus,
+    clock: Clock,
+    calls: KnownCalls,
+    line: WaitingLine,
+    recording: RecordingPause,
+) -> Ivr:
+    """Build the department. Prompts are made by ``configure``, not here.
+
+    Raises:
+        ConfigError: the company's menus can't work.
+    """
+    check_company(company)
+    service = IvrService(
+        plan_of(company), bus=bus, clock=clock, calls=calls, line=line, recording=recording
+    )
+    prompts = PromptFolder(sounds_dir)
+
+    async def ivr(channel: AgiSession) -> None:
+        await service.run(*await _enter(channel, prompts), channel.environment.get("extension"))
+
+    async def announce(channel: AgiSession) -> None:
+        await service.announce(*await _enter(channel, prompts))
+
+    return Ivr(service, prompts, {"/ivr": ivr, "/announce": announce})
+
+
+async def _enter(channel: AgiSession, prompts: PromptFolder) -> tuple[CallerSession, CallId]:
+    # A call without our id isn't from our dialplan: the error ends the session, RD_NEXT stays
+    # empty, and the dialplan takes the caller to its fallback.
+    call_id = await channel.get_variable("RD_CALL")
+    try:
+        known = parse_call_id(call_id or "")
+    except InvalidValue:
+        log.error("agi_without_call_id", path=channel.path)
+        raise
+    language = channel.environment.get("language")
+    return AgiCallerSession(channel, prompts, language), known
