@@ -26,7 +26,11 @@ class DesktopRefused(SimulatorError):
 class HeadlessDesktop:
     """One signed-in agent."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, paints: bool) -> None:
+    def __init__(
+        self, client: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse, paints: bool
+    ) -> None:
+        self.client = client
+        """The signed-in session, for further requests."""
         self._socket = socket
         self._paints = paints
         self._results: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -139,7 +143,7 @@ async def signed_in(
         if response.status != 200:
             raise DesktopRefused(f"sign-in of {login}: HTTP {response.status}")
     async with client.ws_connect(f"{base_url}/api/v1/desktop", headers=headers) as socket:
-        desktop = HeadlessDesktop(socket, paints)
+        desktop = HeadlessDesktop(client, socket, paints)
         await socket.send_str(
             json.dumps({"type": "hello", "boot": None, "seq": 0, "language": "en"})
         )
