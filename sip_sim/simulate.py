@@ -1,0 +1,110 @@
+"""``ringdesk simulate``: many real calls through the running system; what happened is read from the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from cti.domain import events as ev
+from sip_sim import tones
+from sip_sim.farm import AGENT_TONE, CALLER_TONE, Place, SimAgent, agents, callers
+from sip_sim.ports import FactReader
+from sip_sim.sipp import Load, Outcome, Party
+from sip_sim.summary import Summary, summarise
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much, how fast, how long."""
+
+    total: int
+    concurrent: int
+    per_second: float = 5.0
+    talk: timedelta = timedelta(seconds=3)
+    ring: timedelta = timedelta(milliseconds=300)
+    has_sound: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The journal's view and SIPp's own count."""
+
+    summary: Summary
+    callers: Outcome
+
+
+async def run(
+    place: Place,
+    people: Sequence[SimAgent],
+    number: str,
+    plan: Plan,
+    facts: FactReader,
+    tell: Callable[[str], None],
+) -> Result:
+    """Place ``plan.total`` calls with these agents; ``tell`` hears of the progress each second.
+
+    Raises:
+        SimulatorError: SIPp is missing, a phone can't register, a desktop can't sign in.
+        TimeoutError: the calls did not end in time.
+    """
+    start = await facts.last()
+    rounds = plan.total / max(1, len(people))
+    limit = timedelta(seconds=60) + 2 * rounds * (plan.talk + plan.ring + timedelta(seconds=3))
+    limit += timedelta(seconds=plan.total / plan.per_second)
+    with tempfile.TemporaryDirectory(prefix="rdtone-") as folder:
+        caller_tone = tones.write_tone(Path(folder) / "caller.ul", CALLER_TONE)
+        agent_tone = tones.write_tone(Path(folder) / "agent.ul", AGENT_TONE)
+        async with (
+            agents(
+                place, people, answer_after=plan.ring, talk=plan.talk,
+                tone=agent_tone if plan.has_sound else None,
+            ),
+            callers(
+                place, number, Load(plan.total, plan.concurrent, plan.per_second), digits="1",
+                tone=caller_tone, patience=limit, fields=_people(plan.total),
+            ) as calling,
+        ):  # fmt: skip
+            tell(f"{len(people)} agents ready; calling")
+            watcher = asyncio.create_task(_watch(calling, plan.total, tell))
+            try:
+                outcome = await calling.finish(limit)
+            finally:
+                watcher.cancel()
+                await asyncio.gather(watcher, return_exceptions=True)
+            await _settled(facts, start, tell)
+    return Result(summarise(await facts.since(start)), outcome)
+
+
+def _people(count: int) -> list[tuple[str, str]]:
+    # A row of numbers that nobody could take for real customers.
+    return [(f"8613900{n:06}", f"Simulated caller {n}") for n in range(min(count, 10_000))]
+
+
+async def _watch(party: Party, total: int, tell: Callable[[str], None]) -> None:
+    last = -1
+    while True:
+        await asyncio.sleep(1)
+        outcome = party.outcome()
+        done = outcome.succeeded + outcome.failed
+        if done != last:
+            tell(f"{done} of {total} calls over, {outcome.failed} failed")
+            last = done
+
+
+async def _settled(facts: FactReader, start: int, tell: Callable[[str], None]) -> None:
+    """Wait until the last recordings hang on their tickets, at most a minute."""
+    for second in range(60):
+        events = await facts.since(start)
+        stopped = {e.call_id for e in events if isinstance(e, ev.RecordingStopped)}
+        done = {
+            e.call_id for e in events if isinstance(e, ev.RecordingAttached | ev.RecordingFailed)
+        }
+        if stopped <= done:
+            return
+        if second % 5 == 0:
+            tell(f"{len(stopped - done)} recordings are being encoded")
+        await asyncio.sleep(1)
