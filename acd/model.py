@@ -47,6 +47,7 @@ from cti.domain.ids import CallId, QueueName
 __all__ = [
     "AGENT_TRANSITIONS",
     "BUSY",
+    "CONCERNS",
     "SYSTEM_REASONS",
     "Agent",
     "AgentState",
@@ -275,3 +276,5 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     d.Restored: _restored,
 }
 """What each event does; all others concern somebody else."""
+CONCERNS = frozenset(_REACTIONS)
+"""The events that the core reacts to."""

@@ -1,0 +1,368 @@
+"""The ACD at work: events from the bus go into the core, its decisions go out.
+
+Everything runs on one event loop and through one method, ``_step``; so the core is the single writer
+and needs no lock. Nothing here waits for a database, a desktop or the switch: ``effects.py`` does.
+
+The heartbeat is renewed by the same tick that runs the matcher. If the matcher fails, the count stands still and
+the waiting callers go to Asterisk's own Queue(), which is what it is for. When the link comes up the heartbeat is renewed
+first, then the core learns the live calls, so that callers who are fetched back don't fall back again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from acd import decisions as d
+from acd import model
+from acd.agenda import Agenda, Subject
+from acd.decisions import Command, Decision, Input
+from acd.effects import Effects
+from acd.model import Agent, AgentState, Configuration, QueueEntry
+from acd.ports import Calls, Pop
+from acd.timeline import Timeline
+from cti.domain import events as ev
+from cti.domain.call import Call
+from cti.domain.errors import CommandRefused
+from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
+from cti.ports import CallControl, Clock, EventBus, Timer, Unsubscribe
+
+log = structlog.get_logger(__name__)
+
+BEAT_EVERY = timedelta(seconds=1)
+STALL_SECONDS = 3.0
+"""Our own loop stood still for so long: what happened meanwhile must be read before anything is decided."""
+FIGURES_EVERY = timedelta(milliseconds=200)
+"""A queue's live figures are published at once, then at most this often."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    """What a desktop shows of its agent. ``notice``: why no calls come although he is READY, or what is being done.
+
+    It is ``phone_unavailable``, ``phone_busy``, ``reconnecting`` or empty.
+    """
+
+    agent_id: AgentId
+    state: AgentState
+    reason: str
+    since_at: datetime
+    endpoint: Endpoint | None
+    phone: str
+    call_id: CallId | None
+    queue: QueueName | None
+    next_state: AgentState | None
+    next_reason: str
+    until_at: datetime | None
+    queues: tuple[QueueName, ...]
+    notice: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCaller:
+    """What an announcement may tell a waiting caller."""
+
+    call_id: CallId
+    queue: QueueName
+    position: int
+    enqueued_at: datetime
+    wait_time: timedelta
+
+
+class AcdService:
+    """Who answers. Commands raise ``CommandRefused`` with a stable reason and then change nothing."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        control: CallControl,
+        pop: Pop,
+        bus: EventBus,
+        clock: Clock,
+        calls: Calls,
+    ) -> None:
+        self._configuration = configuration
+        self._bus = bus
+        self._clock = clock
+        self._calls = calls
+        self._timeline = Timeline(clock)
+        self._agenda = Agenda(clock, self._timeline, self._wake)
+        self._effects = Effects(control, pop, clock, self._timeline, self._step, self._is_reserved)
+        self._state = model.empty(configuration)
+        self._outbox: deque[Decision] = deque()
+        self._is_draining = False
+        self._figures: dict[QueueName, ev.QueueChanged] = {}
+        self._cooling: dict[QueueName, bool] = {}  # published lately; True: changed since
+        self._link_up = 0  # 0: down; else the number of this link
+        self._links = 0
+        self._last_pulse = clock.monotonic()
+        self._pulse_timer: Timer | None = None
+        self._unsubscribe: list[Unsubscribe] = []
+
+    # ---- life ----------------------------------------------------------------------------------
+
+    def restore(self, events: Iterable[ev.Event]) -> None:
+        """Take up the agents' states from the journal; before ``start``. Other events are ignored."""
+        states: dict[AgentId, ev.AgentStateChanged] = {}
+        answered: set[CallId] = set()
+        for event in events:
+            match event:
+                case ev.AgentStateChanged():
+                    states[event.agent_id] = event
+                case ev.CallAnswered():
+                    answered.add(event.call_id)
+                case ev.CallEnded():
+                    answered.discard(event.call_id)
+        self._step(d.Restored(tuple(states.values()), frozenset(answered)))
+
+    def start(self, *, is_linked: bool = False) -> None:
+        """Listen and begin to tick; ``is_linked``: the switch's link is up already."""
+        listen = self._bus.subscribe
+        self._unsubscribe = [
+            listen(self._on_link, ev.SwitchLinkChanged),
+            listen(self._on_event, ev.CallEvent, ev.PhoneStateChanged),
+        ]
+        self._last_pulse = self._clock.monotonic()
+        self._pulse_timer = self._clock.call_later(BEAT_EVERY, self._pulse)
+        if is_linked:
+            self._on_link(ev.SwitchLinkChanged(at=self._clock.now(), is_up=True))
+
+    async def stop(self) -> None:
+        """Stop listening and end all tasks. Callers stay where they are."""
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        if self._pulse_timer is not None:
+            self._pulse_timer.cancel()
+        self._agenda.stop()
+        await self._effects.stop()
+
+    # ---- commands ------------------------------------------------------------------------------
+
+    async def sign_in(self, agent_id: AgentId, endpoint: Endpoint) -> None:
+        """Take a seat at one of the agent's phones (``not_your_phone``, ``busy``, ``no_such_agent``)."""
+        self._command(d.SignIn(agent_id, endpoint))
+
+    async def sign_out(self, agent_id: AgentId) -> None:
+        """Leave the queues; in a call: after it (``no_such_agent``)."""
+        self._command(d.SignOut(agent_id))
+
+    async def ready(self, agent_id: AgentId) -> None:
+        """Take calls; ends a wrap-up; in a call: right after it (``signed_out``)."""
+        self._command(d.SayReady(agent_id))
+
+    async def not_ready(self, agent_id: AgentId, reason: str) -> None:
+        """Take a break; in a call: right after it (``signed_out``, ``no_such_reason``)."""
+        self._command(d.SayNotReady(agent_id, reason))
+
+    async def extend_wrap_up(self, agent_id: AgentId) -> None:
+        """One more minute (``not_in_wrap_up``, ``signed_out``)."""
+        self._command(d.ExtendWrapUp(agent_id))
+
+    def phone_ready(self, agent_id: AgentId) -> None:
+        """The desktop says: the browser phone is registered and has no session; rejoins a lost call."""
+        self._step(d.PhoneReady(agent_id))
+
+    # ---- views ---------------------------------------------------------------------------------
+
+    def agent_view(self, agent_id: AgentId) -> AgentView:
+        """The agent as his desktop shows him.
+
+        Raises:
+            CommandRefused: nobody of this id takes calls (``no_such_agent``).
+        """
+        agent = self._state.agents.get(agent_id)
+        if agent is None:
+            raise CommandRefused("no_such_agent", "This account doesn't take calls.")
+        until_at = model.until_at(agent)
+        phone = self._state.phones.get(agent.endpoint, "unknown") if agent.endpoint else "unknown"
+        return AgentView(
+            agent_id=agent_id,
+            state=agent.state,
+            reason=agent.reason,
+            since_at=self._timeline.to_wall(agent.since_at),
+            endpoint=agent.endpoint,
+            phone=phone,
+            call_id=agent.call_id,
+            queue=agent.queue,
+            next_state=agent.next_state,
+            next_reason=agent.next_reason,
+            until_at=self._timeline.to_wall(until_at) if until_at is not None else None,
+            queues=tuple(sorted(agent.profile.queues)),
+            notice=_notice(agent, phone),
+        )
+
+    def queue_views(self) -> tuple[ev.QueueChanged, ...]:
+        """The live figures of all queues, in the order of the configuration."""
+        return tuple(self._figures_of(queue) for queue in self._configuration.queues)
+
+    def position(self, call_id: CallId) -> int | None:
+        """A waiting caller's position, from 1, never worse than announced before; None: he isn't waiting."""
+        return model.position(self._state, call_id)
+
+    def describe(self, call_id: CallId) -> WaitingCaller | None:
+        """What an announcement may tell; None: he isn't waiting."""
+        entry: QueueEntry | None = self._state.entries.get(call_id)
+        position = self.position(call_id)
+        if entry is None or position is None:
+            return None
+        return WaitingCaller(
+            call_id=call_id,
+            queue=entry.queue,
+            position=position,
+            enqueued_at=self._timeline.to_wall(entry.enqueued_at),
+            wait_time=self._timeline.now() - entry.enqueued_at,
+        )
+
+    # ---- in ------------------------------------------------------------------------------------
+
+    def _command(self, command: Command) -> None:
+        self._step(command)
+
+    def _on_event(self, event: ev.Event) -> None:
+        if type(event) in model.CONCERNS:
+            self._step(self._from_wall(event))
+
+    def _on_link(self, event: ev.Event) -> None:
+        if not isinstance(event, ev.SwitchLinkChanged):
+            return
+        if event.is_up:
+            self._links += 1
+            self._link_up = self._links
+            self._effects.spawn(self._recover(self._link_up))
+        else:
+            self._link_up = 0
+            self._step(d.Unlinked())
+
+    async def _recover(self, link: int) -> None:
+        has_beaten = await self._effects.first_beat()
+        if not has_beaten or self._link_up != link:
+            return  # the link is gone again; its next coming starts over
+        self._step(d.Linked(tuple(self._from_wall_call(call) for call in self._calls.live())))
+        for agent in self._state.agents.values():
+            mirror = model.mirror_of(self._configuration, agent)
+            if mirror is not None:
+                self._effects.mirror(mirror)
+
+    def _wake(self, subject: Subject) -> None:
+        self._step(d.Due(subject))
+
+    def _pulse(self) -> None:
+        self._pulse_timer = self._clock.call_later(BEAT_EVERY, self._pulse)
+        self._step(d.Due(None))  # if this fails, the count stands still
+        self._last_pulse = self._clock.monotonic()
+        if self._state.is_linked:
+            self._effects.beat()
+
+    # ---- the core ------------------------------------------------------------------------------
+
+    def _step(self, event: Input) -> None:
+        self._notice_stall()
+        self._run(event)
+
+    def _notice_stall(self) -> None:
+        monotonic = self._clock.monotonic()
+        if monotonic - self._last_pulse <= STALL_SECONDS:
+            return
+        self._last_pulse = monotonic
+        if self._state.is_linked:
+            log.warning("acd: stood still, matching waits until events are read")
+            self._effects.beat()
+            self._run(d.Stalled())
+
+    def _run(self, event: Input) -> None:
+        self._state, decisions = model.step(
+            self._configuration, self._state, event, self._timeline.now()
+        )
+        # A listener may come back to us while we publish: its decisions follow ours.
+        self._outbox.extend(decisions)
+        if self._is_draining:
+            return
+        self._is_draining = True
+        try:
+            while self._outbox:
+                self._carry_out(self._outbox.popleft())
+        finally:
+            self._is_draining = False
+
+    def _carry_out(self, decision: Decision) -> None:
+        match decision:
+            case d.Publish():
+                self._bus.publish(self._to_wall(decision.event))
+            case d.Wake():
+                self._agenda.add(decision.at, decision.subject)
+            case d.FiguresChanged():
+                self._publish_figures(decision.queue)
+            case d.Mirror():
+                self._effects.mirror(decision.mirror)
+            case _:
+                self._effects.carry_out(decision)
+
+    def _is_reserved(self, reserve: d.Reserve) -> bool:
+        agent = self._state.agents.get(reserve.agent_id)
+        return (
+            agent is not None
+            and agent.state is AgentState.RESERVED
+            and agent.call_id == reserve.call_id
+            and agent.since_at == reserve.chosen_at
+        )
+
+    # ---- figures -------------------------------------------------------------------------------
+
+    def _figures_of(self, queue: QueueName) -> ev.QueueChanged:
+        figures = model.figures(self._state, queue, self._clock.now())
+        if figures.longest_since is None or not self._timeline.is_stepped:
+            return figures
+        return replace(figures, longest_since=self._timeline.to_wall(figures.longest_since))
+
+    def _publish_figures(self, queue: QueueName) -> None:
+        if queue in self._cooling:
+            self._cooling[queue] = True
+            return
+        figures = self._figures_of(queue)
+        last = self._figures.get(queue)
+        if last is not None and replace(last, at=figures.at) == figures:
+            return
+        self._figures[queue] = figures
+        self._cooling[queue] = False
+        self._clock.call_later(FIGURES_EVERY, lambda: self._cooled(queue))
+        self._bus.publish(figures)
+
+    def _cooled(self, queue: QueueName) -> None:
+        if self._cooling.pop(queue, False):
+            self._publish_figures(queue)
+
+    # ---- the wall clock ------------------------------------------------------------------------
+
+    def _from_wall(self, event: ev.Event) -> ev.Event:
+        self._timeline.now()  # notices a step
+        if not self._timeline.is_stepped:
+            return event
+        event = replace(event, at=self._timeline.from_wall(event.at))
+        if isinstance(event, ev.CallEnqueued | ev.CallRecovered) and event.enqueued_at is not None:
+            return replace(event, enqueued_at=self._timeline.from_wall(event.enqueued_at))
+        return event
+
+    def _from_wall_call(self, call: Call) -> Call:
+        if not self._timeline.is_stepped or call.enqueued_at is None:
+            return call
+        return replace(call, enqueued_at=self._timeline.from_wall(call.enqueued_at))
+
+    def _to_wall(self, event: ev.Event) -> ev.Event:
+        if not self._timeline.is_stepped:
+            return event
+        event = replace(event, at=self._timeline.to_wall(event.at))
+        if isinstance(event, ev.AgentStateChanged) and event.until_at is not None:
+            return replace(event, until_at=self._timeline.to_wall(event.until_at))
+        return event
+
+
+def _notice(agent: Agent, phone: str) -> str:
+    if agent.is_leg_lost or agent.is_rejoining:
+        return "reconnecting"
+    if agent.state is not AgentState.READY or phone == "idle":
+        return ""
+    return "phone_unavailable" if phone in ("unavailable", "unknown") else "phone_busy"
