@@ -28,6 +28,10 @@ need_room() {
   [ "$free" -ge "$2" ] || fail "the disk of $(cd "$1" && pwd) has $free MB left and $3 needs $2 MB: free some room"
 }
 
+# run_local TITLE COMMAND...: run_step for a command that uses no network, so that no complaint of its
+# own is taken for one about the network.
+run_local() { step_is_local=1 run_step "$@"; }
+
 # run_step TITLE COMMAND...: run it with its output in a log; a line at the start, then one every ten
 # seconds (on a terminal each second, on one line) with the log's last line; explain a failure.
 run_step() {
@@ -63,6 +67,10 @@ explain_log() {
   local where="(log: $PWD/$2)"
   if grep -aqiE 'no space left|enough free space|ENOSPC' "$2"; then
     echo "$1: the disk is full: free some room $where"
+  elif [ -n "${step_is_local:-}" ]; then
+    local complaint
+    complaint=$(grep -aE 'ERROR|[Ee]rror: ' "$2" | head -n 1 | sed 's/^ *//' | cut -c1-160)
+    echo "$1 failed: ${complaint:-$(last_line "$2")} $where"
   elif grep -aqiE 'could not resolve|temporary failure (in name|resolving)|name or service not known|network is unreachable|ENOTFOUND|EAI_AGAIN' "$2"; then
     echo "$1: no network: check the connection, the name service and the proxy $where"
   elif grep -aqiE 'connection refused|could not connect|unable to connect|ECONNREFUSED|ETIMEDOUT|timed out|failed to fetch|max retries' "$2"; then

@@ -227,3 +227,26 @@ def test_a_second_set_up_takes_under_ten_seconds() -> None:
     assert done.returncode == 0, done.stderr
     assert "installing" not in done.stdout, "all was there: this test runs after make setup"
     assert taken < 10
+
+
+@pytest.mark.parametrize(
+    ("log", "local", "told"),
+    [
+        ("npm error code EAI_AGAIN", False, "fetch: no network"),
+        ("npm error code ECONNREFUSED", False, "fetch: the package mirror does not answer"),
+        ("OSError: [Errno 28] No space left on device", True, "fetch: the disk is full"),
+        ('X [ERROR] Could not resolve "./a.css"\nError: Build failed', True,
+         'fetch failed: X [ERROR] Could not resolve "./a.css"'),
+        ("a.c:1:2: error: no such header\nmake: *** [a.o] Error 1", True,
+         "fetch failed: a.c:1:2: error: no such header"),
+        ("first\nlast words\n", False, "fetch failed: last words"),
+    ],
+)  # fmt: skip
+def test_a_steps_log_is_explained(tmp_path: Path, log: str, local: bool, told: str) -> None:
+    (tmp_path / "log").write_text(log)
+    script = f". {ROOT}/tools/lib.sh; step_is_local={'1' if local else ''}; explain_log fetch log"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(told)
+    assert done.stdout.count("\n") == 1
