@@ -1,0 +1,109 @@
+"""The fold of a call's events into its file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cti.domain import events as ev
+from cti.domain.ids import CallId, CustomerId, Endpoint, LegId, QueueName, TicketId
+from tickets.model import (
+    MAX_TIMELINE,
+    CallFile,
+    Customer,
+    Ticket,
+    TicketRules,
+    fold,
+    is_removable,
+    why_open,
+)
+
+pytestmark = pytest.mark.unit
+
+T0 = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+CALL = CallId("pbx1-1.1-1")
+FILE = CallFile(CALL, T0)
+CONNECTED = ev.CallConnected(at=T0, call_id=CALL, leg_id=LegId("a"), endpoint=Endpoint("1001"))
+ABANDONED = ev.CallAbandoned(
+    at=T0, call_id=CALL, queue=QueueName("sales"), wait_time=timedelta(seconds=3)
+)
+
+
+@pytest.mark.parametrize(
+    ("event", "rules", "reason"),
+    [
+        (CONNECTED, TicketRules(), "connected"),
+        (ABANDONED, TicketRules(), "abandoned"),
+        (CONNECTED, TicketRules(opens_on_connect=False), None),
+        (ABANDONED, TicketRules(opens_on_abandon=False), None),
+        (CONNECTED, TicketRules(directions=frozenset({"outbound"})), None),
+        (ev.RecordingStarted(at=T0, call_id=CALL), TicketRules(), None),
+    ],
+)
+def test_when_a_ticket_opens(event: ev.CallEvent, rules: TicketRules, reason: str | None) -> None:
+    assert why_open(FILE, event, rules) == reason
+    with_ticket = CallFile(CALL, T0, ticket_id=TicketId(1))
+    assert why_open(with_ticket, event, rules) is None
+
+
+def test_a_sensitive_nodes_digits_stand_nowhere() -> None:
+    event = ev.MenuInput(
+        at=T0, call_id=CALL, node="pin", result="match", is_sensitive=True, digits="4711"
+    )
+    assert fold(FILE, event) == FILE
+
+
+def test_a_caller_in_a_circle_fills_no_disk() -> None:
+    file = FILE
+    for n in range(3 * MAX_TIMELINE):
+        label = f"menu {n % 2}"
+        entered = ev.MenuEntered(
+            at=T0, call_id=CALL, flow="f", flow_version=1, node="n", label=label
+        )
+        file = fold(file, entered)
+    assert len(file.timeline) == MAX_TIMELINE
+    assert len(file.menu_path) == 12
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.sampled_from(["hold", "retrieve", "connect", "end"])),
+        max_size=25,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_hold_never_exceeds_the_conversation(steps: list[tuple[int, str]]) -> None:
+    file, at = fold(FILE, CONNECTED), T0
+    for seconds, step in steps:
+        at += timedelta(seconds=seconds)
+        if file.ended_at is not None:
+            break
+        event: ev.CallEvent = {
+            "hold": ev.CallHeld(at=at, call_id=CALL, by="agent"),
+            "retrieve": ev.CallRetrieved(at=at, call_id=CALL, by="agent"),
+            "connect": ev.CallConnected(
+                at=at, call_id=CALL, leg_id=LegId("a"), endpoint=Endpoint("1001")
+            ),
+            "end": ev.CallEnded(at=at, call_id=CALL, cause=16, ended_by="caller"),
+        }[step]
+        file = fold(file, event)
+    assert timedelta(0) <= file.hold_time <= at - T0
+    if file.ended_at is not None:
+        assert file.hold_time <= file.duration_time
+        assert file.held_at is None
+        assert file.outcome == "answered"
+
+
+def test_only_untouched_provisional_files_are_removable() -> None:
+    file = Customer(CustomerId(1), "", T0, is_provisional=True)
+    ticket = Ticket(TicketId(1), CustomerId(1), "", T0, CALL)
+    written = Ticket(TicketId(1), CustomerId(1), "", T0, CALL, note="x", version=1)
+    assert is_removable(file, (ticket,))
+    assert not is_removable(file, (ticket, written))
+    assert not is_removable(Customer(CustomerId(1), "", T0), ())
+    assert not is_removable(
+        Customer(CustomerId(1), "x", T0, is_provisional=True, is_touched=True), ()
+    )

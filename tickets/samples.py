@@ -1,0 +1,56 @@
+"""The customers that a new installation starts with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from cti.domain.numbers import DialPlan, read_number
+from tickets.ports import TicketStore
+
+
+class Sample(Protocol):
+    """A customer as the company document describes it (``cti.company.SampleCustomer``)."""
+
+    @property
+    def name(self) -> str:
+        """Name of the person."""
+
+    @property
+    def company(self) -> str:
+        """Where the person works."""
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Numbers, as they would be dialled here."""
+
+    @property
+    def group(self) -> str:
+        """Customer group."""
+
+    @property
+    def note(self) -> str:
+        """What an agent should know."""
+
+
+async def seed_customers(
+    store: TicketStore, samples: Iterable[Sample], plan: DialPlan, at: datetime
+) -> int:
+    """Add those who aren't there yet (same name and company); returns how many were added."""
+    added = 0
+    async with store.write() as files:
+        for sample in samples:
+            if await files.customer_named(sample.name, sample.company) is not None:
+                continue
+            keys = [read_number(number, plan).key for number in sample.numbers]
+            await files.add_customer(
+                sample.name,
+                at,
+                company=sample.company,
+                group=sample.group,
+                note=sample.note,
+                number_keys=[key for key in dict.fromkeys(keys) if key],
+            )
+            added += 1
+    return added

@@ -1,0 +1,51 @@
+"""Puts the department together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cti.company import Company
+from cti.domain.numbers import DialPlan
+from cti.ports import Accounts, Clock, EventBus
+from tickets.office import TicketOffice
+from tickets.ports import TicketStore
+from tickets.samples import seed_customers
+from tickets.service import TicketService
+
+_DISPOSITIONS = ("solved", "callback", "complaint", "wrong number")
+
+
+@dataclass(frozen=True, slots=True)
+class Tickets:
+    """The department: ``office`` is what others ask, ``service`` reacts."""
+
+    service: TicketService
+    office: TicketOffice
+    store: TicketStore
+    plan: DialPlan
+    company: Company
+    clock: Clock
+
+    async def start(self) -> None:
+        """Seed the sample customers and begin to listen."""
+        await seed_customers(self.store, self.company.customers, self.plan, self.clock.now())
+        await self.service.start()
+
+    async def stop(self) -> None:
+        """Stop listening; returns when everything heard is written."""
+        await self.service.stop()
+
+
+def build_tickets(
+    store: TicketStore,
+    bus: EventBus,
+    clock: Clock,
+    accounts: Accounts,
+    company: Company,
+    plan: DialPlan,
+) -> Tickets:
+    """Make the department of a store (``SqlTicketStore`` or ``MemoryTicketStore``)."""
+    service = TicketService(store, bus, clock, accounts, plan)
+    by_queue = {queue.name: queue.dispositions for queue in company.queues}
+    office = TicketOffice(service, bus, clock, by_queue, _DISPOSITIONS)
+    return Tickets(service, office, store, plan, company, clock)

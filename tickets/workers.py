@@ -1,0 +1,75 @@
+"""One ordered worker a call: reactions that need a database, off the bus.
+
+A listener of the bus must not block; so it only puts the event here. Events of one call are worked on one after the other
+in their order; those of different calls side by side. A worker ends when nothing is left to do, so nothing lingers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+
+from cti.domain.events import CallEvent
+from cti.domain.ids import CallId
+from cti.ports import Clock
+
+log = structlog.get_logger(__name__)
+
+_RETRY_AFTER = (timedelta(milliseconds=200), timedelta(seconds=1), timedelta(seconds=5))
+
+
+class CallWorkers:
+    """Runs ``react`` for every event put in, ordered by call."""
+
+    def __init__(self, react: Callable[[CallEvent], Awaitable[None]], clock: Clock) -> None:
+        self._react = react
+        self._clock = clock
+        self._waiting: dict[CallId, deque[CallEvent]] = {}
+        self._tasks: dict[CallId, asyncio.Task[None]] = {}
+        self.given_up = 0
+        """Reactions that failed however often they were tried; each is in the log."""
+
+    def put(self, event: CallEvent) -> None:
+        """Take an event; returns at once."""
+        if event.call_id in self._waiting:
+            self._waiting[event.call_id].append(event)
+            return
+        self._waiting[event.call_id] = deque([event])
+        self._tasks[event.call_id] = asyncio.get_running_loop().create_task(
+            self._work(event.call_id)
+        )
+
+    async def idle(self) -> None:
+        """Return when everything put in so far was worked on."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _work(self, call_id: CallId) -> None:
+        waiting = self._waiting[call_id]
+        try:
+            while waiting:
+                await self._try(waiting[0])
+                waiting.popleft()
+        finally:
+            del self._waiting[call_id]
+            del self._tasks[call_id]
+
+    async def _try(self, event: CallEvent) -> None:
+        for wait_time in (*_RETRY_AFTER, None):
+            try:
+                await self._react(event)
+            except Exception:  # the outermost frame of a reaction; the next events still count
+                log.exception(
+                    "tickets: a reaction failed",
+                    event_name=type(event).__name__,
+                    is_last_try=wait_time is None,
+                )
+            else:
+                return
+            if wait_time is not None:
+                await self._clock.sleep(wait_time)
+        self.given_up += 1
