@@ -142,6 +142,11 @@ class AmiLink:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
+    def drop(self, cause: str) -> None:
+        """Give this connection up and begin anew."""
+        if self._protocol is not None:
+            self._protocol.drop(cause)
+
     def release(self, epoch: int) -> bool:
         """Let commands pass: the snapshot of this epoch was taken. False: it is stale already."""
         self._note_standstill()

@@ -1,0 +1,216 @@
+"""Commands to the switch, as AMI actions; the table is that of docs/dialplan.md.
+
+An action's Success proves nothing, so nothing is believed here: what became of a command is told by the
+events that follow. Two things are done on purpose: actions that belong together are written in one go,
+since Asterisk takes them in order and a round trip saved is a phone that rings earlier; and all
+actions of one command carry the epoch in which it was given, so that none is sent after the world was read anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from cti.asterisk.channels import ChannelRegistry, TrackedCall, TrackedLeg
+from cti.asterisk.link import AmiLink
+from cti.domain import events as ev
+from cti.domain.errors import CommandRefused
+from cti.domain.ids import (
+    CallId,
+    Endpoint,
+    QueueName,
+    parse_call_id,
+    parse_endpoint,
+    parse_queue_name,
+)
+from cti.ports import Clock, QueueMirror
+from cti.wire.ami import Message
+
+# What Asterisk says, in lower case → our stable word. main/manager.c, apps/app_queue.c.
+_REASONS = (
+    ("no such channel", "no_such_call"),
+    ("channel does not exist", "no_such_call"),
+    ("channel not existent", "no_such_call"),
+    ("channel1 does not exist", "no_such_call"),
+    ("channel2 does not exist", "no_such_call"),
+    ("channel not up", "wrong_state"),
+    ("extrachannel", "wrong_state"),
+    ("unable to withdraw", "wrong_state"),
+)
+Action = tuple[str, Mapping[str, str]]
+
+
+class AmiCallControl:
+    """``cti.ports.CallControl`` over the AMI link."""
+
+    def __init__(
+        self,
+        link: AmiLink,
+        registry: ChannelRegistry,
+        clock: Clock,
+        publish: Callable[[ev.Event], None],
+        boot_id: str,
+    ) -> None:
+        self._link = link
+        self._registry = registry
+        self._clock = clock
+        self._publish = publish
+        self._boot_id = boot_id  # one for each start of the service: heartbeats never repeat
+        self._members: dict[Endpoint, frozenset[QueueName]] = {}
+
+    def note_members(self, members: Mapping[Endpoint, frozenset[QueueName]]) -> None:
+        """What a snapshot showed of the fallback queues."""
+        self._members = dict(members)
+
+    # ---- callers -------------------------------------------------------------------------------
+
+    async def offer(self, call_id: CallId, endpoint: Endpoint, ring_timeout: timedelta) -> None:
+        """See ``CallControl``."""
+        channel = self._call(call_id).channel
+        seconds = str(max(1, round(ring_timeout.total_seconds())))
+        await self._do(
+            _set(channel, "RD_RING", seconds),
+            _redirect(channel, "rd-dial", parse_endpoint(endpoint)),
+        )
+
+    async def withdraw_offer(self, call_id: CallId) -> None:
+        """See ``CallControl``."""
+        await self._do(_redirect(self._call(call_id).channel, "rd-wait", "s"))
+
+    async def requeue(self, call_id: CallId) -> None:
+        """See ``CallControl``."""
+        await self._do(_redirect(self._call(call_id).channel, "rd-wait", "s"))
+
+    async def rejoin(self, call_id: CallId, endpoint: Endpoint) -> None:
+        """See ``CallControl``."""
+        channel = self._call(call_id).channel
+        await self._do(_redirect(channel, "rd-back", parse_endpoint(endpoint)))
+
+    async def announce(self, call_id: CallId) -> None:
+        """See ``CallControl``."""
+        await self._do(_redirect(self._call(call_id).channel, "rd-visit", "s"))
+
+    async def hang_up(self, call_id: CallId) -> None:
+        """See ``CallControl``."""
+        call = self._call(call_id)
+        before, call.ended_by = call.ended_by, "agent" if call.connected else "system"
+        hangup = ("Hangup", {"Channel": call.channel, "Cause": "16"})
+        try:
+            await self._do(_set(call.channel, "RD_HUNGUP", "1"), hangup)
+        except BaseException:
+            call.ended_by = before
+            raise
+
+    # ---- talking -------------------------------------------------------------------------------
+
+    async def hold(self, call_id: CallId) -> None:
+        """See ``CallControl``."""
+        call = self._call(call_id)
+        headers = {
+            "Channel": call.channel,
+            "Context": "rd-hold",
+            "Exten": "caller",
+            "Priority": "1",
+            "ExtraChannel": self._agent_leg(call).channel,
+            "ExtraContext": "rd-hold",
+            "ExtraExten": "agent",
+            "ExtraPriority": "1",
+        }
+        await self._do(("Redirect", headers))
+
+    async def retrieve(self, call_id: CallId) -> None:
+        """See ``CallControl``."""
+        call = self._call(call_id)
+        agent = self._agent_leg(call).channel
+        await self._do(("Bridge", {"Channel1": call.channel, "Channel2": agent, "Tone": "no"}))
+
+    async def mute(self, call_id: CallId, is_muted: bool) -> None:
+        """See ``CallControl``. No event of Asterisk tells of it: its Success is all there is."""
+        leg = self._agent_leg(self._call(call_id))
+        await self._do(_set(leg.channel, "MUTEAUDIO(in)", "on" if is_muted else "off"))
+        self._publish(
+            ev.LegMuted(at=self._clock.now(), call_id=call_id, leg_id=leg.leg_id, is_muted=is_muted)
+        )
+
+    async def pause_recording(self, call_id: CallId, is_paused: bool) -> None:
+        """See ``CallControl``."""
+        headers = {
+            "Channel": self._call(call_id).channel,
+            "Direction": "both",
+            "State": "1" if is_paused else "0",
+        }
+        await self._do(("MixMonitorMute", headers))
+
+    # ---- the fallback queue --------------------------------------------------------------------
+
+    async def take_back(self, call_id: CallId) -> None:
+        """See ``CallControl``."""
+        call = self._call(call_id)
+        if not call.is_fallback or call.queue is None:
+            raise CommandRefused("wrong_state", "the caller is not in the fallback queue")
+        headers = {"Queue": f"rd_{parse_queue_name(call.queue)}", "Caller": call.channel}
+        await self._do(("QueueWithdrawCaller", headers))
+
+    async def mirror(self, mirror: QueueMirror) -> None:
+        """See ``CallControl``."""
+        endpoint = parse_endpoint(mirror.endpoint)
+        wanted = frozenset(parse_queue_name(queue) for queue in mirror.queues)
+        known = self._members.get(endpoint, frozenset())
+        interface, epoch = f"PJSIP/{endpoint}", self._link.epoch
+        for queue in sorted(known - wanted):
+            headers = {"Queue": f"rd_{queue}", "Interface": interface}
+            _check(await self._link.action("QueueRemove", headers, epoch=epoch), "not there")
+        for queue in sorted(wanted):
+            headers = {"Queue": f"rd_{queue}", "Interface": interface}
+            paused = "true" if mirror.is_paused else "false"
+            if queue not in known:
+                added = {**headers, "Penalty": "0", "Paused": paused}
+                _check(await self._link.action("QueueAdd", added, epoch=epoch), "already there")
+            pause = {**headers, "Paused": paused}
+            _check(await self._link.action("QueuePause", pause, epoch=epoch))
+        self._members[endpoint] = wanted
+
+    async def beat(self, count: int) -> None:
+        """See ``CallControl``."""
+        await self._do(("Setvar", {"Variable": "RD_HB", "Value": f"{self._boot_id}.{count}"}))
+
+    # ---- inside --------------------------------------------------------------------------------
+
+    def _call(self, call_id: CallId) -> TrackedCall:
+        call = self._registry.call(parse_call_id(call_id))
+        if call is None:
+            raise CommandRefused("no_such_call", "the call is over")
+        return call
+
+    def _agent_leg(self, call: TrackedCall) -> TrackedLeg:
+        leg = call.agent_leg
+        if leg is None:
+            raise CommandRefused("wrong_state", "no phone is connected with this call")
+        return leg
+
+    async def _do(self, *actions: Action) -> None:
+        """Write all actions at once; the last one's answer counts."""
+        epoch = self._link.epoch
+        futures = [self._link.submit(name, headers, epoch=epoch) for name, headers in actions]
+        answers = [await self._link.answer_to(future) for future in futures]
+        _check(answers[-1])
+
+
+def _set(channel: str, variable: str, value: str) -> Action:
+    return "Setvar", {"Channel": channel, "Variable": variable, "Value": value}
+
+
+def _redirect(channel: str, context: str, exten: str) -> Action:
+    where = {"Context": context, "Exten": exten, "Priority": "1"}
+    return "Redirect", {"Channel": channel, **where}
+
+
+def _check(answer: Message, harmless: str = "") -> None:
+    """Raise what an Error means; an error that holds ``harmless`` is none."""
+    if answer.success:
+        return
+    text = answer.get("Message").lower()
+    if harmless and harmless in text:
+        return
+    reason = next((word for part, word in _REASONS if part in text), "refused")
+    raise CommandRefused(reason, f"Asterisk refused the command: {answer.get('Message')}")

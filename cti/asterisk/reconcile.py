@@ -1,0 +1,152 @@
+"""A snapshot against what we believed: the differences, as events that repair.
+
+The snapshot wins always; nothing that it shows is asked for again. The registry is built anew from it, and for
+each call there comes out what is needed so that folding the events gives the snapshot's state: a call that
+differs is ``CallRecovered``, one that is gone is ``CallEnded`` by ``unknown``, phones that came or went are
+``LegDialled`` and ``LegEnded``. Nothing comes out for a call that is as believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from cti.asterisk.channels import ChannelRegistry, TrackedCall
+from cti.asterisk.snapshot import SeenCall, SeenLeg, Snapshot
+from cti.domain import events as ev
+from cti.domain.call import Call, CallState, LegState
+from cti.domain.ids import CallId, Endpoint, LegId
+
+_NO_CAUSE = 0
+
+
+def reconcile(
+    registry: ChannelRegistry, snapshot: Snapshot, live: Iterable[Call]
+) -> list[ev.Event]:
+    """Rebuild the registry; returns the repairs, in the order in which they are to be published."""
+    before = dict(registry.calls)
+    registry.clear()
+    at = snapshot.taken_at
+    out: list[ev.Event] = list(snapshot.phones)
+    believed = {call.call_id: call for call in live}
+    for call_id, call in believed.items():
+        if call_id not in snapshot.calls:
+            out += _gone(call, before.get(call_id), at)
+    # Oldest first, so that whoever matches on these events meets the callers in their order.
+    for seen in sorted(snapshot.calls.values(), key=lambda s: (s.enqueued_at or at, s.leg_id)):
+        tracked = _track(registry, seen, before.get(seen.call_id))
+        out += _repairs(seen, believed.get(seen.call_id), tracked, at)
+    return out
+
+
+def _track(registry: ChannelRegistry, seen: SeenCall, before: TrackedCall | None) -> TrackedCall:
+    call = registry.add_call(seen.call_id, seen.leg_id, seen.channel)
+    call.queue = seen.queue
+    call.is_fallback = seen.state is CallState.FALLBACK
+    if before is not None:
+        call.is_recording, call.pause_reason = before.is_recording, before.pause_reason
+        call.rang, call.ended_by = before.rang, before.ended_by
+    if seen.bridge_id:
+        registry.enter(seen.bridge_id, seen.leg_id, seen.channel)
+    for leg in seen.legs:
+        registry.add_leg(call, leg.leg_id, leg.channel, leg.endpoint)
+        if leg.is_ringing:
+            call.rang.add(leg.endpoint)
+        if leg.bridge_id:
+            registry.enter(leg.bridge_id, leg.leg_id, leg.channel)
+    if seen.agent_leg is not None:
+        call.connected = seen.agent_leg.leg_id
+    if seen.state is CallState.ON_HOLD:
+        call.held_by = "agent"
+    elif before is not None and before.held_by == "phone" and before.connected == call.connected:
+        call.held_by = "phone"  # the bridge doesn't show the phone's own hold
+    return call
+
+
+def _repairs(
+    seen: SeenCall, call: Call | None, tracked: TrackedCall, at: datetime
+) -> list[ev.Event]:
+    out: list[ev.Event] = []
+    endpoint = seen.agent_leg.endpoint if seen.agent_leg else None
+    if call is None or not _is_as_believed(seen, call, tracked):
+        out.append(
+            ev.CallRecovered(
+                at=at,
+                call_id=seen.call_id,
+                leg_id=seen.leg_id,
+                state=seen.state.value,
+                queue=seen.queue,
+                enqueued_at=seen.enqueued_at,
+                credit_time=seen.credit_time,
+                attempt=seen.attempt,
+                endpoint=endpoint,
+                dnis=call.dnis if call else "",
+                ani=seen.ani,
+                ani_name=seen.ani_name,
+            )
+        )
+    out += _leg_repairs(seen, call, at)
+    if seen.is_recording is not tracked.is_recording:
+        tracked.is_recording = seen.is_recording
+        kind = ev.RecordingStarted if seen.is_recording else ev.RecordingStopped
+        out.append(kind(at=at, call_id=seen.call_id))
+    return out
+
+
+def _is_as_believed(seen: SeenCall, call: Call, tracked: TrackedCall) -> bool:
+    state = seen.state
+    if tracked.held_by == "phone":
+        state = CallState.ON_HOLD
+    is_enqueued = seen.enqueued_at is not None
+    return (
+        state is call.state
+        and (seen.agent_leg is None or seen.agent_leg.endpoint == call.endpoint)
+        and (seen.queue is None or seen.queue == call.queue)
+        and (not is_enqueued or call.enqueued_at is None or seen.enqueued_at == call.enqueued_at)
+        and (not is_enqueued or seen.credit_time == call.credit_time)
+    )
+
+
+def _leg_repairs(seen: SeenCall, call: Call | None, at: datetime) -> list[ev.Event]:
+    known = dict(call.legs) if call else {}
+    here = {leg.leg_id: leg for leg in seen.legs}
+    out: list[ev.Event] = []
+    for leg_id, leg in known.items():
+        if leg.state is not LegState.ENDED and leg_id not in here:
+            out.append(_leg_ended(seen.call_id, leg_id, leg.endpoint, at))
+    for leg_id, leg_seen in here.items():
+        state = known[leg_id].state if leg_id in known else None
+        is_talking = seen.agent_leg is not None and seen.agent_leg.leg_id == leg_id
+        if state is None:
+            out.append(_leg_event(ev.LegDialled, seen, leg_seen, at))
+        if leg_seen.is_ringing and state in (None, LegState.DIALLED):
+            out.append(_leg_event(ev.LegRang, seen, leg_seen, at))
+        if is_talking and state is not LegState.UP and seen.state is not CallState.ON_HOLD:
+            out.append(_leg_event(ev.CallConnected, seen, leg_seen, at))
+    return out
+
+
+def _leg_event(
+    kind: type[ev.LegDialled] | type[ev.LegRang] | type[ev.CallConnected],
+    seen: SeenCall,
+    leg: SeenLeg,
+    at: datetime,
+) -> ev.Event:
+    return kind(at=at, call_id=seen.call_id, leg_id=leg.leg_id, endpoint=leg.endpoint)
+
+
+def _leg_ended(call_id: CallId, leg_id: LegId, endpoint: Endpoint, at: datetime) -> ev.Event:
+    return ev.LegEnded(at=at, call_id=call_id, leg_id=leg_id, endpoint=endpoint, cause=_NO_CAUSE)
+
+
+def _gone(call: Call, before: TrackedCall | None, at: datetime) -> list[ev.Event]:
+    """A call that ended while we did not look."""
+    out = [
+        _leg_ended(call.call_id, leg.leg_id, leg.endpoint, at)
+        for leg in call.legs.values()
+        if leg.state is not LegState.ENDED
+    ]
+    if before is not None and before.is_recording:
+        out.append(ev.RecordingStopped(at=at, call_id=call.call_id))
+    out.append(ev.CallEnded(at=at, call_id=call.call_id, cause=_NO_CAUSE, ended_by="unknown"))
+    return out

@@ -1,0 +1,218 @@
+"""The switch: link, translator and bus put together; what the rest of the service knows of Asterisk.
+
+One consumer takes the link's messages in order and publishes what they mean. After each login, and after
+each standstill of ours, it first takes a snapshot, publishes the repairs, and only then tells
+``SwitchLinkChanged(is_up=True)`` and lets commands pass. Events that came meanwhile wait; those that happened before
+the snapshot was begun (by Asterisk's own Timestamp) are in it already and are dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from cti.asterisk.channels import ChannelRegistry
+from cti.asterisk.control import AmiCallControl
+from cti.asterisk.link import AmiAddress, AmiLink, LinkTimes
+from cti.asterisk.protocol import Connect
+from cti.asterisk.reconcile import reconcile
+from cti.asterisk.snapshot import take_snapshot
+from cti.asterisk.translator import Translator
+from cti.domain import events as ev
+from cti.domain.calls import CallTable
+from cti.domain.errors import ConfigError, SwitchUnavailable
+from cti.domain.ids import QueueName
+from cti.ports import Clock, EventBus
+from cti.wire.ami import Message
+
+log = structlog.get_logger(__name__)
+
+WANTED = (
+    "UserEvent", "Newchannel", "Hangup", "HangupRequest", "DialBegin", "DialState", "DialEnd",
+    "BridgeEnter", "BridgeLeave", "Hold", "Unhold", "BlindTransfer", "AttendedTransfer",
+    "DeviceStateChange", "OriginateResponse", "MixMonitorStart", "MixMonitorStop",
+    "MixMonitorMute", "QueueCallerJoin", "QueueCallerLeave", "AgentConnect", "AgentCalled",
+    # rows and ends of the lists that a snapshot is made of
+    "CoreShowChannel", "CoreShowChannelsComplete", "BridgeListItem", "BridgeListComplete",
+    "DeviceStateListComplete", "QueueParams", "QueueMember", "QueueEntry", "QueueStatusComplete",
+)  # fmt: skip
+"""The events that are read at all; Asterisk's own filter (manager.conf) lets no others through."""
+
+_BATCH = 100  # messages before others get their turn
+_MOST_WAITING = 100_000  # messages; beyond that a snapshot is cheaper than catching up
+_SETTLE_TIME = timedelta(seconds=2)  # after a snapshot: how long older events may still come
+
+
+class Switch:
+    """The one connection to one Asterisk: ``start`` it, listen to the bus, command by ``control``."""
+
+    def __init__(
+        self,
+        address: AmiAddress,
+        clock: Clock,
+        bus: EventBus,
+        calls: CallTable,
+        *,
+        boot_id: str,
+        default_queue: QueueName,
+        times: LinkTimes | None = None,
+        connect: Connect | None = None,
+        alarm: Callable[[str], None] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._bus = bus
+        self._calls = calls
+        self._alarm = alarm
+        self.registry = ChannelRegistry()
+        self.translator = Translator(self.registry, default_queue)
+        self.link = AmiLink(address, clock, self, wanted=WANTED, times=times, connect=connect)
+        self.control = AmiCallControl(self.link, self.registry, clock, bus.publish, boot_id)
+        self._messages: deque[Message] = deque()
+        self._wake = asyncio.Event()
+        self._must_synchronise = False
+        self._began_at = 0.0  # the last snapshot's begin, as a Timestamp says it
+        self._settled_at = 0.0  # monotonic; until then older events may still come
+        self._up: asyncio.Event = asyncio.Event()
+        self._refusal = ""
+        self._task: asyncio.Task[None] | None = None
+        self.snapshots = 0
+        """Snapshots taken, for the metrics."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the link stands and the snapshot was taken."""
+        return self._up.is_set()
+
+    async def start(self) -> None:
+        """Begin to connect; returns at once."""
+        self._task = asyncio.create_task(self._consume(), name="switch")
+        await self.link.start()
+
+    async def wait_until_up(self) -> None:
+        """Return when the snapshot was taken.
+
+        Raises:
+            ConfigError: Asterisk refuses our login.
+        """
+        while not self._up.is_set():
+            if self._refusal:
+                raise ConfigError(self._refusal)
+            await self._clock.sleep(timedelta(seconds=0.02))
+
+    async def close(self) -> None:
+        """Close for good."""
+        await self.link.close()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    # ---- what the link calls -------------------------------------------------------------------
+
+    def link_up(self) -> None:
+        """Logged in."""
+        self._synchronise()
+
+    def link_stalled(self) -> None:
+        """We stood still."""
+        self._say_down("standstill")
+        self._synchronise()
+
+    def link_down(self, cause: str) -> None:
+        """The link is gone."""
+        self._must_synchronise = False
+        self._messages.clear()
+        self._say_down(cause)
+
+    def link_refused(self, message: str) -> None:
+        """Asterisk refuses our login."""
+        self._refusal = message
+        self._bus.publish(ev.SwitchLinkChanged(at=self._clock.now(), is_up=False, cause="refused"))
+        if self._alarm is not None:
+            self._alarm(message)
+
+    def message_came(self, message: Message) -> None:
+        """An event, in order."""
+        self._messages.append(message)
+        self._wake.set()
+        if len(self._messages) > _MOST_WAITING:
+            log.error("switch_overrun", waiting=len(self._messages))
+            self.link_stalled()
+
+    # ---- inside --------------------------------------------------------------------------------
+
+    def _synchronise(self) -> None:
+        self._messages.clear()
+        self._must_synchronise = True
+        self._wake.set()
+
+    def _say_down(self, cause: str) -> None:
+        if self._up.is_set():
+            self._up.clear()
+            self._bus.publish(ev.SwitchLinkChanged(at=self._clock.now(), is_up=False, cause=cause))
+
+    async def _consume(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._must_synchronise:
+                await self._read_world()
+            for _ in range(min(_BATCH, len(self._messages))):
+                if self._must_synchronise:
+                    break
+                self._apply(self._messages.popleft())
+            if self._messages or self._must_synchronise:
+                self._wake.set()
+                await asyncio.sleep(0)
+
+    def _apply(self, message: Message) -> None:
+        if self._is_older(message):
+            return
+        try:
+            for event in self.translator.translate(message, self._clock.now()):
+                self._bus.publish(event)
+        except Exception:  # the consumer's outermost frame: one event must not stop the next
+            log.exception("event_failed", event_name=message.event)
+
+    def _is_older(self, message: Message) -> bool:
+        """Whether an event happened before the snapshot that is in force."""
+        if not self._settled_at:
+            return False
+        try:
+            stamp = float(message.get("Timestamp"))
+        except ValueError:
+            return False
+        if stamp < self._began_at and self._clock.monotonic() < self._settled_at:
+            return True
+        # They come in order: after the first newer one there is no older one. The clock may step
+        # later, and then the comparison would swallow what it must not.
+        self._settled_at = 0.0
+        return False
+
+    async def _read_world(self) -> None:
+        self._must_synchronise = False
+        epoch, now = self.link.epoch, self._clock.now()
+        try:
+            snapshot = await take_snapshot(self.link, now)
+        except SwitchUnavailable as exc:
+            if not self._must_synchronise and self.link.epoch == epoch:
+                # The link stands, but the answer did not come: a link of no use.
+                self.link.drop("no snapshot")
+            log.warning("no_snapshot", error=str(exc))
+            return
+        if not self.link.release(epoch):
+            return  # the world was left again meanwhile; the next snapshot is under way
+        self.snapshots += 1
+        self._began_at = now.timestamp()
+        self._settled_at = self._clock.monotonic() + _SETTLE_TIME.total_seconds()
+        repairs = reconcile(self.registry, snapshot, self._calls.live())
+        self.control.note_members(snapshot.members)
+        for event in repairs:
+            self._bus.publish(event)
+        log.info("switch_up", calls=len(snapshot.calls), repairs=len(repairs))
+        self._up.set()
+        self._bus.publish(ev.SwitchLinkChanged(at=self._clock.now(), is_up=True))
