@@ -74,8 +74,10 @@ class FolderStore:
     def _put(self, target: Path, source: Path) -> None:
         if target.exists():
             raise ObjectExists(target.name)
-        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # One by one: mkdir gives its mode to the last folder only.
+        for folder in (self._incoming, target.parent.parent, target.parent):
+            folder.mkdir(exist_ok=True, mode=0o700)
         copy = self._incoming / secrets.token_hex(16)
         try:
             with source.open("rb") as read, copy.open("xb") as written:
