@@ -1,0 +1,53 @@
+// Beside the ticket: what this customer called about before.
+
+import { label, t } from "../i18n";
+import type { Key } from "../i18n";
+import { sections } from "../store";
+import { tame } from "../line";
+import type { HistoryRow } from "../protocol";
+import { duration } from "../time";
+import { PlayButton } from "./TicketColumn";
+import { When } from "./When";
+
+const OUTCOME_WORDS: Record<string, Key> = {
+  answered: "outcome.answered",
+  abandoned: "outcome.abandoned",
+  missed: "outcome.missed",
+  overflowed: "outcome.overflowed",
+};
+
+function Row({ row }: { row: HistoryRow }) {
+  const key = OUTCOME_WORDS[row.outcome];
+  const queue = sections.queues.value?.find((each) => each.name === row.queue);
+  return (
+    <li>
+      <When at={row.at} />
+      <span class="figures history-length">{duration(row.duration_s)}</span>
+      <span class="history-what">
+        <span class={`outcome ${row.outcome}`}>{key ? t(key) : row.outcome}</span>
+        <span>{label(queue?.label, row.queue)}</span>
+        {row.agent && <bdi class="faint">{tame(row.agent)}</bdi>}
+      </span>
+      {row.recording_id ? <PlayButton id={row.recording_id} title={row.queue} at={row.at} seconds={row.duration_s} /> : <span />}
+    </li>
+  );
+}
+
+
+export function BesideColumn() {
+  const customer = sections.customer.value;
+  return (
+    <section class="column beside" aria-label={t("history.title")}>
+      <h2>{t("history.title")}</h2>
+      {!customer && <p class="teach">{t("history.teach")}</p>}
+      {customer && customer.history.length === 0 && <p class="teach">{t("history.none")}</p>}
+      {customer && customer.history.length > 0 && (
+        <ul class="history">
+          {customer.history.map((row) => (
+            <Row key={row.call_id} row={row} />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}

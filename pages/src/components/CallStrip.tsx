@@ -1,0 +1,204 @@
+// The call strip: who, why, how long, and what can be done; always in one place and of one height.
+
+import { layer, revealNumber, stateLabel, strip } from "../actions";
+import { label, t } from "../i18n";
+import type { Key } from "../i18n";
+import { isMuted, phase, tame, timer } from "../line";
+import type { Phase } from "../line";
+import { phoneCall, sendDigit } from "../phone";
+import { isLinked, pending, sections, strip_note } from "../store";
+import { clockface, duration } from "../time";
+import { ActionButton } from "./ActionButton";
+import { Icon } from "./Icon";
+import { Menu } from "./Menu";
+import { phoneProblem } from "./PhoneStatus";
+
+const PHASE_WORDS: Record<Phase, Key> = {
+  ready: "state.ready",
+  not_ready: "state.not_ready",
+  logged_out: "state.logged_out",
+  reserved: "state.reserved",
+  offered: "phase.offered",
+  ringing: "phase.ringing",
+  talking: "phase.talking",
+  on_hold: "phase.on_hold",
+  agent_lost: "phase.agent_lost",
+  wrap_up: "state.wrap_up",
+  ended: "phase.ended",
+};
+
+const LONG_HOLD_S = 60;
+
+function CallerNumber() {
+  const call = sections.call.value;
+  const number = call?.number || phoneCall.value?.number || "";
+  return (
+    <span class="number figures">
+      <bdi>{number ? tame(number) : call ? t("call.withheld") : ""}</bdi>
+      {call?.number_place && <span class="place">{tame(call.number_place)}</span>}
+      {call?.number_masked && (
+        <button
+          type="button"
+          class={`icon-button ${pending.value.has("reveal") ? "pending" : ""}`}
+          aria-disabled={call.can_reveal ? undefined : true}
+          title={call.can_reveal ? t("call.reveal") : t("why.may_not_reveal")}
+          aria-label={t("call.reveal")}
+          onClick={() => call.can_reveal && revealNumber()}
+        >
+          <Icon name="eye" />
+        </button>
+      )}
+    </span>
+  );
+}
+
+function Who() {
+  const call = sections.call.value;
+  const customer = sections.customer.value;
+  const known = customer?.match === "known" ? customer.customer : null;
+  const name = tame(known?.name || call?.caller_name || phoneCall.value?.name || "");
+  return (
+    <div class="who">
+      <div class="who-line">
+        <bdi class="name" title={name}>
+          {name || (customer?.match === "maybe" ? t("caller.several") : t("caller.unknown"))}
+        </bdi>
+        {known?.company && <bdi class="company">{tame(known.company)}</bdi>}
+        <CallerNumber />
+      </div>
+      <Why />
+    </div>
+  );
+}
+
+function Why() {
+  const call = sections.call.value;
+  if (!call) return <div class="why">{isLinked.value ? "" : t("call.without_service")}</div>;
+  const path = call.menu_path.map(tame).filter(Boolean).join(" › ");
+  return (
+    <div class="why">
+      {path && <bdi class="path" title={path}>{path}</bdi>}
+      <span class="queue-chip">{label(call.queue_label, call.queue)}</span>
+      {call.digits && <span>{t("call.digits", { digits: tame(call.digits) })}</span>}
+      <span class="figures">{t("call.waited", { time: duration(call.waited_s) })}</span>
+      {phase.value === "agent_lost" && <span class="problem">{t("call.agent_lost")}</span>}
+    </div>
+  );
+}
+
+function Idle() {
+  const agent = sections.agent.value;
+  const texts: Partial<Record<Phase, Key>> = {
+    ready: "idle.ready",
+    not_ready: "idle.not_ready",
+    wrap_up: "idle.wrap_up",
+    reserved: "idle.reserved",
+  };
+  const text = texts[phase.value];
+  const head = phase.value === "not_ready" ? stateLabel("NOT_READY", agent?.reason ?? "") : t(PHASE_WORDS[phase.value]);
+  return (
+    <div class="who">
+      <div class="who-line">
+        <span class="name">{head}</span>
+      </div>
+      <div class="why">{phoneProblem() || agent?.notice || (text ? t(text) : "")}</div>
+    </div>
+  );
+}
+
+function Clock() {
+  const { seconds, left } = timer.value;
+  const isLong = phase.value === "on_hold" && seconds >= LONG_HOLD_S;
+  return (
+    <div class={`clock ${isLong ? "long" : ""}`} role="timer" aria-label={t(PHASE_WORDS[phase.value])}>
+      <span class="phase-word">
+        {isMuted.value && (phase.value === "talking" || phase.value === "on_hold") && (
+          <span class="muted-word">
+            <Icon name="muted" /> {t("phase.muted")}
+          </span>
+        )}
+        {isLong ? t("phase.long_hold") : t(PHASE_WORDS[phase.value])}
+      </span>
+      <span class="big figures">{clockface(seconds)}</span>
+      {left !== null && (
+        <span class="runs-out" aria-hidden="true">
+          <span style={{ transform: `scaleX(${left.toFixed(4)})` }} />
+        </span>
+      )}
+    </div>
+  );
+}
+
+function Recording() {
+  const state = sections.call.value?.recording ?? "off";
+  const isOver = phase.value === "wrap_up" || phase.value === "ended";
+  const shown = isOver || !sections.call.value ? "off" : state;
+  const words = { off: t("recording.off"), on: t("recording.on"), paused: t("recording.paused") };
+  return (
+    <span class={`recording ${shown}`} role="status">
+      <Icon name="record" /> {words[shown]}
+    </span>
+  );
+}
+
+const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
+
+function Keypad() {
+  const press = (event: KeyboardEvent) => {
+    if (DIGITS.includes(event.key)) sendDigit(event.key);
+  };
+  return (
+    <div class="keypad" onKeyDown={press}>
+      {DIGITS.map((digit) => (
+        <button key={digit} type="button" class="button figures" onClick={() => sendDigit(digit)}>
+          {digit}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** What a screen reader is told when the call moves on. */
+function Announcement() {
+  const call = sections.call.value;
+  const who = tame(call?.caller_name || call?.number || "");
+  return (
+    <div class="unseen" role="status" aria-live="assertive">
+      {call ? `${t(PHASE_WORDS[phase.value])}: ${who}` : ""}
+    </div>
+  );
+}
+
+export function CallStrip() {
+  const call = sections.call.value;
+  const isMarked = isMuted.value && (phase.value === "talking" || phase.value === "on_hold");
+  const hasCaller = call !== null || phoneCall.value !== null;
+  const isHeld = call?.state === "on_hold";
+  return (
+    <section class="strip" data-phase={phase.value} data-pop={call?.token} aria-label={t("strip.title")}>
+      <Announcement />
+      {hasCaller ? <Who /> : <Idle />}
+      <Clock />
+      <div class="strip-buttons" role="toolbar" aria-label={t("strip.toolbar")}>
+        <ActionButton action={strip.answer} icon="answer" kind="answer" />
+        <ActionButton action={strip.hangUp} icon="hang_up" kind="hang-up" />
+        <span class="gap" />
+        <ActionButton action={strip.hold} icon={isHeld ? "retrieve" : "hold"} kind="fixed" isOn={isHeld} />
+        <ActionButton action={strip.mute} icon={isMarked ? "muted" : "mute"} kind="fixed" isOn={isMarked} />
+        <div class="anchor">
+          <ActionButton action={strip.keypad} icon="keypad" isOn={layer.value === "keypad"} />
+          <Menu name="keypad" label={t("call.keypad")} role="dialog">
+            <Keypad />
+          </Menu>
+        </div>
+        <ActionButton action={strip.pauseRecording} icon="pause" kind="fixed-wide" isOn={call?.recording === "paused"} />
+        <Recording />
+        <span class="strip-note" role="alert" title={strip_note.value}>
+          {strip_note.value}
+        </span>
+        <ActionButton action={strip.extend} icon="clock" />
+        <ActionButton action={strip.ready} icon="check" kind="ready" pendingAs="state" />
+      </div>
+    </section>
+  );
+}

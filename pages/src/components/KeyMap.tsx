@@ -1,0 +1,49 @@
+// "?": the keys at a glance.
+
+import { useEffect, useRef } from "preact/hooks";
+import { layer } from "../actions";
+import { t } from "../i18n";
+import type { Key } from "../i18n";
+
+const KEYS: [string, Key][] = [
+  ["F2", "call.answer"],
+  ["F4", "call.hang_up"],
+  ["F6", "keys.hold"],
+  ["F7", "keys.mute"],
+  ["F8", "keys.ready"],
+  ["Ctrl K", "palette.open"],
+  ["/", "keys.slash"],
+  ["?", "keys.title"],
+  ["Esc", "keys.escape"],
+];
+
+export function KeyMap() {
+  return layer.value === "keys" ? <Open /> : null;
+}
+
+function Open() {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const before = document.activeElement as HTMLElement | null;
+    box.current?.focus();
+    return () => before?.focus();
+  }, []);
+  return (
+    <div class="veil" onPointerDown={() => (layer.value = "")}>
+      <div class="palette key-map" role="dialog" aria-label={t("keys.title")} tabIndex={-1} ref={box}>
+        <h2>{t("keys.title")}</h2>
+        <dl>
+          {KEYS.map(([key, text]) => (
+            <div key={key}>
+              <dt>
+                <kbd>{key}</kbd>
+              </dt>
+              <dd>{t(text)}</dd>
+            </div>
+          ))}
+        </dl>
+        <p class="faint">{t("keys.enter")}</p>
+      </div>
+    </div>
+  );
+}

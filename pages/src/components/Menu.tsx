@@ -1,0 +1,48 @@
+// A small layer under its button: arrows move, Escape and a click elsewhere close, the focus goes back.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { layer } from "../actions";
+
+interface Props {
+  name: typeof layer.value;
+  label: string;
+  /** `menu` holds items to pick by arrows, `dialog` holds anything. */
+  role?: "menu" | "dialog";
+  class?: string;
+  children: ComponentChildren;
+}
+
+export function Menu({ name, label, role = "menu", children, ...rest }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const isOpen = layer.value === name;
+  useEffect(() => {
+    if (!isOpen) return undefined;
+    const before = document.activeElement as HTMLElement | null;
+    box.current?.querySelector<HTMLElement>("[autofocus], [role=menuitem], button, input, select")?.focus();
+    const outside = (event: PointerEvent) => {
+      const target = event.target as Element;
+      if (!box.current?.parentElement?.contains(target)) layer.value = "";
+    };
+    window.addEventListener("pointerdown", outside);
+    return () => {
+      window.removeEventListener("pointerdown", outside);
+      if (box.current?.contains(document.activeElement) || document.activeElement === document.body) before?.focus();
+    };
+  }, [isOpen]);
+  if (!isOpen) return null;
+  return (
+    <div ref={box} class={`menu ${rest.class ?? ""}`} role={role} aria-label={label} onKeyDown={role === "menu" ? arrows : undefined}>
+      {children}
+    </div>
+  );
+}
+
+function arrows(event: KeyboardEvent & { currentTarget: HTMLElement }): void {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const items = [...event.currentTarget.querySelectorAll<HTMLElement>("[role=menuitem]")];
+  const at = items.indexOf(document.activeElement as HTMLElement);
+  items[(at + step + items.length) % items.length]?.focus();
+}

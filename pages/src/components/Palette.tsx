@@ -1,0 +1,136 @@
+// Ctrl K: every action by its name, the reasons, the open tickets, the recordings of this customer.
+
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { attachTo, layer, reasonAction, signOutAction, strip } from "../actions";
+import type { Action } from "../actions";
+import { language, setLanguage, t } from "../i18n";
+import { perform } from "../keys";
+import { tame } from "../line";
+import { play } from "../player";
+import { sections } from "../store";
+import { relative } from "../time";
+import { Icon } from "./Icon";
+
+interface Entry {
+  id: string;
+  text: string;
+  key: string;
+  blocked: string;
+  run(): void;
+}
+
+function fromAction(action: Action): Entry {
+  return { id: action.id, text: action.label(), key: action.key, blocked: action.blocked(), run: () => perform(action) };
+}
+
+function entries(): Entry[] {
+  const reasons = (sections.agent.value?.reasons ?? []).map((reason) => reasonAction(reason.name));
+  const actions = [...Object.values(strip), ...reasons, signOutAction].map(fromAction);
+  const ticket = sections.ticket.value;
+  const noCall = sections.call.value ? "" : t("why.no_call");
+  const tickets = (ticket?.open_tickets ?? [])
+    .filter((other) => other.ticket_id !== ticket?.ticket_id)
+    .map((other) => ({
+      id: `attach.${other.ticket_id}`,
+      text: `${t("ticket.attach")} #${other.ticket_id} ${tame(other.subject)}`,
+      key: "",
+      blocked: noCall,
+      run: () => void attachTo(other.ticket_id),
+    }));
+  const recordings = (sections.customer.value?.history ?? []).flatMap((row) => {
+    const id = row.recording_id;
+    if (!id) return [];
+    const text = `${t("player.play")}: ${relative(row.at)} ${tame(row.agent)}`;
+    return [{ id: `play.${id}`, text, key: "", blocked: "", run: () => play({ id, title: row.queue, at: row.at }) }];
+  });
+  const other = language.value === "zh" ? "en" : "zh";
+  const rest = [
+    { id: "language", text: t("language.switch"), key: "", blocked: "", run: () => setLanguage(other) },
+    { id: "keys", text: t("keys.title"), key: "?", blocked: "", run: () => void (layer.value = "keys") },
+  ];
+  return [...actions, ...tickets, ...recordings, ...rest];
+}
+
+/** All words of the question occur in the text. */
+function fits(text: string, question: string): boolean {
+  const whole = text.toLocaleLowerCase();
+  return question.toLocaleLowerCase().split(/\s+/).every((word) => whole.includes(word));
+}
+
+export function Palette() {
+  return layer.value === "palette" ? <Open /> : null;
+}
+
+function Open() {
+  const question = useSignal("");
+  const at = useSignal(0);
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    const before = document.activeElement as HTMLElement | null;
+    field.current?.focus();
+    return () => before?.focus();
+  }, []);
+  const found = entries().filter((entry) => fits(entry.text, question.value));
+  // What can be done now stands first; the order within stays.
+  const shown = [...found.filter((entry) => !entry.blocked), ...found.filter((entry) => entry.blocked)];
+  const chosen = Math.min(at.value, Math.max(0, shown.length - 1));
+  const pick = (entry: Entry | undefined) => {
+    if (!entry || entry.blocked) return;
+    layer.value = "";
+    entry.run();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.isComposing || event.keyCode === 229) return;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && shown.length) {
+      event.preventDefault();
+      at.value = (chosen + step + shown.length) % shown.length;
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      pick(shown[chosen]);
+    }
+  };
+  return (
+    <div class="veil" onPointerDown={(event) => event.target === event.currentTarget && (layer.value = "")}>
+      <div class="palette" role="dialog" aria-label={t("palette.open")}>
+        <label class="palette-field">
+          <Icon name="search" />
+          <input
+            ref={field}
+            value={question.value}
+            placeholder={t("palette.placeholder")}
+            role="combobox"
+            aria-expanded="true"
+            aria-controls="palette-list"
+            aria-activedescendant={shown[chosen] ? `palette-${chosen}` : undefined}
+            onInput={(event) => {
+              question.value = event.currentTarget.value;
+              at.value = 0;
+            }}
+            onKeyDown={onKeyDown}
+          />
+          <kbd>Esc</kbd>
+        </label>
+        <ul id="palette-list" role="listbox">
+          {shown.map((entry, index) => (
+            <li
+              key={entry.id}
+              id={`palette-${index}`}
+              role="option"
+              aria-selected={index === chosen}
+              aria-disabled={entry.blocked ? true : undefined}
+              onPointerMove={() => (at.value = index)}
+              onClick={() => pick(entry)}
+            >
+              <bdi>{entry.text}</bdi>
+              {entry.blocked && <span class="faint">{entry.blocked}</span>}
+              {entry.key && <kbd>{entry.key}</kbd>}
+            </li>
+          ))}
+          {shown.length === 0 && <li class="faint">{t("palette.nothing")}</li>}
+        </ul>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,210 @@
+// The ticket of this call: where it belongs, what was said, how it ended, what happened to it.
+
+import { useEffect, useRef } from "preact/hooks";
+import { attachTo, dispose } from "../actions";
+import { t } from "../i18n";
+import type { Key } from "../i18n";
+import { isTyping } from "../keys";
+import { phase, tame } from "../line";
+import { flushNotes, notesProblem, notesSavedAt, notesState, notesText, resolveConflict, typeNotes } from "../notes";
+import type { TicketSection } from "../protocol";
+import { isLinked, pending, sections } from "../store";
+import { duration, timeOfDay } from "../time";
+import { play } from "../player";
+import { Icon } from "./Icon";
+import { When } from "./When";
+
+export function TicketColumn() {
+  const ticket = sections.ticket.value;
+  const isWaiting = phase.value === "ringing" || phase.value === "offered";
+  return (
+    <section class="column ticket" aria-label={t("ticket.title")}>
+      <h2>
+        {ticket ? (
+          <>
+            <span>
+              {t("ticket.title")} <span class="figures">#{ticket.ticket_id}</span>
+            </span>
+            <bdi class="subject" title={tame(ticket.subject)}>
+              {tame(ticket.subject)}
+            </bdi>
+            <span class="status">{statusWord(ticket.status)}</span>
+          </>
+        ) : (
+          t("ticket.title")
+        )}
+      </h2>
+      {ticket ? <Ticket ticket={ticket} /> : <p class="teach">{isWaiting ? t("ticket.opens") : t("ticket.teach")}</p>}
+    </section>
+  );
+}
+
+const STATUS_WORDS: Record<string, Key> = {
+  new: "ticket.status_new",
+  open: "ticket.status_open",
+  pending: "ticket.status_pending",
+  closed: "ticket.status_closed",
+};
+
+function statusWord(status: string): string {
+  const key = STATUS_WORDS[status];
+  return key ? t(key) : status;
+}
+
+function Ticket({ ticket }: { ticket: TicketSection }) {
+  return (
+    <>
+      <Attach ticket={ticket} />
+      <Notes ticketId={ticket.ticket_id} />
+      <Dispositions ticket={ticket} />
+      <Timeline ticket={ticket} />
+    </>
+  );
+}
+
+function Attach({ ticket }: { ticket: TicketSection }) {
+  const others = ticket.open_tickets.filter((other) => other.ticket_id !== ticket.ticket_id);
+  return (
+    <div class="attach">
+      <span class="attach-head">{t("ticket.this_call")}</span>
+      <span class="attach-own on">
+        <Icon name="check" /> <span class="figures">#{ticket.ticket_id}</span>
+      </span>
+      {others.length === 0 && <span class="faint">{t("ticket.no_others")}</span>}
+      {others.slice(0, 3).map((other) => (
+        <button
+          key={other.ticket_id}
+          type="button"
+          class={`button attach-other ${pending.value.has(`attach.${other.ticket_id}`) ? "pending" : ""}`}
+          aria-disabled={isLinked.value && sections.call.value ? undefined : true}
+          data-attach={other.ticket_id}
+          title={sections.call.value ? t("ticket.attach_hint", { subject: tame(other.subject) }) : t("why.no_call")}
+          onClick={() => isLinked.value && sections.call.value && void attachTo(other.ticket_id)}
+        >
+          {t("ticket.attach")} <span class="figures">#{other.ticket_id}</span> <bdi>{tame(other.subject)}</bdi>
+        </button>
+      ))}
+    </div>
+  );
+}
+
+const NOTE_WORDS: Record<typeof notesState.value, Key> = {
+  clean: "notes.clean",
+  dirty: "notes.dirty",
+  saving: "notes.saving",
+  saved: "notes.saved",
+  failed: "notes.failed",
+  conflict: "notes.conflict",
+};
+
+function Notes({ ticketId }: { ticketId: number }) {
+  const field = useRef<HTMLTextAreaElement>(null);
+  const isTalking = phase.value === "talking";
+  useEffect(() => {
+    if (isTalking && !isTyping()) field.current?.focus();
+  }, [isTalking, ticketId]);
+  const state = notesState.value;
+  return (
+    <div class="notes">
+      <label for="notes">{t("notes.title")}</label>
+      <span class={`notes-state ${state}`} role="status">
+        {t(NOTE_WORDS[state], { time: timeOfDay(notesSavedAt.value) })}
+        {notesProblem.value && ` ${notesProblem.value}`}
+        {state === "conflict" && (
+          <>
+            <button type="button" class="text-button" onClick={() => resolveConflict("mine")}>
+              {t("notes.keep_mine")}
+            </button>
+            <button type="button" class="text-button" onClick={() => resolveConflict("theirs")}>
+              {t("notes.take_theirs")}
+            </button>
+          </>
+        )}
+      </span>
+      <textarea
+        id="notes"
+        ref={field}
+        maxLength={20_000}
+        placeholder={t("notes.placeholder")}
+        value={notesText.value}
+        onInput={(event) => typeNotes(event.currentTarget.value)}
+        onBlur={() => void flushNotes()}
+      />
+    </div>
+  );
+}
+
+function Dispositions({ ticket }: { ticket: TicketSection }) {
+  if (ticket.dispositions.length === 0) return null;
+  return (
+    <div class="dispositions" role="group" aria-label={t("ticket.disposition")}>
+      <span class="dispositions-head">{t("ticket.disposition")}</span>
+      {ticket.dispositions.map((each) => (
+        <button
+          key={each}
+          type="button"
+          class={`chip ${ticket.disposition === each ? "on" : ""} ${pending.value.has(`disposition.${each}`) ? "pending" : ""}`}
+          aria-pressed={ticket.disposition === each}
+          aria-disabled={isLinked.value ? undefined : true}
+          onClick={() => isLinked.value && dispose(each)}
+        >
+          {each}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Timeline({ ticket }: { ticket: TicketSection }) {
+  return (
+    <div class="timeline">
+      <h3>{t("timeline.title")}</h3>
+      <ol>
+        {ticket.timeline.map((row, index) => (
+          <li key={`${row.at}-${index}`}>
+            <When at={row.at} />
+            <span class="timeline-text">
+              <b>{whatWord(row.what)}</b> <bdi>{tame(row.text)}</bdi>
+            </span>
+            {row.recording_id && <PlayButton id={row.recording_id} title={`#${ticket.ticket_id}`} at={row.at} />}
+          </li>
+        ))}
+      </ol>
+    </div>
+  );
+}
+
+const WHAT_WORDS: Record<string, Key> = {
+  opened: "timeline.opened",
+  menu: "timeline.menu",
+  queue: "timeline.queue",
+  rang: "timeline.rang",
+  talk: "timeline.talk",
+  hold: "timeline.hold",
+  abandoned: "timeline.abandoned",
+  ended: "timeline.ended",
+  recording: "timeline.recording",
+  note: "timeline.note",
+  disposition: "timeline.disposition",
+  attached: "timeline.attached",
+};
+
+function whatWord(what: string): string {
+  const key = WHAT_WORDS[what];
+  return key ? t(key) : what;
+}
+
+export function PlayButton({ id, title, at, seconds }: { id: string; title: string; at: string; seconds?: number }) {
+  return (
+    <button
+      type="button"
+      class="icon-button play"
+      aria-label={t("player.play")}
+      title={seconds === undefined ? t("player.play") : `${t("player.play")} ${duration(seconds)}`}
+      data-recording={id}
+      onClick={() => play({ id, title, at })}
+    >
+      <Icon name="play" />
+    </button>
+  );
+}

@@ -1,0 +1,170 @@
+// The bar at the top: the agent's state, the phone, the palette, the queues, the language, who it is.
+
+import { askedNext, layer, reasonAction, signOutAction, stateLabel, strip } from "../actions";
+import type { Action } from "../actions";
+import { label, language, plural, setLanguage, t } from "../i18n";
+import { linkPhase, pending, sections } from "../store";
+import { perform } from "../keys";
+import { duration, relative, secondsSince, tick } from "../time";
+import { Icon } from "./Icon";
+import { Menu } from "./Menu";
+import { PhoneStatus } from "./PhoneStatus";
+import { link } from "../wire";
+
+function Item({ action, detail }: { action: Action; detail?: string }) {
+  const why = action.blocked();
+  return (
+    <button
+      type="button"
+      role="menuitem"
+      aria-disabled={why ? true : undefined}
+      title={why || undefined}
+      data-action={action.id}
+      onClick={() => {
+        layer.value = "";
+        perform(action);
+      }}
+    >
+      <span>{action.label()}</span>
+      {detail && <span class="faint">{detail}</span>}
+      {action.key && <kbd>{action.key}</kbd>}
+    </button>
+  );
+}
+
+function AgentState() {
+  const agent = sections.agent.value;
+  if (!agent) return null;
+  const isPending = pending.value.has("state");
+  return (
+    <div class="anchor">
+      <button
+        type="button"
+        class={`state-button ${isPending ? "pending" : ""}`}
+        data-state={agent.state}
+        aria-haspopup="menu"
+        aria-expanded={layer.value === "state"}
+        aria-busy={isPending || undefined}
+        title={t("agent.menu_hint")}
+        onClick={() => (layer.value = layer.value === "state" ? "" : "state")}
+      >
+        <span class="dot" />
+        <span class="state-word">{stateLabel(agent.state, agent.reason)}</span>
+        <span class="figures">{duration(secondsSince(agent.since))}</span>
+        {askedNext.value && <span class="next-state">→ {askedNext.value}</span>}
+        <Icon name="down" />
+      </button>
+      <Menu name="state" label={t("agent.menu")}>
+        <Item action={strip.ready} />
+        <div class="menu-head">{t("agent.not_ready_title")}</div>
+        {agent.reasons.map((reason) => (
+          <Item key={reason.name} action={reasonAction(reason.name)} detail={reason.paid ? "" : t("agent.unpaid")} />
+        ))}
+        <hr />
+        <Item action={signOutAction} />
+      </Menu>
+    </div>
+  );
+}
+
+function LinkStatus() {
+  const now = linkPhase.value;
+  const exchange = sections.link.value;
+  if (now.name === "waiting" || now.name === "connecting") {
+    const seconds = now.name === "waiting" ? Math.max(0, Math.ceil((now.retryAt - tick.value) / 1000)) : 0;
+    const text = seconds ? t("link.retry_in", { n: seconds }) : t("link.trying");
+    return (
+      <div class="link-status bad" role="alert">
+        <Icon name="alert" />
+        <span>
+          <b>{t("link.none")}</b> {text}
+        </span>
+        <button type="button" class="text-button" onClick={link.retryNow}>
+          {t("link.now")}
+        </button>
+      </div>
+    );
+  }
+  if (exchange?.switch === "down") {
+    return (
+      <div class="link-status bad" role="alert">
+        <Icon name="alert" />
+        <span>
+          <b>{t("link.switch_down")}</b> {exchange.text}
+        </span>
+      </div>
+    );
+  }
+  return (
+    <button type="button" class="link-status search" onClick={() => (layer.value = "palette")} title={t("palette.hint")}>
+      <Icon name="search" />
+      <span>{t("palette.open")}</span>
+      <kbd>Ctrl K</kbd>
+    </button>
+  );
+}
+
+function Queues() {
+  const queues = sections.queues.value ?? [];
+  return (
+    <div class="queues" aria-label={t("queues.title")}>
+      {queues.slice(0, 4).map((queue) => {
+        const longest = queue.longest_since ? t("queues.longest", { time: duration(secondsSince(queue.longest_since)) }) : "";
+        const title = [plural("queues.waiting_one", "queues.waiting", queue.waiting), longest, t("queues.ready", { n: queue.ready })];
+        return (
+          <span key={queue.name} class={queue.waiting ? "queue busy" : "queue"} title={title.filter(Boolean).join(" · ")}>
+            <span class="queue-name">{label(queue.label, queue.name)}</span> <b class="figures">{queue.waiting}</b>
+          </span>
+        );
+      })}
+    </div>
+  );
+}
+
+function Me() {
+  const me = sections.me.value;
+  if (!me) return null;
+  return (
+    <div class="anchor">
+      <button
+        type="button"
+        class="quiet-button me"
+        aria-haspopup="menu"
+        aria-expanded={layer.value === "user"}
+        onClick={() => (layer.value = layer.value === "user" ? "" : "user")}
+      >
+        <Icon name="person" />
+        <span class="me-name">{me.name}</span>
+        <Icon name="down" />
+      </button>
+      <Menu name="user" label={me.name} class="right">
+        <div class="menu-head">{t("me.staff_number", { number: me.staff_number })}</div>
+        <button type="button" role="menuitem" onClick={() => (layer.value = "keys")}>
+          <span>{t("keys.title")}</span>
+          <kbd>?</kbd>
+        </button>
+        <hr />
+        <Item action={signOutAction} />
+      </Menu>
+    </div>
+  );
+}
+
+export function TopBar() {
+  const other = language.value === "zh" ? "en" : "zh";
+  return (
+    <header class="top-bar">
+      <span class="brand" title={relative(sections.me.value?.server_time ?? new Date().toISOString())}>
+        ringdesk
+      </span>
+      <AgentState />
+      <PhoneStatus />
+      <LinkStatus />
+      <Queues />
+      <button type="button" class="quiet-button language" lang={other} title={t("language.switch")} onClick={() => setLanguage(other)}>
+        {other === "zh" ? "中文" : "EN"}
+      </button>
+      <Me />
+    </header>
+  );
+}

@@ -1,0 +1,151 @@
+// Joins service, phone and page while somebody is signed in: who starts the phone, when it rings, when it answers
+// by itself, what the service is told.
+
+import { effect, signal } from "@preact/signals";
+import { answerOnArrival, layer, seeCall } from "./actions";
+import { language, t } from "./i18n";
+import { isMuted, localMute, phase, tame } from "./line";
+import { microphone, reported, watchMicrophone } from "./microphone";
+import { watchNotes } from "./notes";
+import { watchPaint } from "./paint";
+import * as phone from "./phone";
+import { CLOSE } from "./protocol";
+import { askSession, isSignedIn, wantsIn } from "./session";
+import * as sounds from "./sounds";
+import { clearSections, isLinked, linkPhase, sections } from "./store";
+import { link } from "./wire";
+
+/** Why the page shows no desk although somebody is signed in. */
+export const shut = signal<"" | "replaced" | "refused">("");
+/** Set when a session ended that the agent hadn't ended. */
+export const wasSignedOut = signal(false);
+
+const HOLD_REMINDER_S = 60;
+
+export function startDesk(): void {
+  watchSession();
+  watchLink();
+  watchPhone();
+  watchRing();
+  watchTitle();
+  watchMicrophone();
+  watchNotes();
+  watchPaint();
+  sounds.wakeOnGesture();
+  void askSession();
+}
+
+/** Takes the desktop back from the place that took it. */
+export function takeOver(): void {
+  shut.value = "";
+  link.start();
+}
+
+function watchSession(): void {
+  effect(() => {
+    if (isSignedIn.value) {
+      wasSignedOut.value = false;
+      link.start();
+    } else if (isSignedIn.value === false) {
+      link.stop();
+      phone.stopPhone();
+      clearSections();
+    }
+  });
+  effect(() => {
+    if (sections.agent.value && sections.agent.value.state !== "LOGGED_OUT") wantsIn.value = false;
+  });
+  let spoken = language.peek();
+  effect(() => {
+    document.documentElement.lang = language.value === "zh" ? "zh-CN" : "en";
+    if (language.value !== spoken) link.restart();
+    spoken = language.value;
+  });
+}
+
+function watchLink(): void {
+  effect(() => {
+    const now = linkPhase.value;
+    if (now.name !== "closed") return;
+    if (now.code === CLOSE.signedOut) {
+      wasSignedOut.value = true;
+      isSignedIn.value = false;
+    } else {
+      shut.value = now.code === CLOSE.replaced ? "replaced" : "refused";
+      phone.stopPhone();
+    }
+  });
+}
+
+function watchPhone(): void {
+  effect(() => {
+    const section = sections.phone.value;
+    if (section?.kind === "browser" && section.sip) void phone.startPhone(section.sip);
+    else if (section) phone.stopPhone();
+  });
+  // The service learns of the phone when it changes and after every reconnect.
+  effect(() => {
+    const state = phone.registration.value;
+    const call = phone.phoneCall.value;
+    const mic = reported(microphone.value);
+    if (!isLinked.value || !mic || state === "off" || state === "elsewhere" || state === "connecting") return;
+    const sessions = call?.callId ? [call.callId] : [];
+    link.send({ type: "phone", registered: state === "registered", sessions, mic });
+  });
+  effect(() => {
+    const call = sections.call.value;
+    seeCall();
+    if (call && call.state !== "ended" && phone.phoneCall.value) phone.nameCall(call.call_id);
+    if (localMute.value && call && (localMute.value.callId !== call.call_id || localMute.value.muted === call.muted)) {
+      localMute.value = null;
+    }
+  });
+  effect(() => {
+    // A new session after a reload must be as mute as the old one was.
+    if (phone.phoneCall.value?.stage === "up") phone.setPhoneMuted(isMuted.value);
+  });
+}
+
+function watchRing(): void {
+  effect(() => {
+    const call = sections.call.value;
+    if (!phone.isRinging.value) {
+      sounds.stopRinging();
+      return;
+    }
+    const isAuto = isLinked.value && call?.auto_answer === true;
+    if (isAuto || (call && answerOnArrival.value === call.call_id)) {
+      answerOnArrival.value = "";
+      sounds.stopRinging();
+      if (isAuto) sounds.beep();
+      void phone.answerPhone().then((isAnswered) => {
+        if (!isAnswered && phone.isRinging.peek()) sounds.startRinging();
+      });
+    } else {
+      sounds.startRinging();
+    }
+  });
+  let reminder = 0;
+  effect(() => {
+    window.clearInterval(reminder);
+    if (phase.value === "on_hold") reminder = window.setInterval(sounds.holdReminder, HOLD_REMINDER_S * 1000);
+  });
+  // A call that begins closes what hides it; one that ends takes the keypad away.
+  effect(() => {
+    if (phase.value === "ringing" || phase.value === "ended") layer.value = "";
+  });
+}
+
+function watchTitle(): void {
+  effect(() => {
+    const call = sections.call.value;
+    const who = tame(call?.caller_name || call?.number || phone.phoneCall.value?.number || "");
+    const words: Partial<Record<typeof phase.value, string>> = {
+      offered: t("title.ringing", { who }),
+      ringing: t("title.ringing", { who }),
+      talking: t("title.talking", { who }),
+      on_hold: t("title.on_hold", { who }),
+    };
+    document.title = words[phase.value] ?? "ringdesk";
+  });
+}

@@ -1,0 +1,117 @@
+// What the call strip shows, decided in one place from the service's sections, the phone and the link.
+
+import { computed, signal } from "@preact/signals";
+import { isLinked, sections } from "./store";
+import { phoneCall } from "./phone";
+import type { CallSection } from "./protocol";
+import { now, secondsSince } from "./time";
+
+export type Phase =
+  | "ready"
+  | "not_ready"
+  | "logged_out"
+  | "reserved"
+  | "offered"
+  | "ringing"
+  | "talking"
+  | "on_hold"
+  | "agent_lost"
+  | "wrap_up"
+  | "ended";
+
+const LIVE = ["offered", "ringing", "talking", "on_hold", "agent_lost"];
+
+export function isLive(call: CallSection | null): call is CallSection {
+  return call !== null && LIVE.includes(call.state);
+}
+
+/** The service's word, but when it can't speak the phone's own. */
+export const phase = computed<Phase>(() => {
+  const call = sections.call.value;
+  const agent = sections.agent.value;
+  const phone = phoneCall.value;
+  if (!isLinked.value && phone) return phone.stage === "up" ? upWithoutLink(call) : "ringing";
+  if (isLive(call)) return call.state;
+  switch (agent?.state) {
+    case "WRAP_UP":
+      return "wrap_up";
+    case "READY":
+      return "ready";
+    case "RESERVED":
+    case "RINGING":
+      return "reserved";
+    case "TALKING":
+      return call ? "ended" : "talking";
+    case "NOT_READY":
+      return "not_ready";
+    default:
+      return "logged_out";
+  }
+});
+
+function upWithoutLink(call: CallSection | null): Phase {
+  return call?.state === "on_hold" ? "on_hold" : "talking";
+}
+
+export interface Timer {
+  seconds: number;
+  /** 1 to 0 while it runs out; null when it counts up. */
+  left: number | null;
+}
+
+let fullWrapUp = { until: "", seconds: 1 };
+
+/** The time that counts now. */
+export const timer = computed<Timer>(() => {
+  const call = sections.call.value;
+  const agent = sections.agent.value;
+  const since = (instant: string | null | undefined): Timer => ({
+    seconds: instant ? secondsSince(instant) : 0,
+    left: null,
+  });
+  switch (phase.value) {
+    case "offered":
+    case "ringing":
+      if (!isLinked.value && phoneCall.value) return ticking(phoneCall.value.since);
+      return since(call?.ringing_since ?? call?.chosen_at);
+    case "talking":
+      if (!isLinked.value && phoneCall.value && !call) return ticking(phoneCall.value.since);
+      return since(call?.connected_at ?? agent?.since);
+    case "on_hold":
+      return since(call?.held_at);
+    case "wrap_up":
+      return agent?.until ? runningOut(agent.since, agent.until) : since(agent?.since);
+    default:
+      return since(agent?.since);
+  }
+});
+
+function ticking(start: number): Timer {
+  return { seconds: Math.max(0, Math.floor((now() - start) / 1000)), left: null };
+}
+
+function runningOut(since: string, until: string): Timer {
+  const left = Math.max(0, (Date.parse(until) - now()) / 1000);
+  if (fullWrapUp.until !== until) {
+    fullWrapUp = { until, seconds: Math.max(1, (Date.parse(until) - Date.parse(since)) / 1000) };
+  }
+  return { seconds: Math.ceil(left), left: Math.min(1, left / fullWrapUp.seconds) };
+}
+
+/** What the agent asked of the microphone, before the service has said it too. */
+export const localMute = signal<{ callId: string; muted: boolean } | null>(null);
+
+export const isMuted = computed(() => {
+  const call = sections.call.value;
+  const local = localMute.value;
+  if (local && (!call || local.callId === call.call_id)) return local.muted;
+  return call?.muted ?? false;
+});
+
+// Control and bidirectional marks in a caller's name could dress it up as another.
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
+
+/** Text that a caller chose, made harmless to look at; it is only ever set as text. */
+export function tame(text: string): string {
+  return text.replace(UNSAFE, "").slice(0, 160);
+}

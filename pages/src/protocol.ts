@@ -1,0 +1,214 @@
+// The messages between this page and the service; docs/desktop-protocol.md says what they mean.
+// Instants are ISO 8601 in UTC. Nothing here does anything.
+
+export type Labels = Record<string, string>;
+
+export interface Me {
+  user_id: string;
+  name: string;
+  staff_number: string;
+  extension: string;
+  role: string;
+  language: "en" | "zh";
+  server_time: string;
+  permissions: string[];
+}
+
+export interface SipAccount {
+  url: string;
+  uri: string;
+  user: string;
+  password: string;
+  realm: string;
+}
+
+export interface PhoneSection {
+  kind: "browser" | "desk" | null;
+  endpoint: string | null;
+  state: "unavailable" | "idle" | "ringing" | "in_use" | "on_hold" | "unknown";
+  sip: SipAccount | null;
+}
+
+export type AgentStateName =
+  | "LOGGED_OUT"
+  | "READY"
+  | "RESERVED"
+  | "RINGING"
+  | "TALKING"
+  | "WRAP_UP"
+  | "NOT_READY";
+
+export interface Reason {
+  name: string;
+  label: Labels;
+  paid: boolean;
+}
+
+export interface AgentSection {
+  state: AgentStateName;
+  reason: string;
+  since: string;
+  next_state: string;
+  next_reason: string;
+  until: string | null;
+  reasons: Reason[];
+  queues: string[];
+  notice: string;
+}
+
+export type CallState = "offered" | "ringing" | "talking" | "on_hold" | "agent_lost" | "ended";
+
+export interface CallSection {
+  call_id: string;
+  token: string;
+  state: CallState;
+  direction: string;
+  queue: string;
+  queue_label: Labels;
+  number: string;
+  number_place: string;
+  number_masked: boolean;
+  can_reveal: boolean;
+  caller_name: string;
+  menu_path: string[];
+  digits: string;
+  waited_s: number;
+  chosen_at: string;
+  ringing_since: string | null;
+  connected_at: string | null;
+  held_at: string | null;
+  ended_at: string | null;
+  muted: boolean;
+  recording: "off" | "on" | "paused";
+  auto_answer: boolean;
+}
+
+export interface HistoryRow {
+  call_id: string;
+  at: string;
+  direction: string;
+  queue: string;
+  outcome: string;
+  duration_s: number;
+  agent: string;
+  recording_id: string | null;
+}
+
+export interface Customer {
+  id: number;
+  name: string;
+  company: string;
+  group: string;
+  note: string;
+  is_provisional: boolean;
+}
+
+export interface CustomerSection {
+  match: "known" | "maybe" | "none";
+  customer: Customer | null;
+  candidates: { id: number; name: string; company: string }[];
+  history: HistoryRow[];
+}
+
+export interface OpenTicket {
+  ticket_id: number;
+  subject: string;
+  created_at: string;
+}
+
+export interface TimelineRow {
+  at: string;
+  what: string;
+  text: string;
+  recording_id: string | null;
+}
+
+export interface TicketSection {
+  ticket_id: number;
+  subject: string;
+  status: string;
+  category: string;
+  created_at: string;
+  note: string;
+  version: number;
+  disposition: string;
+  dispositions: string[];
+  open_tickets: OpenTicket[];
+  timeline: TimelineRow[];
+}
+
+export interface QueueRow {
+  name: string;
+  label: Labels;
+  waiting: number;
+  longest_since: string | null;
+  ready: number;
+}
+
+export interface Today {
+  calls: number;
+  talk_s: number;
+  wrap_up_s: number;
+  missed: number;
+  occupancy: number | null;
+}
+
+export interface LinkSection {
+  switch: "up" | "down";
+  text: string;
+}
+
+export interface Sections {
+  me: Me;
+  phone: PhoneSection;
+  agent: AgentSection;
+  call: CallSection | null;
+  customer: CustomerSection | null;
+  ticket: TicketSection | null;
+  queues: QueueRow[];
+  today: Today;
+  link: LinkSection;
+}
+
+export type SectionName = keyof Sections;
+
+export type Microphone = "ok" | "blocked" | "missing";
+
+export interface Commands {
+  "agent.sign_in": { phone: "browser" | "desk" };
+  "agent.sign_out": Record<string, never>;
+  "agent.ready": Record<string, never>;
+  "agent.not_ready": { reason: string };
+  "agent.extend_wrap_up": Record<string, never>;
+  "call.answer": { call_id: string };
+  "call.hang_up": { call_id: string };
+  "call.hold": { call_id: string };
+  "call.retrieve": { call_id: string };
+  "call.mute": { call_id: string; muted: boolean };
+  "call.pause_recording": { call_id: string; paused: boolean };
+  "ticket.note": { ticket_id: number; text: string; version: number };
+  "ticket.disposition": { ticket_id: number; call_id: string; disposition: string };
+  "ticket.attach": { call_id: string; ticket_id: number };
+  "customer.rename": { customer_id: number; name: string; company: string };
+  "customer.choose": { call_id: string; customer_id: number };
+  "number.reveal": { call_id: string };
+}
+
+export type CommandName = keyof Commands;
+
+export type FromServer =
+  | { type: "snapshot"; boot: string; seq: number; sections: Sections }
+  | { type: "update"; boot: string; seq: number; section: SectionName; value: Sections[SectionName] }
+  | { type: "result"; id: string; ok: true }
+  | { type: "result"; id: string; ok: false; error: { id: string; message: string } }
+  | { type: "ping"; t: unknown };
+
+export type ToServer =
+  | { type: "hello"; boot: string | null; seq: number; language: string }
+  | { type: "command"; id: string; name: CommandName; args: unknown }
+  | { type: "painted"; call_id: string; token: string }
+  | { type: "phone"; registered: boolean; sessions: string[]; mic: Microphone }
+  | { type: "pong"; t: unknown };
+
+/** Why the service closed the socket. */
+export const CLOSE = { signedOut: 4001, origin: 4002, badMessage: 4003, tooSlow: 4004, replaced: 4005 } as const;
