@@ -19,6 +19,8 @@ DEFAULT_PLAY_TIME = timedelta(seconds=30)
 LEASE_MARGIN = timedelta(seconds=5)
 """What the lease has beyond the length of a verb."""
 
+_UP = "6"  # CHANNEL STATUS of a channel that talks
+
 Exchange = Callable[[str, tuple[str, ...], timedelta], Awaitable[AgiReply]]
 """Send a command, wait for its reply at most so long; raises CallerGone."""
 
@@ -69,13 +71,13 @@ class AgiSession:
         ``name`` is without the file's ending. ``play_time``: how long the prompt is.
         """
         await self.renew_lease(play_time)
-        return _key(await self._send("STREAM FILE", name, escape_digits, takes=play_time))
+        return await self._key("STREAM FILE", name, escape_digits, takes=play_time)
 
     async def wait_for_digit(self, wait_time: timedelta) -> str:
         """Wait for a key; returns it, or an empty text when none came in time."""
         await self.renew_lease(wait_time)
         milliseconds = str(max(0, round(wait_time.total_seconds() * 1000)))
-        return _key(await self._send("WAIT FOR DIGIT", milliseconds, takes=wait_time))
+        return await self._key("WAIT FOR DIGIT", milliseconds, takes=wait_time)
 
     async def get_data(
         self,
@@ -93,7 +95,7 @@ class AgiSession:
         await self.renew_lease(takes)
         milliseconds = str(max(1, round(wait_time.total_seconds() * 1000)))
         reply = await self._send("GET DATA", name, milliseconds, str(max_digits), takes=takes)
-        _refuse_minus_one(reply)
+        await self._check(reply)
         return reply.result
 
     async def say_number(
@@ -101,14 +103,14 @@ class AgiSession:
     ) -> str:
         """Say a number in the channel's language; returns the key that broke it off."""
         await self.renew_lease(play_time)
-        return _key(await self._send("SAY NUMBER", str(number), escape_digits, takes=play_time))
+        return await self._key("SAY NUMBER", str(number), escape_digits, takes=play_time)
 
     async def say_digits(
         self, digits: str, escape_digits: str = "", *, play_time: timedelta = DEFAULT_PLAY_TIME
     ) -> str:
         """Say digits one by one; returns the key that broke it off."""
         await self.renew_lease(play_time)
-        return _key(await self._send("SAY DIGITS", digits, escape_digits, takes=play_time))
+        return await self._key("SAY DIGITS", digits, escape_digits, takes=play_time)
 
     async def set_variable(self, name: str, value: str) -> None:
         """Set a variable, or a function such as ``CHANNEL(language)``, of the caller's channel."""
@@ -131,7 +133,7 @@ class AgiSession:
         reply = await self._send("EXEC", application, ",".join(arguments), takes=takes)
         if reply.result == "-2":
             raise CommandRefused("refused", "Asterisk has no such application")
-        _refuse_minus_one(reply)
+        await self._check(reply)
         return reply.result
 
     async def hang_up(self) -> None:
@@ -153,16 +155,18 @@ class AgiSession:
             raise CommandRefused("refused", f"Asterisk refuses AGI {command} ({reply.code})")
         return reply
 
+    async def _key(self, command: str, *arguments: str, takes: timedelta) -> str:
+        """A verb that a key may break off: which one did?"""
+        reply = await self._send(command, *arguments, takes=takes)
+        await self._check(reply)
+        code = int(reply.result) if reply.result.isdecimal() else 0
+        return chr(code) if code in range(33, 127) else ""
 
-def _key(reply: AgiReply) -> str:
-    _refuse_minus_one(reply)
-    if reply.end_position == 0 and reply.result == "0":
-        raise CommandRefused("refused", "Asterisk can't play this prompt: is the file there?")
-    code = int(reply.result) if reply.result.isdecimal() else 0
-    return chr(code) if code in range(33, 127) else ""
-
-
-def _refuse_minus_one(reply: AgiReply) -> None:
-    if reply.result == "-1":
-        # Asterisk says -1 for a caller who hung up, and for hardly anything else.
-        raise CallerGone("the caller hung up")
+    async def _check(self, reply: AgiReply) -> None:
+        """Asterisk says -1 for a caller who hung up and for a file that it can't play alike."""
+        if reply.result != "-1":
+            return
+        status = await self._send("CHANNEL STATUS")
+        if status.result != _UP:
+            raise CallerGone("the caller hung up")
+        raise CommandRefused("refused", "Asterisk can't play this: is the file there?")
