@@ -55,12 +55,11 @@ class Agenda:
         self._timer = self._timer_at = None
 
     def _ring(self) -> None:
-        now = self._timeline.now()
-        subjects: list[Subject] = []
-        while self._heap and self._heap[0][0] <= now:
-            at, _, subject = heapq.heappop(self._heap)
-            self._known.discard((at, subject))
-            subjects.append(subject)
-        self._arm()
-        for subject in subjects:
-            self._wake(subject)
+        self._timer = self._timer_at = None
+        try:
+            if self._heap and self._heap[0][0] <= self._timeline.now():
+                at, _, subject = heapq.heappop(self._heap)
+                self._known.discard((at, subject))
+                self._wake(subject)
+        finally:
+            self._arm()  # one at a time, so that a failure costs no other subject its wake

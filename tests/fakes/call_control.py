@@ -1,0 +1,94 @@
+"""A ``CallControl`` that writes down what it is told; nothing happens by itself, the test publishes the events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cti.domain.errors import CommandRefused, SwitchUnavailable
+from cti.domain.ids import CallId, Endpoint
+from cti.ports import QueueMirror
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One command as it was given; fields that it doesn't have are None."""
+
+    name: str
+    call_id: CallId | None = None
+    endpoint: Endpoint | None = None
+    ring_timeout: timedelta | None = None
+    flag: bool | None = None
+    mirror: QueueMirror | None = None
+    count: int | None = None
+
+
+class RecordingCallControl:
+    """Takes every command, unless told to refuse; ``given`` holds them in order."""
+
+    def __init__(self) -> None:
+        self.given: list[Given] = []
+        self.is_linked = True
+        self.on_command: Callable[[Given], None] = lambda _: None
+        """Called with each command that was taken; a test lets the switch answer here."""
+        self._refusals: dict[str, list[str]] = {}
+
+    def refuse(self, name: str, reason: str, times: int = 1) -> None:
+        """Refuse the next commands of this name."""
+        self._refusals.setdefault(name, []).extend([reason] * times)
+
+    def named(self, name: str) -> list[Given]:
+        """The commands of this name that were taken."""
+        return [given for given in self.given if given.name == name]
+
+    def names(self) -> list[str]:
+        """The names of all commands taken, in order, without the heartbeat."""
+        return [given.name for given in self.given if given.name != "beat"]
+
+    def _take(self, given: Given) -> None:
+        if not self.is_linked:
+            raise SwitchUnavailable("no link to Asterisk")
+        if self._refusals.get(given.name):
+            raise CommandRefused(self._refusals[given.name].pop(0), "refused by the test")
+        self.given.append(given)
+        self.on_command(given)
+
+    async def offer(self, call_id: CallId, endpoint: Endpoint, ring_timeout: timedelta) -> None:
+        self._take(Given("offer", call_id, endpoint, ring_timeout))
+
+    async def withdraw_offer(self, call_id: CallId) -> None:
+        self._take(Given("withdraw_offer", call_id))
+
+    async def requeue(self, call_id: CallId) -> None:
+        self._take(Given("requeue", call_id))
+
+    async def rejoin(self, call_id: CallId, endpoint: Endpoint) -> None:
+        self._take(Given("rejoin", call_id, endpoint))
+
+    async def announce(self, call_id: CallId) -> None:
+        self._take(Given("announce", call_id))
+
+    async def hang_up(self, call_id: CallId) -> None:
+        self._take(Given("hang_up", call_id))
+
+    async def hold(self, call_id: CallId) -> None:
+        self._take(Given("hold", call_id))
+
+    async def retrieve(self, call_id: CallId) -> None:
+        self._take(Given("retrieve", call_id))
+
+    async def mute(self, call_id: CallId, is_muted: bool) -> None:
+        self._take(Given("mute", call_id, flag=is_muted))
+
+    async def pause_recording(self, call_id: CallId, is_paused: bool) -> None:
+        self._take(Given("pause_recording", call_id, flag=is_paused))
+
+    async def take_back(self, call_id: CallId) -> None:
+        self._take(Given("take_back", call_id))
+
+    async def mirror(self, mirror: QueueMirror) -> None:
+        self._take(Given("mirror", endpoint=mirror.endpoint, mirror=mirror))
+
+    async def beat(self, count: int) -> None:
+        self._take(Given("beat", count=count))
