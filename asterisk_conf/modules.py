@@ -38,7 +38,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         "res_pjsip_pubsub", "res_pjsip_transport_websocket", "res_http_websocket",
     ),
     "where SIP objects are kept": ("res_sorcery_config", "res_sorcery_memory", "res_sorcery_astdb"),
-    "phone states over AMI, as events and as a list": ("res_manager_devicestate",),
+    "phone states over AMI": ("res_manager_devicestate",),
     "the independent witness: CDR and CEL as files": ("cdr_custom", "cel_custom"),
 }  # fmt: skip
 
