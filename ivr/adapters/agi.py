@@ -179,7 +179,7 @@ class AgiCallerSession:
             try:
                 return await self._channel.stream_file(_file(prompt), keys, play_time=length)
             except CommandRefused:
-                log.error("prompt can't be played", prompt=prompt, language=self._language)
+                self._warn(prompt)
                 return ""
 
     async def _wait(self, wait_time: timedelta) -> str:
@@ -187,18 +187,22 @@ class AgiCallerSession:
             return await self._channel.wait_for_digit(wait_time)
 
     async def _get_data(self, prompt: str, wait_time: timedelta, max_digits: int) -> str:
-        # GET DATA takes a missing file for a caller who hung up.
-        if prompt and self._prompts.length(prompt, self._language) is None:
-            await self.play(prompt)
-            prompt = ""
-        length = self._length(prompt) if prompt else timedelta(0)
         with _caller():
-            return await self._channel.get_data(
-                _file(prompt) if prompt else "",
-                wait_time=wait_time,
-                max_digits=max_digits,
-                play_time=length,
-            )
+            try:
+                return await self._channel.get_data(
+                    _file(prompt) if prompt else "",
+                    wait_time=wait_time,
+                    max_digits=max_digits,
+                    play_time=self._length(prompt) if prompt else timedelta(0),
+                )
+            except CommandRefused:
+                if not prompt:
+                    raise
+        self._warn(prompt)
+        return await self._get_data("", wait_time, max_digits)
+
+    def _warn(self, prompt: str) -> None:
+        log.error("prompt can't be played", prompt=prompt, language=self._language)
 
     def _length(self, prompt: str) -> timedelta:
         length = self._prompts.length(prompt, self._language)

@@ -1,8 +1,8 @@
 """Prompts: text is spoken by espeak-ng when the company is configured, and cached.
 
-Files are ``<sounds_dir>/<language>/ringdesk/<name>.wav``, 8 kHz, mono, 16 bit, which Asterisk plays as
-``ringdesk/<name>`` in the caller's ``CHANNEL(language)``. A recorded file of the same name in
-``<sounds_dir>/<language>/recorded/`` (wav, mp3 or ogg) wins over the text; it is converted, and never
+Files are ``<sounds_dir>/<language>/<name>.wav``, 8 kHz, mono, 16 bit; ``asterisk_conf`` links that folder so
+that Asterisk plays them as ``ringdesk/<name>`` in the caller's ``CHANNEL(language)``. A recorded file of the
+same name in ``<sounds_dir>/<language>/recorded/`` (wav, mp3 or ogg) wins over the text; it is converted, and never
 written to. The synthetic voice is a stand-in that sounds like one; recorded files are what a company
 goes live with.
 
@@ -122,7 +122,7 @@ class PromptFolder:
 
     def path(self, prompt: str, language: str) -> Path:
         """Where Asterisk finds a prompt."""
-        return self._dir / language / "ringdesk" / f"{prompt}.wav"
+        return self._dir / language / f"{prompt}.wav"
 
     def make(self, company: Company, progress: Progress | None = None) -> Report:
         """Make every prompt that is missing or whose text, voice or recorded file changed. Blocks.

@@ -1,7 +1,7 @@
 """The keypad side of an AGI channel in memory: what ``cti.asterisk.session.AgiSession`` offers the menus.
 
 Keys are pressed as soon as something listens for them. As in Asterisk a key during a prompt that doesn't name it is lost,
-a missing file is refused by STREAM FILE, and GET DATA takes one for a hang-up.
+a missing file is refused.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class FakeAgiChannel:
     ) -> str:
         await self.renew_lease(play_time + wait_time * max_digits)
         if name in self.missing:
-            raise CallerGone("result=-1")
+            raise CommandRefused("refused", "no such file")
         if name:
             self.played.append(name)
         typed = ""

@@ -44,7 +44,7 @@ def test_text_is_spoken_once_as_telephone_sound(folder: PromptFolder, tmp_path: 
     assert seen[0] == (1, 4, "en/main-bye")
     assert [done for done, _, _ in seen] == [1, 2, 3, 4]
     for language in ("en", "zh"):
-        with wave.open(str(tmp_path / language / "ringdesk" / "main-bye.wav")) as file:
+        with wave.open(str(tmp_path / language / "main-bye.wav")) as file:
             form = (file.getframerate(), file.getnchannels(), file.getsampwidth())
             length = timedelta(seconds=file.getnframes() / 8000)
             loudest = np.abs(np.frombuffer(file.readframes(10**6), dtype="<i2")).max()
