@@ -132,6 +132,7 @@ async def crash_and_recover(tmp_path: Path, step: int, is_after: bool) -> Fuse:
     digest = hashlib.sha256(world.store.objects[recording.audio_key]).hexdigest()
     assert digest == recording.sha256
     assert {e.recording_id for e in world.heard(ev.RecordingStored)} == {recording.recording_id}
+    assert world.false_words == 0
     assert world.heard(ev.RecordingFailed) == []
     assert [e.recording.call_id for e in world.book.entries.values()] == [CALL]
     await world.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,8 @@ class World:
         self.calls = Calls()
         self.alarms = LoggedAlarms()
         self.has_tickets = True
+        self.false_words = 0
+        """RecordingStored told of an object that was not in the store, or was another one."""
         spool_dir = tmp_path / "spool"
         spool_dir.mkdir(parents=True)
         self.spool: Any = HandSpool(spool_dir)
@@ -155,6 +158,8 @@ class World:
     def _attach(self, event: ev.Event) -> None:
         """The tickets: a recording is attached each time it is told of, which is harmless."""
         assert isinstance(event, ev.RecordingStored)
+        hashes = {hashlib.sha256(o).hexdigest() for o in self.store.objects.values()}
+        self.false_words += event.sha256 not in hashes
         if self.has_tickets:
             self.bus.publish(
                 ev.RecordingAttached(
