@@ -7,26 +7,17 @@ start and whenever the company changes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import structlog
-
-from cti.asterisk.session import AgiSession
 from cti.company import Company
-from cti.domain.errors import InvalidValue
-from cti.domain.ids import CallId, parse_call_id
 from cti.ports import Clock, EventBus
-from ivr.adapters.agi import AgiCallerSession
 from ivr.adapters.prompts import Progress, PromptFolder, Report
+from ivr.adapters.scripts import Script, agi_scripts
 from ivr.check import check_company
-from ivr.ports import CallerSession, KnownCalls, RecordingPause, WaitingLine
+from ivr.ports import KnownCalls, RecordingPause, WaitingLine
 from ivr.service import IvrService, plan_of
-
-log = structlog.get_logger(__name__)
-
-Script = Callable[[AgiSession], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +64,4 @@ def wire(
     )
     prompts = PromptFolder(sounds_dir)
 
-    async def ivr(channel: AgiSession) -> None:
-        await service.run(*await _enter(channel, prompts), channel.environment.get("extension"))
-
-    async def announce(channel: AgiSession) -> None:
-        await service.announce(*await _enter(channel, prompts))
-
-    return Ivr(service, prompts, {"/ivr": ivr, "/announce": announce})
-
-
-async def _enter(channel: AgiSession, prompts: PromptFolder) -> tuple[CallerSession, CallId]:
-    # A call without our id isn't from our dialplan: the error ends the session, RD_NEXT stays
-    # empty, and the dialplan takes the caller to its fallback.
-    call_id = await channel.get_variable("RD_CALL")
-    try:
-        known = parse_call_id(call_id or "")
-    except InvalidValue:
-        log.error("agi_without_call_id", path=channel.path)
-        raise
-    language = channel.environment.get("language")
-    return AgiCallerSession(channel, prompts, language), known
+    return Ivr(service, prompts, agi_scripts(service, prompts))

@@ -209,7 +209,10 @@ class MenuInput(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MenuLeft(CallEvent):
-    """The flow is over for this caller. ``outcome`` is ``queue``, ``hangup``, ``closed`` or ``failed``."""
+    """The flow is over for this caller.
+
+    ``outcome`` is ``queue``, ``hangup``, ``closed``, ``failed``, or ``gone`` (hung up or was sent elsewhere).
+    """
 
     flow: str
     outcome: str

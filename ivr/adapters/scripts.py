@@ -1,0 +1,47 @@
+"""The two AGI scripts of docs/dialplan.md, as the FastAGI server wants them.
+
+``/ivr`` leads a new caller through the menu of the number he dialled; ``/announce`` tells a waiting one his
+position. The dialplan names the call (``RD_CALL``); the number dialled is the extension that called the script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from cti.asterisk.session import AgiSession
+from cti.domain.errors import InvalidValue
+from cti.domain.ids import CallId, parse_call_id
+from ivr.adapters.agi import AgiCallerSession
+from ivr.ports import CallerSession, Prompts
+from ivr.service import IvrService
+
+log = structlog.get_logger(__name__)
+
+Script = Callable[[AgiSession], Awaitable[None]]
+
+
+def agi_scripts(service: IvrService, prompts: Prompts) -> Mapping[str, Script]:
+    """AGI path → script."""
+
+    async def ivr(channel: AgiSession) -> None:
+        await service.run(*await _enter(channel, prompts), channel.environment.get("extension"))
+
+    async def announce(channel: AgiSession) -> None:
+        await service.announce(*await _enter(channel, prompts))
+
+    return {"/ivr": ivr, "/announce": announce}
+
+
+async def _enter(channel: AgiSession, prompts: Prompts) -> tuple[CallerSession, CallId]:
+    # A call without our id isn't from our dialplan: the error ends the session, RD_NEXT stays
+    # empty, and the dialplan takes the caller to its fallback.
+    call_id = await channel.get_variable("RD_CALL")
+    try:
+        known = parse_call_id(call_id or "")
+    except InvalidValue:
+        log.error("agi_without_call_id", path=channel.path)
+        raise
+    language = channel.environment.get("language")
+    return AgiCallerSession(channel, prompts, language), known
