@@ -19,7 +19,12 @@ RATE = 8000
 CHORD_SECONDS = 4.0
 PEAK = 0.25  # of full scale, -12 dB: speech over it stays clear
 
-_CHORDS = ((0, 7, 16, 23), (-3, 4, 12, 19), (-7, 5, 9, 16), (-5, 2, 11, 14))  # semitones from 196 Hz
+_CHORDS = (
+    (0, 7, 16, 23),
+    (-3, 4, 12, 19),
+    (-7, 5, 9, 16),
+    (-5, 2, 11, 14),
+)  # semitones from 196 Hz
 _SCALE = (12, 14, 16, 19, 21, 24)  # pentatonic: any two sound well together
 _BASE_HZ = 196.0
 

@@ -44,7 +44,9 @@ class Secrets:
         try:
             return self._values[f"endpoint:{name}"]
         except KeyError:
-            raise ConfigError(f"no secret for phone {name}: render the configuration again") from None
+            raise ConfigError(
+                f"no secret for phone {name}: render the configuration again"
+            ) from None
 
     def __repr__(self) -> str:
         return f"<Secrets: {len(self._values)} values>"

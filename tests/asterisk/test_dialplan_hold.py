@@ -1,0 +1,177 @@
+"""Hold, retrieve, a lost agent and transfers by the phone, on a real Asterisk without the service."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.asterisk.ami_probe import AmiProbe, Message
+from tests.asterisk.pbx import Pbx
+from tests.asterisk.sipp import Sipp, phone
+from tests.asterisk.test_dialplan import waiting_caller
+
+pytestmark = pytest.mark.asterisk
+
+
+class Talk:
+    """A caller and an agent who speak with each other."""
+
+    def __init__(self, ami: AmiProbe, waiting: Message, agent: str, caller: Sipp) -> None:
+        self.ami, self.call, self.t0 = ami, waiting["Call"], waiting["T0"]
+        self.caller_channel, self.agent_channel = waiting["Channel"], agent
+        self.caller = caller
+
+    async def hold(self) -> None:
+        """Send both into their rooms, as the service does; wait until they are there."""
+        seen = len(self.ami.events)
+        answer = await self.ami.send(
+            "Redirect",
+            Channel=self.caller_channel, Context="rd-hold", Exten="caller", Priority="1",
+            ExtraChannel=self.agent_channel, ExtraContext="rd-hold", ExtraExten="agent",
+            ExtraPriority="1",
+        )  # fmt: skip
+        assert answer["Response"] == "Success"
+        await self._both("BridgeEnter", seen, BridgeTechnology="holding_bridge")
+
+    async def retrieve(self) -> None:
+        """Bring the two together again."""
+        seen = len(self.ami.events)
+        await self.ami.send("Bridge", Channel1=self.caller_channel, Channel2=self.agent_channel)
+        await self._both("BridgeEnter", seen, BridgeTechnology="simple_bridge")
+
+    async def _both(self, event: str, after: int, **wanted: str) -> None:
+        for channel in (self.caller_channel, self.agent_channel):
+            await self.ami.event(event, after=after, Channel=channel, **wanted)
+
+
+@asynccontextmanager
+async def talking(pbx: Pbx, name: str, *, talk_ms: int = 0) -> AsyncIterator[Talk]:
+    """A caller who speaks with phone ``name``, which hangs up after ``talk_ms`` (0: never)."""
+    async with (
+        phone(pbx, name, talk_ms=talk_ms),
+        waiting_caller(pbx) as (ami, waiting, caller),
+    ):
+        await ami.redirect(waiting["Channel"], "rd-dial", name)
+        rung = await ami.event("DialBegin", Channel=waiting["Channel"])
+        for channel in (waiting["Channel"], rung["DestChannel"]):
+            await ami.event("BridgeEnter", Channel=channel)
+        yield Talk(ami, waiting, rung["DestChannel"], caller)
+
+
+async def test_hold_and_retrieve_and_the_caller_hangs_up(pbx: Pbx) -> None:
+    async with talking(pbx, "1001") as talk:
+        await talk.hold()
+        held = await talk.ami.event("BridgeEnter", BridgeTechnology="holding_bridge")
+        assert held["RD_REC"] or held["RD_REF"], "the recording follows the caller's channel"
+        await talk.retrieve()
+        await talk.caller.hang_up()
+        await talk.ami.event("RdEnd", Call=talk.call)
+        await talk.ami.event("Hangup", Channel=talk.agent_channel)
+    assert talk.ami.names() == ["RdIn", "RdWait", "RdEnd"]
+
+
+async def test_hold_and_retrieve_and_the_desk_phone_hangs_up(pbx: Pbx) -> None:
+    async with talking(pbx, "1001", talk_ms=1500) as talk:
+        await talk.hold()
+        await talk.retrieve()
+        await talk.ami.event("RdEnd", Call=talk.call)
+    assert talk.ami.names() == ["RdIn", "RdWait", "RdEnd"]
+
+
+async def test_hold_and_retrieve_and_the_agents_leg_is_lost(pbx: Pbx) -> None:
+    async with talking(pbx, "1001") as talk:
+        await talk.ami.setvar("RD_AGENT", "1001w", talk.caller_channel)  # as if in a browser
+        await talk.hold()
+        await talk.retrieve()
+        await talk.ami.send("Hangup", Channel=talk.agent_channel)
+        assert (await talk.ami.event("RdLost"))["Call"] == talk.call
+
+
+async def test_two_held_calls_have_rooms_of_their_own(pbx: Pbx) -> None:
+    async with talking(pbx, "1001") as first, talking(pbx, "1002") as second:
+        await first.hold()
+        await second.hold()
+        rooms = [
+            {
+                (await first.ami.event("BridgeEnter", Channel=channel, BridgeType="base"))[
+                    "BridgeName"
+                ]
+                for channel in (talk.caller_channel, talk.agent_channel)
+            }
+            for talk in (first, second)
+        ]
+        assert rooms == [{first.call}, {second.call}]
+
+
+async def test_an_agent_who_is_lost_while_the_caller_is_held_is_noticed_without_the_service(
+    pbx: Pbx,
+) -> None:
+    await pbx.set_global("RD_HOLD_LOOK", "2")
+    async with talking(pbx, "1001") as talk:
+        await talk.ami.setvar("RD_AGENT", "1001w", talk.caller_channel)
+        await talk.hold()
+        seen = len(talk.ami.events)
+        # The first look finds the agent still there: both stay.
+        await talk.ami.event(
+            "BridgeEnter", after=seen, Channel=talk.caller_channel, within=5,
+            BridgeTechnology="holding_bridge",
+        )  # fmt: skip
+        assert "RdLost" not in talk.ami.names()
+        await talk.ami.send("Hangup", Channel=talk.agent_channel)
+        await talk.ami.event("RdLost", Call=talk.call, within=6)
+
+
+async def test_a_lost_agents_caller_waits_again_with_his_place(pbx: Pbx) -> None:
+    await pbx.set_global("RD_LOST_TIME", "2")
+    async with talking(pbx, "1001") as talk:
+        await talk.ami.setvar("RD_AGENT", "1001w", talk.caller_channel)
+        seen = len(talk.ami.events)
+        await talk.ami.send("Hangup", Channel=talk.agent_channel)
+        lost = await talk.ami.event("RdLost", after=seen)
+        assert (lost["Agent"], lost["RD_STATE"]) == ("1001w", "lost")
+        again = await talk.ami.event("RdWait", after=seen, within=5)
+        assert again["T0"] == talk.t0
+
+
+async def test_an_agent_who_is_back_in_time_speaks_with_the_same_caller_again(pbx: Pbx) -> None:
+    async with talking(pbx, "1001") as talk:
+        await talk.ami.setvar("RD_AGENT", "1001w", talk.caller_channel)
+        await talk.ami.send("Hangup", Channel=talk.agent_channel)
+        await talk.ami.event("RdLost")
+        seen = len(talk.ami.events)
+        await talk.ami.redirect(talk.caller_channel, "rd-back", "1001")
+        rung = await talk.ami.event("DialBegin", after=seen)
+        await talk.ami.event("BridgeEnter", after=seen, Channel=talk.caller_channel)
+        assert rung["DestChannel"].startswith("PJSIP/1001-")
+        assert "RdWait" not in talk.ami.names(seen)
+
+
+async def test_a_call_hung_up_on_purpose_loses_nobody(pbx: Pbx) -> None:
+    async with talking(pbx, "1001") as talk:
+        await talk.ami.setvar("RD_AGENT", "1001w", talk.caller_channel)
+        await talk.ami.setvar("RD_HUNGUP", "1", talk.caller_channel)
+        await talk.ami.send("Hangup", Channel=talk.agent_channel)
+        await talk.ami.event("RdEnd", Call=talk.call)
+    assert "RdLost" not in talk.ami.names()
+
+
+@pytest.mark.parametrize(("behaviour", "ends"), [("answer", "BridgeEnter"), ("busy", "RdWait")])
+async def test_a_phones_own_transfer_reaches_a_colleague_or_the_queue_again(
+    pbx: Pbx, behaviour: str, ends: str
+) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(phone(pbx, "1002", behaviour))
+        talk = await stack.enter_async_context(talking(pbx, "1001"))
+        seen = len(talk.ami.events)
+        await talk.ami.send(
+            "BlindTransfer", Channel=talk.agent_channel, Context="rd-xfer", Exten="1002"
+        )
+        event = await talk.ami.event(ends, after=seen, Channel=talk.caller_channel)
+        if behaviour == "busy":
+            assert event["T0"] == talk.t0
+            assert (await talk.ami.event("RdXferFail"))["Status"] == "BUSY"
+        else:
+            await talk.ami.event("DialEnd", after=seen, DialStatus="ANSWER")
