@@ -1,0 +1,241 @@
+"""Whatever order agents, callers and the switch choose: the invariants of the queues hold.
+
+Hypothesis plays the switch, also badly: phones don't answer, legs end late or never, offers are refused. After each
+step the state is compared with what a naive reading of the decisions says.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from acd import decisions as d
+from acd.model import Agent, AgentState, Phase, QueueEntry
+from cti.domain import events as ev
+from cti.domain.errors import CommandRefused
+from cti.domain.ids import AgentId, CallId, QueueName
+from tests.acd.world import HELP, PHONES, SALES, World, configuration, rules, seconds
+
+pytestmark = pytest.mark.unit
+
+BUSY = (AgentState.RESERVED, AgentState.RINGING, AgentState.TALKING)
+AGENTS = st.sampled_from(sorted(PHONES))
+
+
+class Lines(RuleBasedStateMachine):
+    """Two queues, three agents, callers who come and go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        queues = (
+            rules(SALES, wrap_up_time=seconds(5), gap_time=seconds(2), rona_after=2),
+            rules(HELP),
+        )
+        self.world = World(configuration(*queues))
+        self.live: set[CallId] = set()  # callers who haven't hung up
+        self.counted: set[CallId] = set()  # answered or abandoned
+        self.told_at = self.world.now
+        self.seen = 0
+        self.number = 0
+
+    def callers(self, *phases: Phase) -> list[QueueEntry]:
+        return [e for e in self.world.state.entries.values() if e.phase in phases]
+
+    def busy(self, *states: AgentState) -> list[Agent]:
+        return [a for a in self.world.state.agents.values() if a.state in states]
+
+    # ---- agents --------------------------------------------------------------------------------
+
+    @rule(agent=AGENTS, command=st.sampled_from([d.SignOut, d.SayReady, d.ExtendWrapUp]))
+    def command(self, agent: AgentId, command: type[d.SayReady]) -> None:
+        with suppress(CommandRefused):
+            self.world.step(command(agent))
+
+    @rule(agent=AGENTS)
+    def take_a_break(self, agent: AgentId) -> None:
+        if self.world.agent(agent).state is not AgentState.LOGGED_OUT:
+            self.world.step(d.SayNotReady(agent, "lunch"))
+
+    @rule(agent=AGENTS)
+    def begin_work(self, agent: AgentId) -> None:
+        self.world.seat(agent)
+
+    @rule(agent=AGENTS, state=st.sampled_from(["idle", "in_use", "unavailable"]))
+    def phone(self, agent: AgentId, state: str) -> None:
+        self.world.phone(agent, state)
+
+    @rule(agent=AGENTS)
+    def page_reloaded(self, agent: AgentId) -> None:
+        self.world.step(d.PhoneReady(agent))
+
+    # ---- callers and the switch ----------------------------------------------------------------
+
+    @rule(queue=st.sampled_from([SALES, HELP]), credit=st.integers(0, 20))
+    def enqueue(self, queue: QueueName, credit: int) -> None:
+        self.number += 1
+        self.live.add(self.world.enqueue(f"c{self.number}", queue, credit=credit))
+
+    @precondition(lambda self: self.live)
+    @rule(data=st.data())
+    def hang_up(self, data: st.DataObject) -> None:
+        call = data.draw(st.sampled_from(sorted(self.live)))
+        self.live.discard(call)
+        self.world.end(call)
+
+    @precondition(lambda self: self.busy(AgentState.RESERVED))
+    @rule(data=st.data(), then=st.sampled_from(["ring", "talk", "unreachable", "refused"]))
+    def offer_arrives(self, data: st.DataObject, then: str) -> None:
+        agent = data.draw(st.sampled_from(self.busy(AgentState.RESERVED)))
+        assert agent.call_id is not None
+        match then:
+            case "ring":
+                self.world.dial(agent.call_id, agent.agent_id)
+            case "talk":
+                self.world.answer(agent.call_id, agent.agent_id)
+            case "unreachable":
+                self.world.refuse(agent.call_id, agent.agent_id, "unreachable")
+            case _:
+                refused = d.OfferRefused(
+                    agent.call_id, agent.agent_id, agent.since_at, "wrong_state"
+                )
+                self.world.step(refused)
+
+    @precondition(lambda self: self.busy(AgentState.RINGING))
+    @rule(data=st.data(), then=st.sampled_from(["talk", "no_answer", "declined", "leg"]))
+    def ring_ends(self, data: st.DataObject, then: str) -> None:
+        agent = data.draw(st.sampled_from(self.busy(AgentState.RINGING)))
+        call_id = agent.call_id
+        assert call_id is not None
+        if call_id not in self.live or then == "leg":
+            self.world.leg_ended(call_id, agent.agent_id, agent.leg_id)
+        elif then == "talk":
+            self.world.answer(call_id, agent.agent_id)
+        else:
+            self.world.refuse(call_id, agent.agent_id, then)
+
+    @precondition(lambda self: self.busy(AgentState.TALKING))
+    @rule(data=st.data(), then=st.sampled_from(["leg", "lost", "requeue"]))
+    def talk_ends(self, data: st.DataObject, then: str) -> None:
+        agent = data.draw(st.sampled_from(self.busy(AgentState.TALKING)))
+        call_id = agent.call_id
+        assert call_id is not None
+        if then == "leg" or call_id not in self.live:
+            self.world.leg_ended(call_id, agent.agent_id, agent.leg_id)
+        elif then == "lost":
+            self.world.lose(call_id, agent.agent_id)
+        else:
+            self.world.requeue(call_id)
+
+    @precondition(lambda self: self.callers(Phase.WAITING))
+    @rule(data=st.data())
+    def fall_back_and_return(self, data: st.DataObject) -> None:
+        entry = data.draw(st.sampled_from(self.callers(Phase.WAITING)))
+        world = self.world
+        world.step(ev.CallFellBack(at=world.now, call_id=entry.call_id, queue=entry.queue))
+        assert d.TakeBack(entry.call_id) in world.last
+        world.requeue(entry.call_id)
+
+    @rule()
+    def we_were_frozen(self) -> None:
+        self.world.step(d.Stalled())
+
+    @rule(by=st.floats(0.01, 40))
+    def time_passes(self, by: float) -> None:
+        self.world.wait(by)
+
+    # ---- what must always hold -----------------------------------------------------------------
+
+    @invariant()
+    def one_agent_a_caller_and_one_caller_an_agent(self) -> None:
+        pairs = [(a.call_id, a.agent_id) for a in self.busy(*BUSY)]
+        assert len({call for call, _ in pairs}) == len(pairs)
+        for entry in self.callers(Phase.OFFERED):
+            assert (entry.call_id, entry.agent_id) in pairs
+
+    @invariant()
+    def nobody_is_lost(self) -> None:
+        entries = self.world.state.entries
+        assert set(entries) == self.live
+        in_line = [p[2] for line in self.world.state.lines.values() for p in line]
+        assert sorted(in_line) == sorted(
+            e.call_id for e in entries.values() if e.phase is not Phase.CONNECTED
+        )
+
+    @invariant()
+    def lines_are_in_order(self) -> None:
+        for line in self.world.state.lines.values():
+            assert list(line) == sorted(line)
+
+    @invariant()
+    def free_agents_are_what_a_naive_look_says(self) -> None:
+        state = self.world.state
+        for agent in state.agents.values():
+            agrees = agent.state is AgentState.READY and (
+                state.phones.get(agent.endpoint or PHONES[agent.agent_id]) == "idle"
+            )
+            if agent.agent_id in state.free:
+                assert agrees
+                assert state.now >= agent.available_at
+            elif agrees:
+                assert agent.available_at > self.world.state.now - seconds(0.001) or any(
+                    w.subject == agent.agent_id for w in self.world.wakes
+                )
+
+    @invariant()
+    def nobody_who_could_be_served_waits(self) -> None:
+        state = self.world.state
+        if state.free and state.hold.is_over(state.now):
+            waiting = [
+                e
+                for e in self.callers(Phase.WAITING)
+                if e.blocked_until_at is None or e.blocked_until_at <= state.now
+            ]
+            assert not waiting
+
+    @invariant()
+    def nobody_overtakes(self) -> None:
+        """Of two callers reserved in one step, the earlier place comes first."""
+        places = [
+            self.world.state.entries[x.call_id].place
+            for x in self.world.last
+            if isinstance(x, d.Reserve) and x.call_id in self.world.state.entries
+        ]
+        assert places == sorted(places)
+
+    @invariant()
+    def what_is_told_is_in_order_and_told_once(self) -> None:
+        """Time goes forward, and a call is answered or abandoned once, never both."""
+        events = [x.event for x in self.world.log[self.seen :] if isinstance(x, d.Publish)]
+        self.seen = len(self.world.log)
+        assert [e.at for e in events] == sorted(e.at for e in events)
+        for event in events:
+            assert self.told_at <= event.at <= self.world.state.now
+            if isinstance(event, ev.CallAnswered | ev.CallAbandoned):
+                assert event.call_id not in self.counted
+                self.counted.add(event.call_id)
+        self.told_at = self.world.state.now
+
+    def teardown(self) -> None:
+        """Every reservation and every ring ends by itself, and so does the wait for a leg."""
+        for call in list(self.live):
+            self.hang_up_one(call)
+        self.world.wait(600)
+        assert not self.busy(*BUSY)
+        assert not self.world.state.entries
+
+    def hang_up_one(self, call: CallId) -> None:
+        self.live.discard(call)
+        self.world.end(call)
+
+
+Lines.TestCase.settings = settings(
+    max_examples=6,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestLines = Lines.TestCase

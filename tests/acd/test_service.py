@@ -1,0 +1,397 @@
+"""The service on a virtual clock: from events on the bus to commands for the switch."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import pytest
+
+from acd.model import AgentState
+from acd.service import AcdService
+from acd.wiring import build_acd
+from cti.bus.local import LocalBus
+from cti.company import parse_company
+from cti.domain import events as ev
+from cti.domain.errors import CommandRefused
+from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
+from cti.domain.people import Role, User
+from tests.acd.world import seconds
+from tests.fakes.call_control import Given, RecordingCallControl
+from tests.fakes.clock import VirtualClock, settle
+
+pytestmark = pytest.mark.acceptance
+
+COMPANY = parse_company("""
+people:
+  - {login: anna, name: Anna, staff_number: a1, extension: "1001", queues: [sales]}
+  - {login: ben, name: Ben, staff_number: b1, extension: "1002", queues: [sales]}
+queues:
+  - {name: sales, label: {en: Sales}, wrap_up_time: 10, gap_time: 2, announce_every: 45}
+reasons: [{name: lunch, label: {en: Lunch}}]
+flows:
+  - name: main
+    start: in_line
+    nodes: [{name: in_line, kind: queue, queue: sales}]
+numbers: [{dnis: "100", flow: main}]
+default_flow: main
+""")
+ANNA, BEN = AgentId("u1"), AgentId("u2")
+DESK, BROWSER = Endpoint("1001"), Endpoint("1001w")
+SALES = QueueName("sales")
+USERS = [
+    User(ANNA, "anna", "Anna", "a1", "1001", Role.AGENT),
+    User(BEN, "ben", "Ben", "b1", "1002", Role.AGENT),
+    User(AgentId("u3"), "gone", "Gone", "g1", "1003", Role.AGENT, is_active=False),
+]
+
+
+class Screen:
+    """A desktop that can be slow or broken."""
+
+    def __init__(self, clock: VirtualClock, control: RecordingCallControl) -> None:
+        self.clock, self.control = clock, control
+        self.takes = seconds(0)
+        self.is_broken = False
+        self.shown: list[tuple[CallId, AgentId, datetime, int]] = []
+
+    async def show(
+        self,
+        call_id: CallId,
+        agent_id: AgentId,
+        queue: QueueName,
+        chosen_at: datetime,
+        wait_for_paint: bool,
+    ) -> None:
+        if self.is_broken:
+            raise ConnectionError("the page is gone")
+        if self.takes:
+            await self.clock.sleep(self.takes)
+        self.shown.append((call_id, agent_id, chosen_at, len(self.control.named("offer"))))
+
+
+class Centre:
+    """The department with everything around it faked."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.bus = LocalBus()
+        self.control = RecordingCallControl()
+        self.screen = Screen(self.clock, self.control)
+        self.events: list[ev.Event] = []
+        self.bus.subscribe(self.events.append)
+        self.acd = self.build()
+
+    def build(self) -> AcdService:
+        return build_acd(COMPANY, USERS, self.control, self.screen, self.bus, self.clock)
+
+    async def link(self, is_up: bool = True) -> None:
+        self.control.is_linked = is_up
+        self.bus.publish(ev.SwitchLinkChanged(at=self.clock.now(), is_up=is_up))
+        await settle()
+
+    async def seat(self, agent: AgentId, endpoint: Endpoint) -> None:
+        await self.acd.sign_in(agent, endpoint)
+        self.phone(endpoint, "idle")
+        await self.acd.ready(agent)
+        await settle()
+
+    def phone(self, endpoint: Endpoint, state: str) -> None:
+        self.bus.publish(ev.PhoneStateChanged(at=self.clock.now(), endpoint=endpoint, state=state))
+
+    async def enqueue(self, name: str, waited: float = 0) -> CallId:
+        now, call_id = self.clock.now(), CallId(name)
+        self.bus.publish(ev.CallOffered(at=now, call_id=call_id, leg_id=LegId(name)))
+        self.bus.publish(
+            ev.CallEnqueued(at=now, call_id=call_id, queue=SALES, enqueued_at=now - seconds(waited))
+        )
+        await settle()
+        return call_id
+
+    async def tell(self, kind: type[ev.CallEvent], call_id: CallId, **values: object) -> None:
+        self.bus.publish(kind(at=self.clock.now(), call_id=call_id, **values))
+        await settle()
+
+    async def talk(self, call_id: CallId, endpoint: Endpoint = DESK) -> None:
+        leg = LegId(f"{call_id}-{endpoint}")
+        await self.tell(ev.LegDialled, call_id, leg_id=leg, endpoint=endpoint)
+        await self.tell(ev.CallConnected, call_id, leg_id=leg, endpoint=endpoint)
+        self.phone(endpoint, "in_use")
+
+    async def hang_up(self, call_id: CallId, endpoint: Endpoint = DESK) -> None:
+        leg = LegId(f"{call_id}-{endpoint}")
+        await self.tell(ev.LegEnded, call_id, leg_id=leg, endpoint=endpoint, cause=16)
+        await self.tell(ev.CallEnded, call_id, cause=16, ended_by="agent")
+        self.phone(endpoint, "idle")
+
+    def state(self, agent: AgentId = ANNA) -> AgentState:
+        return self.acd.agent_view(agent).state
+
+
+@pytest.fixture
+async def centre() -> AsyncIterator[Centre]:
+    found = Centre()
+    found.acd.start()
+    await found.link()
+    yield found
+    await found.acd.stop()
+
+
+async def test_the_pop_comes_before_the_ring_and_the_call_ends_in_wrap_up(centre: Centre) -> None:
+    await centre.seat(ANNA, DESK)
+    call = await centre.enqueue("a", waited=3)
+    assert centre.screen.shown == [(call, ANNA, centre.clock.now(), 0)]
+    assert centre.control.named("offer") == [Given("offer", call, DESK, seconds(15))]
+    await centre.talk(call)
+    assert centre.state() is AgentState.TALKING
+    await centre.hang_up(call)
+    view = centre.acd.agent_view(ANNA)
+    assert view.state is AgentState.WRAP_UP
+    assert view.until_at == centre.clock.now() + seconds(10)
+    await centre.clock.advance(seconds(10))
+    assert centre.state() is AgentState.READY
+
+
+async def test_a_stuck_desktop_delays_the_ring_by_no_more_than_300_ms(centre: Centre) -> None:
+    centre.screen.takes = seconds(60)
+    await centre.seat(ANNA, DESK)
+    await centre.enqueue("a")
+    await centre.clock.advance(seconds(0.299))
+    assert centre.control.named("offer") == []
+    await centre.clock.advance(seconds(0.001))
+    assert len(centre.control.named("offer")) == 1
+
+
+async def test_a_broken_desktop_does_not_keep_the_phone_from_ringing(centre: Centre) -> None:
+    centre.screen.is_broken = True
+    await centre.seat(ANNA, DESK)
+    await centre.enqueue("a")
+    assert len(centre.control.named("offer")) == 1
+
+
+async def test_a_caller_who_leaves_during_the_pop_is_not_offered(centre: Centre) -> None:
+    centre.screen.takes = seconds(0.1)
+    await centre.seat(ANNA, DESK)
+    call = await centre.enqueue("a")
+    await centre.tell(ev.CallEnded, call, cause=16, ended_by="caller")
+    await centre.clock.advance(seconds(1))
+    assert centre.control.named("offer") == []
+    assert centre.state() is AgentState.READY
+
+
+async def test_a_refused_offer_frees_the_agent_for_the_next_caller(centre: Centre) -> None:
+    centre.control.refuse("offer", "no_such_call")
+    await centre.seat(ANNA, DESK)
+    await centre.enqueue("gone")
+    assert centre.state() is AgentState.READY
+    call = await centre.enqueue("here")
+    assert [g.call_id for g in centre.control.named("offer")] == [call]
+
+
+async def test_an_accepted_offer_proves_nothing(centre: Centre) -> None:
+    await centre.seat(ANNA, DESK)
+    await centre.enqueue("a")
+    await centre.clock.advance(seconds(3))
+    assert centre.state() is AgentState.READY
+
+
+async def test_commands_are_refused_with_stable_reasons(centre: Centre) -> None:
+    with pytest.raises(CommandRefused) as refusal:
+        await centre.acd.ready(ANNA)
+    assert refusal.value.reason == "signed_out"
+    with pytest.raises(CommandRefused) as refusal:
+        await centre.acd.sign_in(AgentId("u3"), Endpoint("1003"))
+    assert refusal.value.reason == "no_such_agent"
+
+
+async def test_an_agent_without_his_phone_is_told_why_nothing_comes(centre: Centre) -> None:
+    await centre.seat(ANNA, DESK)
+    centre.phone(DESK, "unavailable")
+    assert centre.acd.agent_view(ANNA).notice == "phone_unavailable"
+    centre.phone(DESK, "in_use")
+    assert centre.acd.agent_view(ANNA).notice == "phone_busy"
+    await centre.enqueue("a")
+    assert centre.control.named("offer") == []
+
+
+async def test_the_heart_beats_each_second_while_the_link_is_up(centre: Centre) -> None:
+    await centre.clock.advance(seconds(3))
+    assert [g.count for g in centre.control.named("beat")] == [1, 2, 3, 4]
+    await centre.link(is_up=False)
+    await centre.clock.advance(seconds(3))
+    assert len(centre.control.named("beat")) == 4
+    await centre.link()
+    assert [g.count for g in centre.control.named("beat")] == [1, 2, 3, 4, 5]
+
+
+async def test_a_matcher_that_fails_does_not_look_alive(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ArithmeticError("a defect")
+
+    monkeypatch.setattr("acd.model.match", broken)
+    before = len(centre.control.named("beat"))
+    with pytest.raises(ArithmeticError):
+        await centre.clock.advance(seconds(1))
+    assert len(centre.control.named("beat")) == before
+
+
+async def test_callers_are_fetched_back_after_the_first_beat_and_matched_in_order(
+    centre: Centre,
+) -> None:
+    await centre.seat(ANNA, DESK)
+    await centre.link(is_up=False)
+    young = await centre.enqueue("young", waited=5)
+    old = await centre.enqueue("old", waited=9)
+    for call in (young, old):
+        await centre.tell(ev.CallFellBack, call, queue=SALES)
+    centre.control.given.clear()
+    await centre.link()
+    assert [g.name for g in centre.control.given[:3]] == ["beat", "take_back", "take_back"]
+    for call, waited in ((young, 5), (old, 9)):
+        assert centre.control.named("offer") == []
+        now = centre.clock.now()
+        await centre.tell(ev.CallEnqueued, call, queue=SALES, enqueued_at=now - seconds(waited))
+    assert [g.call_id for g in centre.control.named("offer")] == [old]
+
+
+async def test_after_a_freeze_the_heart_beats_first_and_stale_news_lead_to_nothing(
+    centre: Centre,
+) -> None:
+    await centre.seat(ANNA, DESK)
+    centre.clock.freeze(seconds(30))
+    call = CallId("a")
+    centre.bus.publish(
+        ev.CallEnqueued(
+            at=centre.clock.now() - seconds(29),
+            call_id=call,
+            queue=SALES,
+            enqueued_at=centre.clock.now() - seconds(29),
+        )
+    )
+    centre.bus.publish(ev.CallFellBack(at=centre.clock.now(), call_id=call, queue=SALES))
+    before = len(centre.control.given)
+    await settle()
+    assert [g.name for g in centre.control.given[before:]][:2] == ["beat", "take_back"]
+    assert centre.control.named("offer") == []
+
+
+async def test_the_fallback_is_told_again_whenever_the_link_comes_up(centre: Centre) -> None:
+    await centre.seat(ANNA, DESK)
+    await centre.link(is_up=False)
+    await centre.acd.not_ready(ANNA, "lunch")
+    centre.control.given.clear()
+    await centre.link()
+    mirror = centre.control.named("mirror")[-1].mirror
+    assert mirror is not None
+    assert (mirror.endpoint, mirror.is_paused) == (DESK, True)
+    assert mirror.wrap_up_time == seconds(10)
+
+
+async def test_a_sign_out_without_link_reaches_the_fallback_later(centre: Centre) -> None:
+    await centre.seat(ANNA, DESK)
+    await centre.link(is_up=False)
+    await centre.acd.sign_out(ANNA)
+    await centre.seat(BEN, Endpoint("1002"))
+    await centre.link()
+    last = {g.endpoint: g.mirror for g in centre.control.named("mirror")}
+    gone = last[DESK]
+    assert gone is not None
+    assert gone.queues == ()
+
+
+async def test_the_state_survives_a_restart_with_a_call_in_progress(centre: Centre) -> None:
+    await centre.seat(ANNA, DESK)
+    await centre.seat(BEN, Endpoint("1002"))
+    call = await centre.enqueue("a")
+    await centre.talk(call)
+    await centre.acd.not_ready(BEN, "lunch")
+    await centre.acd.stop()
+
+    centre.acd = centre.build()
+    centre.acd.restore(list(centre.events))
+    centre.acd.start()
+    await centre.tell(
+        ev.CallRecovered,
+        call,
+        leg_id=LegId("a"),
+        state="talking",
+        queue=SALES,
+        enqueued_at=centre.clock.now(),
+        endpoint=DESK,
+    )
+    await centre.link()
+    assert centre.state() is AgentState.TALKING
+    assert centre.acd.agent_view(BEN).reason == "lunch"
+    await centre.hang_up(call)
+    assert centre.state() is AgentState.WRAP_UP
+    assert len([e for e in centre.events if isinstance(e, ev.CallAnswered)]) == 1
+
+
+async def test_a_reloaded_page_is_called_again(centre: Centre) -> None:
+    await centre.seat(ANNA, BROWSER)
+    call = await centre.enqueue("a")
+    await centre.talk(call, BROWSER)
+    centre.acd.phone_ready(ANNA)
+    await settle()
+    assert centre.control.named("rejoin") == [Given("rejoin", call, BROWSER)]
+    assert centre.acd.agent_view(ANNA).notice == "reconnecting"
+
+
+async def test_the_position_is_announced_and_can_be_asked_for(centre: Centre) -> None:
+    await centre.enqueue("a")
+    mine = await centre.enqueue("b", waited=0)
+    await centre.clock.advance(seconds(45))
+    assert [g.call_id for g in centre.control.named("announce")] == ["a", mine]
+    assert centre.acd.position(mine) == 2
+    described = centre.acd.describe(mine)
+    assert described is not None
+    assert described.wait_time == seconds(45)
+    assert centre.acd.describe(CallId("nobody")) is None
+
+
+async def test_figures_come_at_once_and_then_not_too_often(centre: Centre) -> None:
+    for number in range(5):
+        await centre.enqueue(str(number))
+    changes = [e for e in centre.events if isinstance(e, ev.QueueChanged)]
+    assert [e.waiting for e in changes] == [1]
+    await centre.clock.advance(seconds(0.2))
+    changes = [e for e in centre.events if isinstance(e, ev.QueueChanged)]
+    assert [e.waiting for e in changes] == [1, 5]
+    assert centre.acd.queue_views()[0].waiting == 5
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_setting_the_clock_moves_no_place_and_no_wrap_up(centre: Centre, hours: int) -> None:
+    first = await centre.enqueue("first")
+    await centre.clock.advance(seconds(5))
+    centre.clock.step_wall(seconds(3600 * hours))
+    await centre.enqueue("second")
+    await centre.seat(ANNA, DESK)
+    assert [g.call_id for g in centre.control.named("offer")] == [first]
+    reserved = [e for e in centre.events if isinstance(e, ev.AgentReserved)]
+    assert reserved[0].wait_time == seconds(5)
+    assert reserved[0].at == centre.clock.now()
+    await centre.talk(first)
+    await centre.hang_up(first)
+    assert centre.acd.agent_view(ANNA).until_at == centre.clock.now() + seconds(10)
+    await centre.clock.advance(seconds(10))
+    assert centre.state() is not AgentState.WRAP_UP
+
+
+async def test_what_a_listener_causes_is_told_after_what_caused_it(centre: Centre) -> None:
+    call = await centre.enqueue("a")
+
+    def hang_up(event: ev.Event) -> None:
+        if isinstance(event, ev.AgentStateChanged) and event.state == "READY":
+            now = centre.clock.now()
+            centre.bus.publish(ev.CallEnded(at=now, call_id=call, cause=16, ended_by="caller"))
+
+    stop = centre.bus.subscribe(hang_up)
+    await centre.seat(ANNA, DESK)
+    stop()
+    names = [type(e).__name__ for e in centre.events]
+    assert names.index("AgentReserved") < names.index("ReservationReleased")
+    assert centre.control.named("offer") == []
+    assert centre.state() is AgentState.READY
