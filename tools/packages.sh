@@ -40,14 +40,17 @@ NEEDS
   fi
 }
 
-own_python() { if [ -x .venv/bin/python ]; then echo .venv/bin/python; else find_python 2>/dev/null; fi; }
+own_python() { # a Python to ask, or a command that says no
+  if [ -x .venv/bin/python ]; then echo .venv/bin/python; else find_python 2>/dev/null || echo false; fi
+}
 
 is_there() { # PACKAGE CHECK
   case $2 in
     cmd:*) command -v "${2#cmd:}" >/dev/null ;;
     pkg) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
     venv) [ -x .venv/bin/python ] || (find_python) >/dev/null 2>&1 ;;
-    header) [ -e "$("$(own_python)" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')/Python.h" ] ;;
+    header) "$(own_python)" -c 'import pathlib, sysconfig, sys
+sys.exit(not pathlib.Path(sysconfig.get_paths()["include"], "Python.h").exists())' ;;
   esac
 }
 
