@@ -176,6 +176,7 @@ def test_a_loop_without_a_question_ends_in_the_default_queue_at_once() -> None:
     assert left(commands) == NoteLeft("failed", QueueName("help"), "zh")
     assert commands[-1] == Enqueue(QueueName("help"))
     assert last.state.is_over
+    assert [c.prompt for c in commands if isinstance(c, Say)] == ["main-a"]  # once, not 100 times
     _, without = play(script(*circle, default=None))
     assert without[-3:] == [
         Say(model.GIVE_UP, is_interruptible=False),

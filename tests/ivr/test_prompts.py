@@ -85,6 +85,8 @@ def test_a_recorded_file_wins_and_is_not_written_to(
     assert abs(length - timedelta(milliseconds=700)) < timedelta(milliseconds=60)
     with wave.open(str(folder.path("main-bye", "en"))) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (8000, 1, 2)
+    (tone + tone).export(recorded, format=ending).close()
+    assert folder.make(SMALL).made == 1  # another recording under the same name
     recorded.unlink()
     assert folder.make(SMALL).made == 1  # spoken again
 
