@@ -90,18 +90,16 @@ class SqlJournal:
         self._task: asyncio.Task[None] | None = None
         self.is_failing = False
 
+    @property
+    def last(self) -> int:
+        """The newest sequence number; 0 for an empty journal."""
+        return self._next - 1
+
     async def start(self) -> None:
         """Find the end of the journal and begin to write behind it."""
-        async with self._database.read() as session:
-            last = (
-                await session.execute(
-                    select(JournalRow.sequence, JournalRow.chain)
-                    .order_by(JournalRow.sequence.desc())
-                    .limit(1)
-                )
-            ).first()
-        if last is not None:
-            self._next, self._chain = last.sequence + 1, last.chain
+        newest = await self._newest()
+        if newest is not None:
+            self._next, self._chain = newest[0] + 1, newest[1]
         self._task = asyncio.create_task(self._write_on(), name="journal writer")
 
     async def stop(self) -> None:
@@ -141,6 +139,22 @@ class SqlJournal:
             if len(page) < _PAGE:
                 return
             after = page[-1][0]
+
+    async def newest(self) -> int:
+        """The newest committed sequence number, also of another process's journal; 0 for none."""
+        newest = await self._newest()
+        return newest[0] if newest else 0
+
+    async def _newest(self) -> tuple[int, str] | None:
+        async with self._database.read() as session:
+            row = (
+                await session.execute(
+                    select(JournalRow.sequence, JournalRow.chain)
+                    .order_by(JournalRow.sequence.desc())
+                    .limit(1)
+                )
+            ).first()
+        return (row.sequence, row.chain) if row else None
 
     async def verify(self) -> int | None:
         """Walk the hash chain; returns the first sequence number that doesn't fit, or None."""

@@ -1,0 +1,306 @@
+"""The composition root: every part of the service, made and joined in one place, in order.
+
+``build`` makes the parts and connects nothing to the outside; ``Service.start`` opens the doors. Tests call the same
+``build`` with their own clock, database address or AMI connection.
+
+Order matters twice. On the bus, the call table hears every event first and the journal second, so that
+whoever reacts finds the call in its new state and its cause on record. At a start, the past is folded
+first, then the doors for Asterisk open (so that a caller in the dialplan finds us), and the link comes
+last: its snapshot is compared with the fold and repairs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets as random_secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import structlog
+
+from acd.service import AcdService
+from acd.wiring import build_acd
+from asterisk_conf.secrets import AMI_USER, Secrets
+from cti.asterisk.fastagi import FastAgiServer
+from cti.asterisk.link import AmiAddress
+from cti.asterisk.protocol import Connect
+from cti.asterisk.switch import Switch
+from cti.builtin import is_simulated
+from cti.bus.local import LocalBus
+from cti.clock import SystemClock
+from cti.company import Company
+from cti.config import Settings
+from cti.domain import events as ev
+from cti.domain.calls import CallTable
+from cti.domain.ids import AgentId, Endpoint, QueueName
+from cti.domain.numbers import DialPlan
+from cti.domain.people import Role, User
+from cti.ports import Accounts, Clock
+from cti.storage.database import Database
+from cti.storage.journal import SqlJournal
+from cti.storage.people import SqlAccounts, SqlSessions
+from cti.web.app import WebParts, WebServer, build_app, own_origins
+from cti.web.passwords import Passwords
+from cti.web.signin import SignInDesk
+from ivr.wiring import Ivr
+from ivr.wiring import wire as build_ivr
+from recorder.wiring import RecorderParts, build_recorder
+from screenpop.ports import SipAccount
+from screenpop.wiring import Screenpop, build_screenpop
+from tickets.adapters.sql import SqlTicketStore
+from tickets.wiring import Tickets, build_tickets
+
+log = structlog.get_logger(__name__)
+
+_TAIL = 20_000  # events read back at a start: far more than live calls and agents' states need
+
+
+@dataclass(slots=True)
+class Service:
+    """All parts. ``start`` it, ``stop`` it; each may be looked at meanwhile."""
+
+    settings: Settings
+    company: Company
+    clock: Clock
+    bus: LocalBus
+    calls: CallTable
+    database: Database
+    journal: SqlJournal
+    accounts: SqlAccounts
+    passwords: Passwords
+    switch: Switch
+    agi: FastAgiServer
+    ivr: Ivr
+    acd: AcdService
+    tickets: Tickets
+    recorder: RecorderParts
+    screenpop: Screenpop
+    web: WebServer
+    _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+
+    async def start(self) -> None:
+        """Open all doors; what was opened is closed again when a later one fails.
+
+        Raises:
+            OSError: a port is taken, or the database can't be written.
+            RingdeskError: a setting or the company is wrong.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(self.passwords.close)
+            stack.push_async_callback(self.database.close)
+            await self.journal.start()
+            stack.push_async_callback(self.journal.stop)
+            past = [item.event async for item in self.journal.read(after=self.journal.last - _TAIL)]
+            for event in past:
+                self.calls.apply(event)
+            self._listen(stack)
+            await self.ivr.configure(self.company)
+            await self._start(stack, self.tickets)
+            await self._start(stack, self.recorder.service)
+            await self._start(stack, self.screenpop)
+            self.acd.restore(past)
+            self.acd.start()
+            stack.push_async_callback(self.acd.stop)
+            await self.agi.start(self.settings.pbx.agi_port)
+            stack.push_async_callback(self.agi.close)
+            await self.web.start()
+            stack.push_async_callback(self.web.stop)
+            await self._start(stack, self.switch)
+            self._stack = stack.pop_all()
+        log.info("service started", calls=len(self.calls), journal=self.journal.last)
+
+    async def stop(self) -> None:
+        """Close all doors, in the opposite order. Callers stay in the dialplan."""
+        await self._stack.aclose()
+        log.info("service stopped")
+
+    async def _start(self, stack: contextlib.AsyncExitStack, part: Any) -> None:
+        await part.start()
+        stack.push_async_callback(part.stop)
+
+    def _listen(self, stack: contextlib.AsyncExitStack) -> None:
+        def fold(event: ev.Event) -> None:
+            refusal = self.calls.apply(event)
+            if refusal is not None:
+                log.warning(
+                    "illegal transition", state=refusal.state, event_name=refusal.event,
+                    call_id=getattr(event, "call_id", None),
+                )  # fmt: skip
+
+        def record(event: ev.Event) -> None:
+            if not isinstance(event, ev.QueueChanged):  # a figure made of other events
+                self.journal.record(event)
+
+        stack.callback(self.bus.subscribe(fold))
+        stack.callback(self.bus.subscribe(record))
+
+
+class BrowserPhones:
+    """``screenpop.ports.PhoneSecrets`` of the generated secrets."""
+
+    def __init__(self, settings: Settings, secrets: Secrets) -> None:
+        self._settings = settings
+        self._secrets = secrets
+
+    def sip_account(self, endpoint: Endpoint) -> SipAccount:
+        """How this browser phone registers with Asterisk's WebSocket."""
+        host = self._settings.pbx.bind
+        return SipAccount(
+            url=f"ws://{host}:{self._settings.pbx.ws_port}/ws",
+            uri=f"sip:{endpoint}@{host}",
+            user=endpoint,
+            password=self._secrets.endpoint(endpoint),
+            realm="asterisk",
+        )
+
+
+async def open_database(settings: Settings, url: str | None = None) -> Database:
+    """The database of an installation, with its schema up to date."""
+    database = Database(url or settings.database_url)
+    await database.migrate()
+    return database
+
+
+async def keep_people(accounts: Accounts, company: Company) -> Sequence[User]:
+    """Bring the accounts in line with the company; passwords stay, who left becomes inactive.
+
+    The simulators' accounts stay as they are: a simulator opens its own for its run.
+    """
+    known = {user.login: user for user in await accounts.all()}
+    people = []
+    for person in company.people:
+        old = known.pop(person.login, None)
+        user = User(
+            user_id=old.user_id if old else AgentId(person.login),
+            login=person.login,
+            name=person.name,
+            staff_number=person.staff_number,
+            extension=person.extension,
+            role=Role(person.role),
+            team=person.team,
+            language=old.language if old else person.language,
+            is_active=old.is_active if old else not is_simulated(person.login),
+        )
+        if user != old:
+            await accounts.save(user)
+        people.append(user)
+    for gone in known.values():
+        if gone.is_active:
+            await accounts.save(replace(gone, is_active=False))
+    return people
+
+
+async def build(
+    settings: Settings,
+    company: Company,
+    secrets: Secrets,
+    *,
+    clock: Clock | None = None,
+    database_url: str | None = None,
+    connect: Connect | None = None,
+) -> Service:
+    """Make all parts. Nothing outside the database is touched yet.
+
+    ``connect`` replaces the TCP connection to AMI (tests).
+    """
+    clock = clock or SystemClock()
+    database = await open_database(settings, database_url)
+    bus, calls = LocalBus(), CallTable()
+    journal = SqlJournal(database)
+    accounts, sessions = SqlAccounts(database), SqlSessions(database)
+    users = await keep_people(accounts, company)
+    boot_id = random_secrets.token_hex(4)
+
+    switch = Switch(
+        AmiAddress("127.0.0.1", settings.pbx.ami_port, AMI_USER, secrets.ami),
+        clock,
+        bus,
+        calls,
+        boot_id=boot_id,
+        default_queue=QueueName(company.queues[0].name),
+        connect=connect,
+        alarm=_alarm,
+    )
+    control = switch.control
+
+    plan = DialPlan(
+        country=settings.country,
+        area_code=settings.area_code,
+        extensions=frozenset(person.extension for person in company.people),
+    )
+    tickets = build_tickets(SqlTicketStore(database), bus, clock, accounts, company, plan)
+    passwords = Passwords()
+    desk = SignInDesk(accounts, sessions, passwords, clock, bus, settings.web.session_idle_time)
+    screenpop = build_screenpop(
+        company=company,
+        bus=bus,
+        clock=clock,
+        calls=calls,
+        journal=journal,
+        accounts=accounts,
+        control=control,
+        tickets=tickets.office,
+        phones=BrowserPhones(settings, secrets),
+        plan=plan,
+        desk=desk,
+        boot_id=boot_id,
+    )
+    # An inactive account can't sign in; the simulators' must only be known, for when they are opened.
+    agents = [replace(u, is_active=True) if is_simulated(u.login) else u for u in users]
+    acd = build_acd(company, agents, control, screenpop.pop, bus, clock, calls)
+    screenpop.use(acd)
+    ivr = build_ivr(
+        company, settings.sounds_dir, bus=bus, clock=clock, calls=calls, line=acd, recording=control
+    )
+    recorder = build_recorder(
+        settings, clock=clock, bus=bus, journal=journal, database=database, accounts=accounts,
+        calls=calls,
+    )  # fmt: skip
+    web = build_app(
+        WebParts(
+            desk=desk,
+            origins=own_origins(settings.web.allowed_origins),
+            health=lambda: {"switch": switch.is_up, "journal": not journal.is_failing},
+            routes=[*screenpop.routes, *recorder.routes],
+            connect=[f"ws://{settings.pbx.bind}:{settings.pbx.ws_port}"],
+        )
+    )
+    return Service(
+        settings=settings, company=company, clock=clock, bus=bus, calls=calls, database=database,
+        journal=journal, accounts=accounts, passwords=passwords, switch=switch,
+        agi=FastAgiServer(ivr.routes, clock), ivr=ivr, acd=acd, tickets=tickets, recorder=recorder,
+        screenpop=screenpop, web=WebServer(web, settings.web.bind, settings.web.port),
+    )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def running(service: Service) -> AsyncIterator[Service]:
+    """The service, started and stopped again."""
+    await service.start()
+    try:
+        yield service
+    finally:
+        await service.stop()
+
+
+def _alarm(message: str) -> None:
+    log.error("switch alarm", problem=message)
+
+
+def configure_logging(level: str, *, is_terminal: bool) -> None:
+    """Log lines for people on a terminal, JSON for everything else; ids only, never a person."""
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=False,
+    )

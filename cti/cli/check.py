@@ -1,0 +1,259 @@
+"""``ringdesk selftest``, ``simulate``, ``doctor``: prove, load and explain the running system."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets as random_secrets
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cti.bootstrap import open_database
+from cti.builtin import SIM_NUMBER, sim_login
+from cti.cli import deployment
+from cti.cli.app import AsJson, SettingsFile, app, say, settings_of, told_plainly
+from cti.cli.service import demo_settings, is_running, place_of
+from cti.config import Settings
+from cti.domain.errors import ConfigError, RingdeskError
+from cti.domain.events import Event
+from cti.domain.ids import CallId
+from cti.storage.database import Database
+from cti.storage.journal import SqlJournal
+from cti.storage.people import SqlAccounts
+from cti.web.passwords import Passwords
+from sip_sim import selftest as selftest_run
+from sip_sim import simulate as simulate_run
+from sip_sim.farm import SimAgent
+from sip_sim.selftest import Check
+from sip_sim.summary import picture, sparkline
+
+Calls = Annotated[int, typer.Option("--callers", min=1, help="Calls in all.")]
+AtOnce = Annotated[int, typer.Option("--concurrent", min=1, help="Calls at the same time.")]
+Agents = Annotated[int, typer.Option("--agents", min=1, help="Simulated agents.")]
+
+
+class JournalFile:
+    """``sip_sim.ports.FactReader`` on the installation's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def last(self) -> int:
+        """The newest sequence number."""
+        journal = SqlJournal(self._database)
+        return await journal.newest()
+
+    async def since(self, sequence: int, call_id: CallId | None = None) -> list[Event]:
+        """What was recorded after it."""
+        journal = SqlJournal(self._database)
+        return [item.event async for item in journal.read(after=sequence, call_id=call_id)]
+
+
+@app.command()
+@told_plainly
+def selftest(settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
+    """Place a real call through the running system and check every step of it."""
+    settings = _running(settings_file)
+
+    def tell(check: Check) -> None:
+        if not as_json:
+            mark = "ok  " if check.is_ok else "FAIL"
+            print(f"{mark} {check.name:38} {check.figure}  {check.detail}".rstrip(), flush=True)
+
+    report = asyncio.run(_selftest(settings, tell))
+    if as_json:
+        print(json.dumps(report.as_json(), ensure_ascii=False))
+    elif report.is_ok:
+        print("all well")
+    if not report.is_ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+@told_plainly
+def simulate(
+    total: Calls = 20,
+    concurrent: AtOnce = 5,
+    agents: Agents = 4,
+    rate: Annotated[float, typer.Option(help="New calls a second.")] = 5.0,
+    talk: Annotated[float, typer.Option(help="Seconds of talk.")] = 3.0,
+    plot: Annotated[Path | None, typer.Option(help="Write the picture (SVG) here.")] = None,
+    settings_file: SettingsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Load: many simulated calls through the running system; prints and plots what happened."""
+    settings = _running(settings_file)
+    plan = simulate_run.Plan(total, concurrent, rate, timedelta(seconds=talk))
+    result = asyncio.run(_simulate(settings, plan, agents))
+    answer = {
+        **result.summary.as_json(),
+        "sipp": {"succeeded": result.callers.succeeded, "failed": result.callers.failed},
+    }
+    if plot is not None:
+        plot.write_text(picture(result.summary), encoding="utf-8")
+    if as_json:
+        print(json.dumps(answer))
+    else:
+        _print_summary(answer)
+        print("waiting  " + sparkline([m.waiting for m in result.summary.moments]))
+        print("talking  " + sparkline([m.talking for m in result.summary.moments]))
+    if result.callers.failed or result.summary.unfinished:
+        raise typer.Exit(1)
+
+
+@app.command()
+@told_plainly
+def doctor(settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
+    """Say in words what is wrong and how to mend it."""
+    trial = demo_settings(settings_file)
+    settings = trial if is_running(trial) else settings_of(settings_file)
+    findings = [_look(name, look) for name, look in _looks(settings)]
+    if as_json:
+        print(json.dumps([{"name": n, "ok": p is None, "remedy": p or ""} for n, p in findings]))
+    else:
+        for name, problem in findings:
+            print(
+                f"{'ok  ' if problem is None else 'FAIL'} {name}{f': {problem}' if problem else ''}"
+            )
+    if any(problem for _, problem in findings):
+        raise typer.Exit(1)
+
+
+def _running(file: Path | None) -> Settings:
+    for settings in (demo_settings(file), settings_of(file)):
+        if is_running(settings):
+            return settings
+    raise ConfigError("the service is not running: start it with `ringdesk up` or `ringdesk demo`")
+
+
+@contextlib.asynccontextmanager
+async def simulated(
+    settings: Settings, count: int
+) -> AsyncIterator[tuple[list[SimAgent], Database]]:
+    """Open ``count`` simulators' accounts with new passwords; they are closed with the block.
+
+    Raises:
+        ConfigError: the installation has fewer.
+    """
+    if count > settings.simulated_agents:
+        raise ConfigError(
+            f"this installation has {settings.simulated_agents} simulated agents: "
+            "raise the setting simulated_agents and start it again"
+        )
+    secrets = deployment.load_or_make_secrets(
+        settings.secrets_file, deployment.company_of(settings)
+    )
+    database = await open_database(settings)
+    accounts, hasher = SqlAccounts(database), Passwords()
+    opened = []
+    people = []
+    try:
+        for index in range(count):
+            user = await accounts.by_login(sim_login(index))
+            if user is None:
+                raise ConfigError("the simulators' accounts are missing: restart the service")
+            password = random_secrets.token_urlsafe(12)
+            await accounts.save(replace(user, is_active=True), await hasher.hash(password))
+            opened.append(user)
+            secret = secrets.endpoint(user.extension)
+            people.append(SimAgent(user.login, password, user.extension, secret))
+        yield people, database
+    finally:
+        for user in opened:
+            unknown = await hasher.hash(random_secrets.token_urlsafe(24))
+            await accounts.save(replace(user, is_active=False), unknown)
+        hasher.close()
+        await database.close()
+
+
+async def _selftest(settings: Settings, tell: Callable[[Check], None]) -> selftest_run.Report:
+    async with simulated(settings, 1) as (people, database):
+        report = await selftest_run.run(
+            place_of(settings), people[0], SIM_NUMBER, JournalFile(database), tell
+        )
+    status = await asyncio.to_thread(deployment.pbx_process(settings).status)
+    report.add("Asterisk answers", status is not None, f"{status.version}" if status else "")
+    return report
+
+
+async def _simulate(
+    settings: Settings, plan: simulate_run.Plan, agents: int
+) -> simulate_run.Result:
+    async with simulated(settings, agents) as (people, database):
+        return await simulate_run.run(
+            place_of(settings), people, SIM_NUMBER, plan, JournalFile(database), say
+        )
+
+
+def _print_summary(answer: dict[str, Any]) -> None:
+    for key, value in answer.items():
+        if key == "timeline":
+            continue
+        if isinstance(value, dict):
+            value = ", ".join(
+                f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items()
+            )
+        elif isinstance(value, float):
+            value = f"{value:.3g}"
+        print(f"{key.replace('_', ' '):22} {value}")
+
+
+def _looks(settings: Settings) -> list[tuple[str, Callable[[], object]]]:
+    """What the doctor looks at; each raises the word for what is wrong."""
+    return [
+        ("programs", deployment.check_programs),
+        ("state folder", lambda: deployment.check_room(settings.home)),
+        ("company file", lambda: deployment.company_of(settings)),
+        ("Asterisk installed", lambda: deployment.find_install(settings)),
+        ("Asterisk runs", lambda: _pbx_runs(settings)),
+        ("service runs", lambda: _service_runs(settings)),
+        ("service is well", lambda: _service_is_well(settings)),
+        ("recordings wait to be encoded", lambda: _spool_is_small(settings)),
+    ]
+
+
+def _look(name: str, look: Callable[[], object]) -> tuple[str, str | None]:
+    try:
+        look()
+    except RingdeskError as exc:
+        return name, str(exc)
+    return name, None
+
+
+def _pbx_runs(settings: Settings) -> None:
+    if deployment.pbx_process(settings).status() is None:
+        raise ConfigError("it is not running: `ringdesk pbx start`")
+
+
+def _service_runs(settings: Settings) -> None:
+    if is_running(settings) is None:
+        raise ConfigError("it is not running: `ringdesk up`, or `ringdesk demo` to try it")
+
+
+def _service_is_well(settings: Settings) -> None:
+    address = f"{place_of(settings).web}/api/v1/health"
+    try:
+        with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - our own address
+            return
+    except urllib.error.HTTPError as exc:
+        parts = json.loads(exc.read() or b"{}").get("parts", {})
+        bad = ", ".join(name for name, is_well in parts.items() if not is_well)
+        raise ConfigError(f"{bad or 'something'} is down; see the service's log") from exc
+    except OSError as exc:
+        raise ConfigError(f"{address} does not answer") from exc
+
+
+def _spool_is_small(settings: Settings) -> None:
+    raw = list(settings.spool_dir.glob("*.raw")) if settings.spool_dir.exists() else []
+    size = sum(file.stat().st_size for file in raw)
+    if size > shutil.disk_usage(settings.home).free / 2:
+        raise ConfigError(f"{len(raw)} raw recordings take {size // 2**20} MB: is ffmpeg slow?")
