@@ -29,7 +29,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from asterisk_conf.errors import CommandFailed, NotRunning, StartFailed
-from asterisk_conf.installer import AsteriskInstall
+from asterisk_conf.installation import AsteriskInstall
 from asterisk_conf.listening import PortNeed, check_ports_free
 
 __all__ = ["AsteriskProcess", "PbxStatus", "PortNeed", "check_ports_free"]

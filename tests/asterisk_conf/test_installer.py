@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asterisk_conf import errors, installer
+from asterisk_conf import errors, installation
 from asterisk_conf.apt import Meter, Progress, explain
 from asterisk_conf.apt_sources import Suite
 from asterisk_conf.installer import check_room, default_cache, find, find_host, install, require
@@ -68,7 +68,9 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def install_here(cache: Path, reports: list[Progress] | None = None) -> installer.AsteriskInstall:
+def install_here(
+    cache: Path, reports: list[Progress] | None = None
+) -> installation.AsteriskInstall:
     seen = reports if reports is not None else []
     return install(cache, progress=seen.append, suites=[FORKY, SID], needed_mb=1)
 
@@ -212,7 +214,7 @@ def test_what_the_setting_asks_for_and_is_not_there_is_told(
 ) -> None:
     with pytest.raises(errors.InstallError, match="ringdesk pbx install"):
         require(tmp_path, "private")
-    monkeypatch.setattr(installer, "MINIMUM_MAJOR", 1000)
+    monkeypatch.setattr(installation, "MINIMUM_MAJOR", 1000)
     with pytest.raises(errors.InstallError, match=r'set pbx\.asterisk = "private"'):
         require(tmp_path, "host")
 
