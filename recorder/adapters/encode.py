@@ -1,8 +1,9 @@
-"""Encoding outside our process: a persistent worker for short files, ffmpeg for long ones.
+"""Encoding outside our process: a persistent worker for short files, ffmpeg for the rest.
 
 Starting ffmpeg costs more CPU (83 ms) than encoding a short call, so short files go to
 ``worker.py``, which stays. Long files go to ffmpeg, which needs constant memory and is killed without harm. Both are
-niced. At most one file per worker is under way: what waits, waits in the book, not in memory.
+niced. MP3 is ffmpeg's in any case: libsndfile's is 3 dB too quiet at 8 kHz where one
+side is silent. At most one file per worker is under way: what waits, waits in the book, not in memory.
 A process that dies or hangs is noticed (end of its output, a deadline), ended and replaced at the next file.
 """
 
@@ -159,13 +160,12 @@ class ProcessEncoder:
             analysed = await worker.ask(
                 {"op": "analyse", "raw": str(raw), "peaks": str(peaks)}, _patience(size)
             )
-            if size < self._long_bytes:
+            if size < self._long_bytes and self._codec.audio_format == "opus":
                 await worker.ask(
                     {
                         "op": "encode",
                         "raw": str(raw),
                         "audio": str(audio),
-                        "format": self._codec.audio_format,
                         "bitrate": self._codec.bitrate,
                     },
                     _patience(size),
@@ -222,7 +222,7 @@ class ProcessEncoder:
         finally:
             await _end(process)
         if _FULL in said:
-            raise OSError(errno.ENOSPC, "ffmpeg: no space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if status < 0:
             raise EncoderLost(f"ffmpeg was ended by signal {-status}")
         if status:

@@ -6,7 +6,7 @@ process of its own keeps the event loop free, and a crash in a codec ends this p
 starting Python, numpy and the codecs would take longer than a short call's encoding.
 
     {"op": "analyse", "raw": …, "peaks": …}                    → {"frames": n, "levels": [4 numbers]}
-    {"op": "encode", "raw": …, "audio": …, "format": "opus", "bitrate": 24}  → {}
+    {"op": "encode", "raw": …, "audio": …, "bitrate": 24}      → {}
     {"op": "check", "audio": …}                                → {"seconds": s, "sha256": …, "size": n}
     failures                                                   → {"error": "os", "errno": 28, …}
                                                                  {"error": "encoding", "message": …}
@@ -36,8 +36,6 @@ SOUNDFILE_OPUS_FLOOR = 32
 """Kbit/s. libsndfile drives Opus in its music mode, which below this couples the channels: a side that was
 silent hears the other at -26 dB (32 kbit/s: -60 dB and less; measured, tests/recorder)."""
 
-_MP3_CEILING = 64  # kbit/s, the most that MPEG-2.5 layer III knows at 8 kHz
-
 
 def raw_frames(path: Path) -> audio.Frames:
     """The raw file as an array, mapped, not read; half a frame at the end is left out."""
@@ -47,13 +45,8 @@ def raw_frames(path: Path) -> audio.Frames:
     return np.memmap(path, dtype="<i2", mode="r", shape=(frames, CHANNELS))
 
 
-def compression_level(audio_format: str, bitrate: int) -> float:
-    """Soundfile's scale from 0 (most bits) to 1 for a bit rate in kbit/s, both channels together.
-
-    libsndfile maps it to 256…6 kbit/s a channel for Opus, and to 64…0 in all for MP3 at 8 kHz.
-    """
-    if audio_format == "mp3":
-        return 1 - min(bitrate, _MP3_CEILING) / _MP3_CEILING
+def compression_level(bitrate: int) -> float:
+    """Soundfile's scale from 0 (256 kbit/s a channel) to 1 (6) for kbit/s of both channels together."""
     return 1 - (max(bitrate, SOUNDFILE_OPUS_FLOOR) / CHANNELS - 6) / 250
 
 
@@ -73,24 +66,21 @@ def analyse(raw: Path, peaks: Path) -> dict[str, Any]:
     }
 
 
-def encode(raw: Path, target: Path, audio_format: str, bitrate: int) -> dict[str, Any]:
-    """Encode a short file.
+def encode(raw: Path, target: Path, bitrate: int) -> dict[str, Any]:
+    """Encode a short file as Opus in Ogg.
 
     In memory first: libsndfile swallows write errors, Python's own ``write`` tells of a full disk.
     """
     frames = raw_frames(raw)
     encoded = io.BytesIO()
-    options: dict[str, Any] = {"compression_level": compression_level(audio_format, bitrate)}
-    if audio_format == "mp3":
-        options |= {
-            "format": "MP3",
-            "subtype": "MPEG_LAYER_III",
-            "bitrate_mode": "CONSTANT",
-        }
-    else:
-        options |= {"format": "OGG", "subtype": "OPUS"}
     with soundfile.SoundFile(
-        encoded, "w", samplerate=SAMPLE_RATE, channels=CHANNELS, **options
+        encoded,
+        "w",
+        samplerate=SAMPLE_RATE,
+        channels=CHANNELS,
+        format="OGG",
+        subtype="OPUS",
+        compression_level=compression_level(bitrate),
     ) as file:
         for first in range(0, len(frames), _BLOCK):
             file.write(np.ascontiguousarray(frames[first : first + _BLOCK]))
@@ -114,7 +104,7 @@ def check(encoded: Path) -> dict[str, Any]:
 
 _OPERATIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "analyse": lambda r: analyse(Path(r["raw"]), Path(r["peaks"])),
-    "encode": lambda r: encode(Path(r["raw"]), Path(r["audio"]), r["format"], r["bitrate"]),
+    "encode": lambda r: encode(Path(r["raw"]), Path(r["audio"]), r["bitrate"]),
     "check": lambda r: check(Path(r["audio"])),
 }
 
