@@ -94,7 +94,6 @@ class AcdService:
         self._effects = Effects(control, pop, clock, self._timeline, self._step, self._is_reserved)
         self._state = model.empty(configuration)
         self._outbox: deque[Decision] = deque()
-        self._is_draining = False
         self._figures: dict[QueueName, ev.QueueChanged] = {}
         self._cooling: dict[QueueName, bool] = {}  # published lately; True: changed since
         self._link_up = 0  # 0: down; else the number of this link
@@ -277,16 +276,10 @@ class AcdService:
         self._state, decisions = model.step(
             self._configuration, self._state, event, self._timeline.now()
         )
-        # A listener may come back to us while we publish: its decisions follow ours.
+        # A listener may come back to us while we publish; first in, first out keeps its decisions behind ours.
         self._outbox.extend(decisions)
-        if self._is_draining:
-            return
-        self._is_draining = True
-        try:
-            while self._outbox:
-                self._carry_out(self._outbox.popleft())
-        finally:
-            self._is_draining = False
+        while self._outbox:
+            self._carry_out(self._outbox.popleft())
 
     def _carry_out(self, decision: Decision) -> None:
         match decision:

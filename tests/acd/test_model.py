@@ -456,6 +456,8 @@ def test_a_reloaded_page_is_called_at_once_and_the_old_leg_is_no_end() -> None:
     world.step(d.PhoneReady(CHEN))
     assert len(world.made(d.Rejoin)) == 1
     world.leg_ended(call, CHEN, old)
+    world.wait(5)
+    assert world.shows(CHEN) == "TALKING"
     world.answer(call, CHEN)
     world.leg_ended(call, CHEN, old)
     world.wait(60)
@@ -620,6 +622,18 @@ def test_talks_go_on_and_what_the_switch_does_not_know_is_over() -> None:
     assert [e.call_id for e in again.published(ev.CallAnswered)] == [new], "told once"
     again.leg_ended(talks, ANNA, LegId("whatever"))
     assert again.shows(ANNA) == "READY"
+
+
+def test_a_caller_who_hung_up_while_nobody_listened_has_abandoned() -> None:
+    world = World()
+    world.seat(ANNA)
+    reserved, waiting = world.enqueue("reserved"), world.enqueue("waiting")
+    world.dial(reserved, ANNA)
+    world.step(d.Unlinked())
+    world.step(d.Linked(()))
+    assert world.state.entries == {}
+    assert [e.call_id for e in world.published(ev.CallAbandoned)] == [reserved, waiting]
+    assert world.shows(ANNA) == "READY"
 
 
 def test_a_recovered_caller_waits_at_his_place() -> None:
