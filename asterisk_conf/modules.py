@@ -15,7 +15,7 @@ from cti.domain.errors import ConfigError
 REQUIRED: dict[str, tuple[str, ...]] = {
     "the dialplan and its functions": (
         "pbx_config", "app_stack", "app_dial", "app_queue", "app_mixmonitor", "app_userevent",
-        "app_bridgewait", "app_echo", "app_playback", "func_callerid", "func_channel", "func_cut",
+        "app_bridgewait", "app_softhangup", "app_echo", "app_playback", "func_callerid", "func_channel", "func_cut",
         "func_global", "func_logic", "func_rand", "func_strings", "func_timeout",
     ),
     "AGI and music and sounds": (

@@ -91,7 +91,7 @@ class Pbx:
         install = find(cache)
         assert install is not None, f"no private Asterisk in {cache}: run `make setup` first"
         # Short, because a Unix socket's path may have no more than 107 characters.
-        home = Path(tempfile.mkdtemp(prefix="rd-", dir="/tmp"))  # noqa: S108 - see above
+        home = Path(tempfile.mkdtemp(prefix="rd-", dir="/tmp"))
         try:
             yield from cls._run(home, cache, install, company, pbx_settings)
         finally:

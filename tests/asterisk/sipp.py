@@ -119,7 +119,8 @@ def _phone(behaviour: str, talk_ms: int) -> str:
         )
         start = start.replace(
             '<recv request="INVITE"/>',
-            '<recv request="INVITE"><action><ereg regexp="[0-9]+" search_in="hdr" header="CSeq:" assign_to="1"/></action></recv>',
+            '<recv request="INVITE"><action><ereg regexp="[0-9]+" search_in="hdr" header="CSeq:"'
+            ' assign_to="1"/></action></recv>',
         )
         return f'{start}<recv request="CANCEL"/>\n{_reply("200 OK")}{cancelled}<recv request="ACK"/>\n</scenario>\n'
     start += f'{_reply("200 OK", body=True)}<recv request="ACK"/>\n'
@@ -161,9 +162,9 @@ class Sipp:
                 sender.sendto(nudge.encode(), (self.address, self.port))
         await self.finished(5)
 
-    async def finished(self, timeout: float = 10.0) -> int:
+    async def finished(self, within: float = 10.0) -> int:
         """Wait for the end; return the exit status: 0 when all went as the scenario says."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             return await self._process.wait()
 
     def complaint(self) -> str:
