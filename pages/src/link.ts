@@ -216,7 +216,7 @@ export class DesktopLink {
 
   private lost(code: number): void {
     window.clearTimeout(this.timer);
-    this.drop(code);
+    this.drop(OWN_CLOSE);
     if (this.stopped) return;
     const final: number[] = [CLOSE.signedOut, CLOSE.origin, CLOSE.badMessage, CLOSE.replaced];
     if (final.includes(code)) {

@@ -72,7 +72,7 @@ export async function startPhone(sip: SipAccount): Promise<void> {
   void tryMicrophone();
   if (!(await takeTurn()) || account !== wanted) return;
   registration.value = "connecting";
-  const { UA: UserAgent, WebSocketInterface } = await import("jssip");
+  const { UA: UserAgent, WebSocketInterface } = await import("./sip");
   if (account !== wanted) return;
   agent = new UserAgent({
     sockets: new WebSocketInterface(sip.url),

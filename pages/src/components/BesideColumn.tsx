@@ -28,7 +28,7 @@ function Row({ row }: { row: HistoryRow }) {
         <span>{label(queue?.label, row.queue)}</span>
         {row.agent && <bdi class="faint">{tame(row.agent)}</bdi>}
       </span>
-      {row.recording_id ? <PlayButton id={row.recording_id} title={row.queue} at={row.at} seconds={row.duration_s} /> : <span />}
+      {row.recording_id ? <PlayButton id={row.recording_id} title={label(queue?.label, row.queue)} at={row.at} seconds={row.duration_s} /> : <span />}
     </li>
   );
 }

@@ -95,7 +95,9 @@ function Idle() {
     reserved: "idle.reserved",
   };
   const text = texts[phase.value];
-  const head = phase.value === "not_ready" ? stateLabel("NOT_READY", agent?.reason ?? "") : t(PHASE_WORDS[phase.value]);
+  let head = t(PHASE_WORDS[phase.value]);
+  if (phase.value === "not_ready") head = stateLabel("NOT_READY", agent?.reason ?? "");
+  if (phase.value === "ready") head = t("idle.waiting");
   return (
     <div class="who">
       <div class="who-line">
@@ -132,10 +134,10 @@ function Clock() {
 function Recording() {
   const state = sections.call.value?.recording ?? "off";
   const isOver = phase.value === "wrap_up" || phase.value === "ended";
-  const shown = isOver || !sections.call.value ? "off" : state;
+  const shown = isOver ? "off" : state;
   const words = { off: t("recording.off"), on: t("recording.on"), paused: t("recording.paused") };
   return (
-    <span class={`recording ${shown}`} role="status">
+    <span class={`recording ${sections.call.value ? shown : "none"}`} role="status">
       <Icon name="record" /> {words[shown]}
     </span>
   );
@@ -174,8 +176,10 @@ export function CallStrip() {
   const isMarked = isMuted.value && (phase.value === "talking" || phase.value === "on_hold");
   const hasCaller = call !== null || phoneCall.value !== null;
   const isHeld = call?.state === "on_hold";
+  // Without the service only the phone's own word is known to be true.
+  const isStale = !isLinked.value && phoneCall.value === null;
   return (
-    <section class="strip" data-phase={phase.value} data-pop={call?.token} aria-label={t("strip.title")}>
+    <section class={isStale ? "strip stale" : "strip"} data-phase={phase.value} data-pop={call?.token} aria-label={t("strip.title")}>
       <Announcement />
       {hasCaller ? <Who /> : <Idle />}
       <Clock />

@@ -1,0 +1,331 @@
+"""Sections as the service would send them in each state of an agent's day: what the page's own tests look at."""
+
+from __future__ import annotations
+
+import copy
+import io
+import math
+import struct
+import wave
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+Json = dict[str, Any]
+
+CALL_ID = "pbx1-1763770000.17-4711"
+SAMPLE_RATE = 8000
+RECORDING_S = 6
+PIXEL = 80
+
+
+def ago(seconds: float) -> str:
+    """An instant so many seconds back, as the protocol writes it; negative is ahead."""
+    instant = datetime.now(UTC) - timedelta(seconds=seconds)
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _base() -> Json:
+    return {
+        "me": {
+            "user_id": "u7",
+            "name": "Li Na",
+            "staff_number": "8007",
+            "extension": "1001",
+            "role": "agent",
+            "language": "en",
+            "server_time": ago(0),
+            "permissions": ["take_calls", "read_customers", "hear_own_recordings"],
+        },
+        "phone": {"kind": "desk", "endpoint": "1001", "state": "idle", "sip": None},
+        "agent": _agent("READY", since=ago(761)),
+        "call": None,
+        "customer": None,
+        "ticket": None,
+        "queues": [
+            _queue("billing", "Billing", "账单", waiting=3, longest=42, ready=2),
+            _queue("help", "Help", "技术支持", waiting=0, longest=None, ready=4),
+        ],
+        "today": {"calls": 23, "talk_s": 6130, "wrap_up_s": 1261, "missed": 1, "occupancy": 0.74},
+        "link": {"switch": "up", "text": ""},
+    }
+
+
+def _queue(name: str, en: str, zh: str, *, waiting: int, longest: int | None, ready: int) -> Json:
+    return {
+        "name": name,
+        "label": {"en": en, "zh": zh},
+        "waiting": waiting,
+        "longest_since": ago(longest) if longest is not None else None,
+        "ready": ready,
+    }
+
+
+def _agent(state: str, **fields: Any) -> Json:
+    return {
+        "state": state,
+        "reason": "",
+        "since": ago(12),
+        "next_state": "",
+        "next_reason": "",
+        "until": None,
+        "reasons": [
+            {"name": "lunch", "label": {"en": "Lunch", "zh": "午餐"}, "paid": False},
+            {"name": "break", "label": {"en": "Short break", "zh": "小休"}, "paid": True},
+            {"name": "training", "label": {"en": "Training", "zh": "培训"}, "paid": True},
+        ],
+        "queues": ["billing", "help"],
+        "notice": "",
+        **fields,
+    }
+
+
+def call(state: str, **fields: Any) -> Json:
+    """The call section; a ringing or talking known caller unless told otherwise."""
+    return {
+        "call_id": CALL_ID,
+        "token": "token-1",
+        "state": state,
+        "direction": "in",
+        "queue": "billing",
+        "queue_label": {"en": "Billing", "zh": "账单"},
+        "number": "+86 138 0013 8000",
+        "number_place": "Beijing",
+        "number_masked": False,
+        "can_reveal": False,
+        "caller_name": "Wang Xiaoming",
+        "menu_path": ["Main menu", "Billing", "Invoice"],
+        "digits": "2",
+        "waited_s": 38,
+        "chosen_at": ago(5),
+        "ringing_since": None if state == "offered" else ago(4),
+        "connected_at": None if state in {"offered", "ringing"} else ago(192),
+        "held_at": ago(24) if state == "on_hold" else None,
+        "ended_at": ago(12) if state == "ended" else None,
+        "muted": False,
+        "recording": "off" if state in {"offered", "ringing"} else "on",
+        "auto_answer": False,
+        **fields,
+    }
+
+
+def _history() -> list[Json]:
+    rows = [
+        (3, "billing", "answered", 250, "李娜", "r1"),
+        (9, "billing", "answered", 731, "Zhang Wei", "r2"),
+        (16, "help", "abandoned", 41, "", None),
+        (34, "help", "answered", 95, "李娜", "r3"),
+        (81, "billing", "answered", 312, "Chen Jie", "gone"),
+    ]
+    return [
+        {
+            "call_id": f"old-{days}",
+            "at": ago(days * 86_400 + 4_000),
+            "direction": "in",
+            "queue": queue,
+            "outcome": outcome,
+            "duration_s": seconds,
+            "agent": agent,
+            "recording_id": recording,
+        }
+        for days, queue, outcome, seconds, agent, recording in rows
+    ]
+
+
+def known() -> Json:
+    """A customer with a file."""
+    return {
+        "match": "known",
+        "customer": {
+            "id": 12,
+            "name": "王小明",
+            "company": "Acme GmbH",
+            "group": "Gold",
+            "note": "Prefers to be called back after 15:00. Contract ends in March.",
+            "is_provisional": False,
+        },
+        "candidates": [],
+        "history": _history(),
+    }
+
+
+def maybe() -> Json:
+    """A number of several people."""
+    return {
+        "match": "maybe",
+        "customer": None,
+        "candidates": [
+            {"id": 12, "name": "王小明", "company": "Acme GmbH"},
+            {"id": 31, "name": "Liu Fang", "company": "Acme GmbH"},
+            {"id": 44, "name": "Front desk", "company": "Acme GmbH"},
+        ],
+        "history": [],
+    }
+
+
+def new_caller() -> Json:
+    """Nobody knows the number; a file has been started."""
+    customer = {
+        "id": 90,
+        "name": "",
+        "company": "",
+        "group": "",
+        "note": "",
+        "is_provisional": True,
+    }
+    return {"match": "none", "customer": customer, "candidates": [], "history": []}
+
+
+def ticket(**fields: Any) -> Json:
+    """The ticket of this call, with another one open."""
+    return {
+        "ticket_id": 4711,
+        "subject": "Billing › Invoice",
+        "status": "open",
+        "category": "Invoice",
+        "created_at": ago(192),
+        "note": "Invoice 2026-10 was charged twice. Promised a correction by Friday.",
+        "version": 3,
+        "disposition": "",
+        "dispositions": ["Solved", "Call back", "Passed on", "Wrong number"],
+        "open_tickets": [
+            {"ticket_id": 4650, "subject": "Invoice charged twice", "created_at": ago(300_000)},
+            {"ticket_id": 4602, "subject": "Change of address", "created_at": ago(900_000)},
+        ],
+        "timeline": [
+            {
+                "at": ago(192),
+                "what": "talk",
+                "text": "Li Na",
+                "recording_id": None,
+            },
+            {"at": ago(230), "what": "queue", "text": "Billing, 0:38", "recording_id": None},
+            {
+                "at": ago(240),
+                "what": "menu",
+                "text": "Main menu › Billing › Invoice",
+                "recording_id": None,
+            },
+        ],
+        **fields,
+    }
+
+
+def _talking(**fields: Any) -> Json:
+    return {
+        "agent": _agent("TALKING", since=ago(192)),
+        "call": call("talking", **fields),
+        "customer": known(),
+        "ticket": ticket(),
+    }
+
+
+def _recorded() -> Json:
+    row = {"at": ago(10), "what": "recording", "text": "3:12", "recording_id": "r9"}
+    return ticket(disposition="Call back", timeline=[row, *ticket()["timeline"]])
+
+
+def _changes() -> dict[str, Json]:
+    ringing = {"agent": _agent("RINGING", since=ago(4)), "call": call("ringing")}
+    return {
+        "ready": {},
+        "signed_out": {
+            "agent": _agent("LOGGED_OUT"),
+            "phone": {"kind": None, "endpoint": None, "state": "unknown", "sip": None},
+        },
+        "not_ready": {"agent": _agent("NOT_READY", reason="lunch", since=ago(1_520))},
+        "missed": {
+            "agent": _agent(
+                "NOT_READY",
+                reason="rona",
+                notice="A call rang 15 s at your phone and went to a colleague. Press Ready when you are back.",
+            )
+        },
+        "offered": {
+            "agent": _agent("RESERVED"),
+            "call": call("offered"),
+            "customer": known(),
+        },
+        "ringing": {**ringing, "customer": known()},
+        "ringing_maybe": {**ringing, "customer": maybe()},
+        "ringing_unknown": {
+            **ringing,
+            "call": call("ringing", caller_name="", number="", number_place="", menu_path=[]),
+            "customer": {"match": "none", "customer": None, "candidates": [], "history": []},
+        },
+        "talking": _talking(),
+        "talking_new": {
+            **_talking(caller_name="", number="138****8000", number_masked=True),
+            "customer": new_caller(),
+            "ticket": ticket(note="", version=1, open_tickets=[]),
+        },
+        "talking_next": {
+            **_talking(muted=True, recording="paused"),
+            "agent": _agent(
+                "TALKING", since=ago(192), next_state="NOT_READY", next_reason="lunch"
+            ),
+        },
+        "on_hold": {
+            **_talking(),
+            "call": call("on_hold", held_at=ago(24)),
+        },
+        "agent_lost": {**_talking(), "call": call("agent_lost")},
+        "wrap_up": {
+            "agent": _agent("WRAP_UP", since=ago(9), until=ago(-21)),
+            "call": call("ended"),
+            "customer": known(),
+            "ticket": _recorded(),
+        },
+        "switch_down": {
+            **_talking(),
+            "link": {"switch": "down", "text": "Being restarted. Calls that are up go on."},
+        },
+    }
+
+
+NAMES = frozenset(_changes())
+
+
+def scene(name: str) -> Json:
+    """All sections of a state, with instants counted from now."""
+    return copy.deepcopy({**_base(), **_changes()[name]})
+
+
+def _loudness(second: float, channel: int) -> float:
+    """Two people who take turns."""
+    speaks = (math.sin(second * 2.1) > 0) == (channel == 0)
+    return (0.25 + 0.6 * abs(math.sin(second * 9.7))) if speaks else 0.02
+
+
+def peaks() -> Json:
+    """The peaks of ``sound``."""
+    data = []
+    for pixel in range(RECORDING_S * SAMPLE_RATE // PIXEL):
+        for channel in (0, 1):
+            top = int(127 * _loudness(pixel * PIXEL / SAMPLE_RATE, channel))
+            data += [-top, top]
+    return {
+        "version": 2,
+        "channels": 2,
+        "sample_rate": SAMPLE_RATE,
+        "samples_per_pixel": PIXEL,
+        "bits": 8,
+        "length": RECORDING_S * SAMPLE_RATE // PIXEL,
+        "data": data,
+    }
+
+
+def sound() -> bytes:
+    """A short stereo file: two tones that take turns."""
+    frames = bytearray()
+    for sample in range(RECORDING_S * SAMPLE_RATE):
+        second = sample / SAMPLE_RATE
+        for channel, pitch in ((0, 440), (1, 330)):
+            level = _loudness(second, channel) * math.sin(2 * math.pi * pitch * second)
+            frames += struct.pack("<h", int(8_000 * level))
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as out:
+        out.setnchannels(2)
+        out.setsampwidth(2)
+        out.setframerate(SAMPLE_RATE)
+        out.writeframes(bytes(frames))
+    return buffer.getvalue()
