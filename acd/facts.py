@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
 
 from acd.states import AgentState
 from acd.strategy import LongestIdle, Strategy
@@ -182,16 +184,16 @@ def is_desk_phone(endpoint: Endpoint | None) -> bool:
     return endpoint is not None and not endpoint.endswith("w")
 
 
-def without_call(agent: Agent) -> Agent:
-    """The agent with nothing left of a call."""
-    return replace(
-        agent,
-        call_id=None,
-        queue=None,
-        leg_id=None,
-        deadline_at=None,
-        is_leg_ended=False,
-        is_call_over=False,
-        is_leg_lost=False,
-        is_rejoining=False,
-    )
+NO_CALL: Mapping[str, Any] = MappingProxyType(
+    {
+        "call_id": None,
+        "queue": None,
+        "leg_id": None,
+        "deadline_at": None,
+        "is_leg_ended": False,
+        "is_call_over": False,
+        "is_leg_lost": False,
+        "is_rejoining": False,
+    }
+)
+"""The fields of an agent with nothing left of a call."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from acd.decisions import Decision, FiguresChanged, Mirror, Publish, Wake
-from acd.facts import Agent, Configuration, Phase, Place, QueueEntry, State, without_call
+from acd.facts import NO_CALL, Agent, Configuration, Phase, Place, QueueEntry, State
 from acd.states import BUSY, AgentState, Trigger, next_state
 from cti.domain.events import AgentStateChanged, Event, ReservationReleased
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
@@ -108,7 +108,7 @@ class Turn:
             if state is AgentState.READY and agent.state not in BUSY - {AgentState.TALKING}:
                 # Who was reserved or rung in vain keeps his turn.
                 changes.setdefault("idle_since_at", self.now)
-            agent = replace(without_call(agent), next_state=None, next_reason="")
+            changes = {**NO_CALL, "next_state": None, "next_reason": "", **changes}
         values: dict[str, Any] = {"reason": "", "by": "system", **changes}
         if state is not agent.state or values["reason"] != agent.reason:
             values["since_at"] = self.now
@@ -170,9 +170,9 @@ class Turn:
         if agent.next_state is not None or wrap_up_time == timedelta(0):
             return self.rest(agent, available_at=available_at)
         deadline_at = None if wrap_up_time is None else self.now + wrap_up_time
-        call_id, queue = agent.call_id, agent.queue
-        agent = replace(without_call(agent), call_id=call_id, queue=queue)
-        return self.move(agent, Trigger.WRAP_UP, deadline_at=deadline_at, available_at=available_at)
+        after = {**NO_CALL, "call_id": agent.call_id, "queue": agent.queue}
+        after.update(deadline_at=deadline_at, available_at=available_at)
+        return self.move(agent, Trigger.WRAP_UP, **after)
 
     def release(self, agent: Agent, reason: str, penalty: str = "", **changes: Any) -> Agent:
         """End a reservation or a ring that led to no conversation."""
@@ -222,6 +222,8 @@ class Turn:
         self._touched[entry.queue] = None
 
     def _mirror(self, old: Agent | None, agent: Agent) -> None:
+        if old is not None and _seat(old) == _seat(agent):
+            return
         before = mirror_of(self.configuration, old) if old is not None else None
         after = mirror_of(self.configuration, agent)
         if before == after:
@@ -248,6 +250,12 @@ def mirror_of(configuration: Configuration, agent: Agent) -> QueueMirror | None:
         is_paused=agent.state is AgentState.NOT_READY or agent.next_state in away,
         wrap_up_time=max(times, default=timedelta(0)),
     )
+
+
+def _seat(agent: Agent) -> tuple[object, ...]:
+    """What of an agent the mirror depends on."""
+    away = (AgentState.NOT_READY, AgentState.LOGGED_OUT)
+    return agent.endpoint, agent.state in away and agent.state, agent.next_state in away
 
 
 def until_at(agent: Agent) -> datetime | None:
