@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 import wave
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,7 @@ def compose(seed: int, rounds: int = 3) -> Sound:
     return loop * (PEAK / float(np.max(np.abs(loop))))
 
 
+@cache  # a loop uses the same few notes again and again
 def _note(semitones: int, seconds: float, *, attack: float) -> Sound:
     time = np.arange(int(seconds * RATE)) / RATE
     hertz = _BASE_HZ * 2 ** (semitones / 12)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -128,15 +129,7 @@ def _render(
         (home / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.spool_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     _overlay(home / "data", settings, install)
-    templates = Environment(
-        loader=PackageLoader("asterisk_conf"),
-        undefined=StrictUndefined,
-        finalize=checked,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - no HTML; `checked` is the gate
-    )
+    templates = _templates()
     facts = _facts(settings, company, secrets, install, home)
     changed = []
     for template in sorted(templates.list_templates(extensions=["j2"])):
@@ -145,6 +138,19 @@ def _render(
         if _write_if_changed(home / "etc" / name, text):
             changed.append(name)
     return tuple(changed)
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("asterisk_conf"),
+        undefined=StrictUndefined,
+        finalize=checked,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - no HTML; `checked` is the gate
+    )
 
 
 def _facts(

@@ -1,0 +1,228 @@
+"""Rendering: the same text twice, one gate for values, nothing written into the installation."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asterisk_conf.installer import AsteriskInstall
+from asterisk_conf.modules import REQUIRED, allow_list
+from asterisk_conf.render import checked, has_named_filters, reload_commands, render
+from asterisk_conf.secrets import Secrets, load_or_make_secrets
+from cti.company import Company, parse_company
+from cti.config import PbxSettings, Settings
+from cti.domain.errors import ConfigError
+
+pytestmark = pytest.mark.unit
+
+COMPANY = """
+people:
+  - {login: ann, name: "A;n\\n\\"n", staff_number: "1", extension: "1001", language: zh}
+queues:
+  - {name: sales, label: {en: Sales}, ring_time: 12, wrap_up_time: 7}
+  - {name: help, label: {en: Help}}
+flows: [{name: main, start: w, nodes: [{name: w, kind: queue, queue: sales}]}]
+numbers: []
+default_flow: main
+"""
+
+
+@pytest.fixture
+def company() -> Company:
+    return parse_company(COMPANY)
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> AsteriskInstall:
+    """An installation that looks like the private one, with two sounds and some music."""
+    data, modules = tmp_path / "root/share", tmp_path / "root/modules"
+    modules.mkdir(parents=True)
+    for name in [name for names in REQUIRED.values() for name in names] + ["app_chanspy"]:
+        (modules / f"{name}.so").touch()
+    for path in ("sounds/en/beep.wav", "sounds/en/digits/1.wav", "moh/a.wav", "documentation/x"):
+        (data / path).parent.mkdir(parents=True, exist_ok=True)
+        (data / path).touch()
+    return AsteriskInstall(
+        origin="private", version="22.10.1", root=tmp_path / "root", argv=("asterisk",),
+        module_dir=modules, data_dir=data, sounds_dir=data / "sounds", moh_dir=data / "moh",
+    )  # fmt: skip
+
+
+def _settings(home: Path, **pbx: Any) -> Settings:
+    return Settings(home=home, cache=home / "cache", pbx=PbxSettings(**pbx))
+
+
+def _secrets(place: Settings, company: Company) -> Secrets:
+    return load_or_make_secrets(place.secrets_file, company)
+
+
+def test_a_second_rendering_changes_nothing(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home")
+    secrets = _secrets(place, company)
+    first = render(place, company, secrets, install)
+    assert {"pjsip.conf", "extensions.conf", "manager.conf", "modules.conf"} <= set(first)
+    etc = place.asterisk_dir / "etc"
+    assert {path.name for path in etc.iterdir()} == set(first)
+    before = {path: path.stat().st_mtime_ns for path in etc.iterdir()}
+    assert render(place, company, secrets, install) == ()
+    assert {path: path.stat().st_mtime_ns for path in etc.iterdir()} == before
+
+
+def test_only_the_files_whose_text_changed_are_named(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home")
+    secrets = _secrets(place, company)
+    render(place, company, secrets, install)
+    other = _settings(tmp_path / "home", agi_port=4999, rtp_timeout=60)
+    assert render(other, company, secrets, install) == ("extensions.conf", "pjsip.conf")
+
+
+def test_each_file_is_its_owners_alone_and_says_who_reads_it(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home")
+    render(place, company, _secrets(place, company), install)
+    for path in (place.asterisk_dir / "etc").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+        assert path.read_text(encoding="utf-8").startswith("; Read by "), path
+
+
+def test_names_of_people_stand_in_no_file(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home")
+    render(place, company, _secrets(place, company), install)
+    written = "".join(p.read_text(encoding="utf-8") for p in (place.asterisk_dir / "etc").iterdir())
+    assert company.people[0].name not in written
+    assert "[1001](desk)\nlanguage = zh\n" in written
+    assert "[1001w](browser)\n" in written
+
+
+def test_the_queues_follow_the_company(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home")
+    render(place, company, _secrets(place, company), install)
+    text = (place.asterisk_dir / "etc/queues.conf").read_text(encoding="utf-8")
+    assert re.findall(r"^\[(rd_\w+)\]", text, re.MULTILINE) == ["rd_sales", "rd_help"]
+    sales = text.split("[rd_sales]")[1].split("[rd_help]")[0]
+    assert "\ntimeout = 12\n" in sales
+    assert "\nwrapuptime = 7\n" in sales
+
+
+def test_our_prompts_lie_beside_the_installations_and_nothing_is_written_there(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home")
+    before = sorted(install.data_dir.rglob("*"))
+    render(place, company, _secrets(place, company), install)
+    (place.sounds_dir / "zh" / "hello.wav").write_text("x")
+    sounds = place.asterisk_dir / "data/sounds"
+    assert (sounds / "zh/ringdesk/hello.wav").read_text() == "x"
+    assert (sounds / "en/digits/1.wav").exists()
+    assert sorted(install.data_dir.rglob("*")) == before
+
+
+def test_a_sound_that_a_new_installation_lacks_leaves_no_dead_link(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home")
+    render(place, company, _secrets(place, company), install)
+    (install.sounds_dir / "en/beep.wav").unlink()
+    render(place, company, _secrets(place, company), install)
+    folder = place.asterisk_dir / "data/sounds/en"
+    assert sorted(path.name for path in folder.iterdir()) == ["digits", "ringdesk"]
+
+
+@pytest.mark.parametrize("sign", [*"\r\n;\"'`\\,$&|{}[]<>^\0\u2028\x85"])
+def test_a_path_with_a_sign_of_the_dialplans_syntax_is_refused(sign: str) -> None:
+    with pytest.raises(ConfigError):
+        checked(f"/home/a{sign}b")
+
+
+def test_a_hostile_home_writes_no_configuration(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "ho,me${SHELL(id)}")
+    with pytest.raises(ConfigError, match="choose a folder without such signs"):
+        render(place, company, _secrets(place, company), install)
+    assert not (place.asterisk_dir / "etc/extensions.conf").exists()
+
+
+@settings(max_examples=100)
+@given(st.text(max_size=20))
+def test_what_passes_the_gate_stays_one_line_and_one_value(text: str) -> None:
+    try:
+        passed = checked(text)
+    except ConfigError:
+        return
+    assert passed == text
+    assert len(passed.splitlines()) <= 1
+    assert not set(passed) & set(";\"'`\\,$&|{}[]<>^")
+
+
+@pytest.mark.parametrize("value", [None, True, False])
+def test_a_value_that_a_template_forgot_is_refused(value: object) -> None:
+    with pytest.raises(ConfigError):
+        checked(value)
+
+
+def test_an_address_of_the_new_protocol_is_bracketed(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home", bind="::1", sip_port=5070)
+    render(place, company, _secrets(place, company), install)
+    text = (place.asterisk_dir / "etc/pjsip.conf").read_text(encoding="utf-8")
+    assert re.findall(r"^bind = (.*)", text, re.MULTILINE) == ["[::1]:5070", "[::1]:5070", "[::1]"]
+
+
+def test_a_missing_module_is_named(install: AsteriskInstall) -> None:
+    (install.module_dir / "app_mixmonitor.so").unlink()
+    with pytest.raises(ConfigError, match="app_mixmonitor"):
+        allow_list(install.module_dir)
+
+
+def test_only_present_optional_modules_are_loaded(install: AsteriskInstall) -> None:
+    _, optional = allow_list(install.module_dir)
+    assert [name for names in optional.values() for name in names] == ["app_chanspy.so"]
+
+
+@pytest.mark.parametrize(
+    ("version", "named"),
+    [
+        ((20, 6, 0), False), ((20, 10), False), ((20, 11), True), ((21, 5), False),
+        ((21, 6), True), ((22, 0), False), ((22, 1), True), ((22, 10, 1), True), ((23,), True),
+    ],
+)  # fmt: skip
+def test_the_event_filters_form_follows_the_version(version: tuple[int, ...], named: bool) -> None:
+    assert has_named_filters(version) is named
+
+
+def test_an_old_asterisk_gets_filters_as_expressions(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home")
+    old = dataclasses.replace(install, version="20.6.0")
+    render(place, company, _secrets(place, company), old)
+    text = (place.asterisk_dir / "etc/manager.conf").read_text(encoding="utf-8")
+    assert "eventfilter = ^Event: Hangup[[:cntrl:]]\n" in text
+    assert "name(" not in text
+
+
+def test_doors_need_a_restart_and_the_rest_a_reload() -> None:
+    assert reload_commands(["queues.conf", "extensions.conf"]) == (
+        "dialplan reload",
+        "queue reload all",
+    )
+    assert reload_commands([]) == ()
+    assert reload_commands(["queues.conf", "modules.conf"]) is None
