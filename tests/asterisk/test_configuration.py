@@ -192,6 +192,15 @@ async def test_a_new_colleague_is_known_after_rendering_again_and_nothing_else_i
             await pbx.rx(command)
 
 
+async def test_asterisk_knows_every_reload(pbx: Pbx) -> None:
+    names = [path.name for path in (pbx.settings.asterisk_dir / "etc").iterdir()]
+    reloadable = [name for name in names if reload_commands([name]) is not None]
+    assert len(reloadable) >= 10
+    for command in reload_commands(reloadable) or ():
+        answer = await pbx.rx(command)
+        assert not re.search("No such|not found|not loaded|Usage", answer), (command, answer)
+
+
 async def test_calls_are_witnessed_by_cdr_and_cel_without_numbers_of_callers(pbx: Pbx) -> None:
     log = pbx.settings.asterisk_dir / "log"
     ani = str(13_900_000_000 + free_port())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from asterisk_conf.installer import AsteriskInstall
 from asterisk_conf.modules import REQUIRED, allow_list
 from asterisk_conf.render import checked, has_named_filters, reload_commands, render
-from asterisk_conf.secrets import Secrets, load_or_make_secrets
+from asterisk_conf.secrets import Secrets, endpoint_names
 from cti.company import Company, parse_company
 from cti.config import PbxSettings, Settings
 from cti.domain.errors import ConfigError
@@ -59,15 +59,16 @@ def _settings(home: Path, **pbx: Any) -> Settings:
     return Settings(home=home, cache=home / "cache", pbx=PbxSettings(**pbx))
 
 
-def _secrets(place: Settings, company: Company) -> Secrets:
-    return load_or_make_secrets(place.secrets_file, company)
+def _secrets(company: Company) -> Secrets:
+    phones = {f"endpoint:{name}": f"secret-of-{name}" for name in endpoint_names(company)}
+    return Secrets({"ami:ringdesk": "secret-of-ami", **phones})
 
 
 def test_a_second_rendering_changes_nothing(
     tmp_path: Path, company: Company, install: AsteriskInstall
 ) -> None:
     place = _settings(tmp_path / "home")
-    secrets = _secrets(place, company)
+    secrets = _secrets(company)
     first = render(place, company, secrets, install)
     assert {"pjsip.conf", "extensions.conf", "manager.conf", "modules.conf"} <= set(first)
     etc = place.asterisk_dir / "etc"
@@ -81,7 +82,7 @@ def test_only_the_files_whose_text_changed_are_named(
     tmp_path: Path, company: Company, install: AsteriskInstall
 ) -> None:
     place = _settings(tmp_path / "home")
-    secrets = _secrets(place, company)
+    secrets = _secrets(company)
     render(place, company, secrets, install)
     other = _settings(tmp_path / "home", agi_port=4999, rtp_timeout=60)
     assert render(other, company, secrets, install) == ("extensions.conf", "pjsip.conf")
@@ -91,7 +92,7 @@ def test_each_file_is_its_owners_alone_and_says_who_reads_it(
     tmp_path: Path, company: Company, install: AsteriskInstall
 ) -> None:
     place = _settings(tmp_path / "home")
-    render(place, company, _secrets(place, company), install)
+    render(place, company, _secrets(company), install)
     for path in (place.asterisk_dir / "etc").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
         assert path.read_text(encoding="utf-8").startswith("; Read by "), path
@@ -101,18 +102,19 @@ def test_names_of_people_stand_in_no_file(
     tmp_path: Path, company: Company, install: AsteriskInstall
 ) -> None:
     place = _settings(tmp_path / "home")
-    render(place, company, _secrets(place, company), install)
+    render(place, company, _secrets(company), install)
     written = "".join(p.read_text(encoding="utf-8") for p in (place.asterisk_dir / "etc").iterdir())
     assert company.people[0].name not in written
     assert "[1001](desk)\nlanguage = zh\n" in written
     assert "[1001w](browser)\n" in written
+    assert "\nusername = 1001w\npassword = secret-of-1001w\n" in written
 
 
 def test_the_queues_follow_the_company(
     tmp_path: Path, company: Company, install: AsteriskInstall
 ) -> None:
     place = _settings(tmp_path / "home")
-    render(place, company, _secrets(place, company), install)
+    render(place, company, _secrets(company), install)
     text = (place.asterisk_dir / "etc/queues.conf").read_text(encoding="utf-8")
     assert re.findall(r"^\[(rd_\w+)\]", text, re.MULTILINE) == ["rd_sales", "rd_help"]
     sales = text.split("[rd_sales]")[1].split("[rd_help]")[0]
@@ -125,7 +127,7 @@ def test_our_prompts_lie_beside_the_installations_and_nothing_is_written_there(
 ) -> None:
     place = _settings(tmp_path / "home")
     before = sorted(install.data_dir.rglob("*"))
-    render(place, company, _secrets(place, company), install)
+    render(place, company, _secrets(company), install)
     (place.sounds_dir / "zh" / "hello.wav").write_text("x")
     sounds = place.asterisk_dir / "data/sounds"
     assert (sounds / "zh/ringdesk/hello.wav").read_text() == "x"
@@ -137,9 +139,9 @@ def test_a_sound_that_a_new_installation_lacks_leaves_no_dead_link(
     tmp_path: Path, company: Company, install: AsteriskInstall
 ) -> None:
     place = _settings(tmp_path / "home")
-    render(place, company, _secrets(place, company), install)
+    render(place, company, _secrets(company), install)
     (install.sounds_dir / "en/beep.wav").unlink()
-    render(place, company, _secrets(place, company), install)
+    render(place, company, _secrets(company), install)
     folder = place.asterisk_dir / "data/sounds/en"
     assert sorted(path.name for path in folder.iterdir()) == ["digits", "ringdesk"]
 
@@ -155,7 +157,7 @@ def test_a_hostile_home_writes_no_configuration(
 ) -> None:
     place = _settings(tmp_path / "ho,me${SHELL(id)}")
     with pytest.raises(ConfigError, match="choose a folder without such signs"):
-        render(place, company, _secrets(place, company), install)
+        render(place, company, _secrets(company), install)
     assert not (place.asterisk_dir / "etc/extensions.conf").exists()
 
 
@@ -181,7 +183,7 @@ def test_an_address_of_the_new_protocol_is_bracketed(
     tmp_path: Path, company: Company, install: AsteriskInstall
 ) -> None:
     place = _settings(tmp_path / "home", bind="::1", sip_port=5070)
-    render(place, company, _secrets(place, company), install)
+    render(place, company, _secrets(company), install)
     text = (place.asterisk_dir / "etc/pjsip.conf").read_text(encoding="utf-8")
     assert re.findall(r"^bind = (.*)", text, re.MULTILINE) == ["[::1]:5070", "[::1]:5070", "[::1]"]
 
@@ -213,7 +215,7 @@ def test_an_old_asterisk_gets_filters_as_expressions(
 ) -> None:
     place = _settings(tmp_path / "home")
     old = dataclasses.replace(install, version="20.6.0")
-    render(place, company, _secrets(place, company), old)
+    render(place, company, _secrets(company), old)
     text = (place.asterisk_dir / "etc/manager.conf").read_text(encoding="utf-8")
     assert "eventfilter = ^Event: Hangup[[:cntrl:]]\n" in text
     assert "name(" not in text
