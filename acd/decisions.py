@@ -104,10 +104,11 @@ class Unlinked:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What the journal says of agents (last state each) and of calls that had been answered."""
+    """What the journal says: agents (last state each), calls that had been answered, calls then live."""
 
     agents: tuple[AgentStateChanged, ...]
     answered: frozenset[CallId]
+    calls: tuple[Call, ...] = ()
 
 
 # ---- out ---------------------------------------------------------------------------------------

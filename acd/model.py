@@ -17,7 +17,7 @@ oldest are served first. What the switch doesn't know any more has ended. After 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -117,8 +117,7 @@ def _linked(turn: Turn, event: d.Linked) -> None:
     now = turn.now
     turn.set(is_linked=True, hold=Hold(from_at=now, limit_at=now + turn.limits.recovery_timeout))
     turn.wake(now + turn.limits.recovery_timeout, None)
-    for call in sorted(event.calls, key=lambda c: (c.enqueued_at or c.offered_at, c.call_id)):
-        _adopt(turn, call)
+    _adopt_all(turn, event.calls)
     live = {call.call_id for call in event.calls}
     for entry in [e for e in turn.part("entries").values() if e.call_id not in live]:
         agent = turn.agent_of(entry)
@@ -157,6 +156,11 @@ def _recovered(turn: Turn, event: ev.CallRecovered) -> None:
         endpoint=event.endpoint,
     )
     _adopt(turn, call)
+
+
+def _adopt_all(turn: Turn, calls: Iterable[Call]) -> None:
+    for call in sorted(calls, key=lambda c: (c.enqueued_at or c.offered_at, c.call_id)):
+        _adopt(turn, call)
 
 
 def _adopt(turn: Turn, call: Call) -> None:
@@ -248,6 +252,8 @@ def _restored(turn: Turn, event: d.Restored) -> None:
         if deadline_at is not None:
             turn.wake(deadline_at, agent.agent_id)
     turn.set(agents=known, seats=seats, answered=event.answered)
+    # Known before the switch tells how they went on: who has hung up meanwhile has abandoned.
+    _adopt_all(turn, event.calls)
 
 
 _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {

@@ -105,7 +105,10 @@ class AcdService:
     # ---- life ----------------------------------------------------------------------------------
 
     def restore(self, events: Iterable[ev.Event]) -> None:
-        """Take up the agents' states from the journal; before ``start``. Other events are ignored."""
+        """Take up the agents' states from the journal, and the calls that were live; before ``start``.
+
+        The table of calls must have been told the same events before.
+        """
         states: dict[AgentId, ev.AgentStateChanged] = {}
         answered: set[CallId] = set()
         for event in events:
@@ -116,7 +119,8 @@ class AcdService:
                     answered.add(event.call_id)
                 case ev.CallEnded():
                     answered.discard(event.call_id)
-        self._step(d.Restored(tuple(states.values()), frozenset(answered)))
+        calls = tuple(self._calls.live())
+        self._step(d.Restored(tuple(states.values()), frozenset(answered), calls))
 
     def start(self, *, is_linked: bool = False) -> None:
         """Listen and begin to tick; ``is_linked``: the switch's link is up already."""

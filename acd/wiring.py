@@ -8,8 +8,6 @@ from acd.model import Configuration, Profile, QueueRules
 from acd.ports import Calls, Pop
 from acd.service import AcdService
 from cti.company import Company
-from cti.domain.calls import CallTable
-from cti.domain.events import Event
 from cti.domain.ids import Endpoint, QueueName
 from cti.domain.people import Permission, User
 from cti.ports import CallControl, Clock, EventBus
@@ -52,17 +50,10 @@ def build_acd(
     pop: Pop,
     bus: EventBus,
     clock: Clock,
-    calls: Calls | None = None,
+    calls: Calls,
 ) -> AcdService:
     """The service, not yet started: ``restore`` it from the journal, then ``start``.
 
-    ``calls`` is the table of live calls behind the bus; without one, the service keeps its own, fed by the bus from now on.
+    ``calls`` is the table of live calls, which is told every event before the ACD is.
     """
-    if calls is None:
-        calls = table = CallTable()
-
-        def learn(event: Event) -> None:
-            table.apply(event)
-
-        bus.subscribe(learn)
     return AcdService(configure(company, users), control, pop, bus, clock, calls)

@@ -13,6 +13,7 @@ from acd.wiring import build_acd
 from cti.bus.local import LocalBus
 from cti.company import parse_company
 from cti.domain import events as ev
+from cti.domain.calls import CallTable
 from cti.domain.errors import CommandRefused
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
 from cti.domain.people import Role, User
@@ -80,10 +81,24 @@ class Centre:
         self.screen = Screen(self.clock, self.control)
         self.events: list[ev.Event] = []
         self.bus.subscribe(self.events.append)
+        self.calls = CallTable()
+        self.bus.subscribe(self.learn)
         self.acd = self.build()
 
     def build(self) -> AcdService:
-        return build_acd(COMPANY, USERS, self.control, self.screen, self.bus, self.clock)
+        return build_acd(
+            COMPANY, USERS, self.control, self.screen, self.bus, self.clock, self.calls
+        )
+
+    def learn(self, event: ev.Event) -> None:
+        self.calls.apply(event)
+
+    async def restart(self) -> None:
+        """End the service and start another one from what was journalled."""
+        await self.acd.stop()
+        self.acd = self.build()
+        self.acd.restore(list(self.events))
+        self.acd.start()
 
     async def link(self, is_up: bool = True) -> None:
         self.control.is_linked = is_up
@@ -307,26 +322,28 @@ async def test_the_state_survives_a_restart_with_a_call_in_progress(centre: Cent
     call = await centre.enqueue("a")
     await centre.talk(call)
     await centre.acd.not_ready(BEN, "lunch")
-    await centre.acd.stop()
-
-    centre.acd = centre.build()
-    centre.acd.restore(list(centre.events))
-    centre.acd.start()
-    await centre.tell(
-        ev.CallRecovered,
-        call,
-        leg_id=LegId("a"),
-        state="talking",
-        queue=SALES,
-        enqueued_at=centre.clock.now(),
-        endpoint=DESK,
-    )
+    await centre.restart()
     await centre.link()
     assert centre.state() is AgentState.TALKING
     assert centre.acd.agent_view(BEN).reason == "lunch"
     await centre.hang_up(call)
     assert centre.state() is AgentState.WRAP_UP
     assert len([e for e in centre.events if isinstance(e, ev.CallAnswered)]) == 1
+
+
+async def test_what_happened_while_we_were_gone_is_told_by_the_switch(centre: Centre) -> None:
+    await centre.seat(ANNA, DESK)
+    talks = await centre.enqueue("talks")
+    await centre.tell(ev.LegDialled, talks, leg_id=LegId("x"), endpoint=DESK)
+    left, stays = await centre.enqueue("left"), await centre.enqueue("stays")
+    await centre.restart()
+    await centre.tell(ev.CallConnected, talks, leg_id=LegId("x"), endpoint=DESK)
+    await centre.tell(ev.CallEnded, left, cause=0, ended_by="unknown")
+    await centre.link()
+    assert centre.state() is AgentState.TALKING
+    assert [e.call_id for e in centre.events if isinstance(e, ev.CallAnswered)] == [talks]
+    assert [e.call_id for e in centre.events if isinstance(e, ev.CallAbandoned)] == [left]
+    assert centre.acd.position(stays) == 1
 
 
 async def test_a_reloaded_page_is_called_again(centre: Centre) -> None:
