@@ -124,8 +124,13 @@ def main() -> None:
     """Serve until standard input ends."""
     os.nice(_NICENESS)
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(answer(line)) + "\n")
-        sys.stdout.flush()
+        reply = json.dumps(answer(line)) + "\n"
+        try:
+            sys.stdout.write(reply)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The service was killed meanwhile. The exit skips Python's own flush, which would fail too.
+            os._exit(0)
 
 
 if __name__ == "__main__":
