@@ -6,7 +6,7 @@ here, and each refusal says why. Every command is one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from cti.domain import events as ev
@@ -41,6 +41,10 @@ class TicketOffice:
         self._clock = clock
         self._dispositions = dispositions  # by queue
         self._default_dispositions = default_dispositions
+
+    def on_change(self, listener: Callable[[CallId], None]) -> None:
+        """Be told whenever a call's caller or ticket looks different."""
+        self._service.on_change(listener)
 
     # ---- reading -------------------------------------------------------------------------------
 

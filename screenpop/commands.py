@@ -1,0 +1,328 @@
+"""What an agent may ask for, checked, journalled, carried out; and remembered by id.
+
+Order for each command: shape → may this agent do it to this call → ``CommandAccepted`` committed to the journal →
+carried out by the department it belongs to, within ``COMMAND_TIMEOUT`` → answered. The same id again gets the
+same answer and does nothing. Commands of one kind keep their order; a hang-up waits for nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from cti.domain import events as ev
+from cti.domain.errors import CommandRefused, InvalidValue, SwitchUnavailable
+from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, TicketId, parse_call_id
+from cti.domain.people import Permission
+from cti.ports import CallControl, Clock, EventBus, Journal
+from screenpop.desks import Desk
+from screenpop.messages import (
+    Args,
+    AttachArgs,
+    CallArgs,
+    ChooseArgs,
+    DispositionArgs,
+    MuteArgs,
+    NoArgs,
+    NoteArgs,
+    PauseArgs,
+    ReasonArgs,
+    RenameArgs,
+    SignInArgs,
+)
+from screenpop.model import Shown
+from screenpop.ports import AgentDesk, TicketDesk
+from screenpop.service import ScreenPop
+
+log = structlog.get_logger(__name__)
+
+COMMAND_TIMEOUT = timedelta(seconds=5)
+_REMEMBERED = 1000
+_MAX_PENDING = 50
+
+Answer = dict[str, Any]
+Work = Callable[[], Awaitable[None]]
+_TALKING = frozenset({"talking", "on_hold"})
+
+
+class CommandDesk:
+    """Carries out what desktops ask for."""
+
+    def __init__(
+        self,
+        pop: ScreenPop,
+        bus: EventBus,
+        clock: Clock,
+        journal: Journal,
+        agents: AgentDesk,
+        calls: CallControl,
+        tickets: TicketDesk,
+        timeout: timedelta = COMMAND_TIMEOUT,
+    ) -> None:
+        self._pop = pop
+        self._bus = bus
+        self._clock = clock
+        self._journal = journal
+        self._agents = agents
+        self._calls = calls
+        self._tickets = tickets
+        self._timeout = timeout
+        self._answers: dict[AgentId, OrderedDict[str, asyncio.Future[Answer]]] = {}
+        self._lanes: dict[tuple[AgentId, str], asyncio.Lock] = {}
+        # name → shape, and the method that checks and returns the work to be done
+        self._table: dict[str, tuple[type[Args], Callable[[Desk, Any], Work]]] = {
+            "agent.sign_in": (SignInArgs, self._sign_in),
+            "agent.sign_out": (NoArgs, lambda d, _: lambda: agents.sign_out(d.user.user_id)),
+            "agent.ready": (NoArgs, lambda d, _: lambda: agents.ready(d.user.user_id)),
+            "agent.not_ready": (
+                ReasonArgs,
+                lambda d, a: lambda: agents.not_ready(d.user.user_id, a.reason),
+            ),
+            "agent.extend_wrap_up": (
+                NoArgs,
+                lambda d, _: lambda: agents.extend_wrap_up(d.user.user_id),
+            ),
+            "call.answer": (CallArgs, self._answer),
+            "call.hang_up": (CallArgs, self._hang_up),
+            "call.hold": (CallArgs, self._hold),
+            "call.retrieve": (CallArgs, self._retrieve),
+            "call.mute": (MuteArgs, self._mute),
+            "call.pause_recording": (PauseArgs, self._pause_recording),
+            "ticket.note": (NoteArgs, self._note),
+            "ticket.disposition": (DispositionArgs, self._disposition),
+            "ticket.attach": (AttachArgs, self._attach),
+            "customer.rename": (RenameArgs, self._rename),
+            "customer.choose": (ChooseArgs, self._choose),
+            "number.reveal": (CallArgs, self._reveal),
+        }
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All commands there are."""
+        return frozenset(self._table)
+
+    async def execute(self, desk: Desk, command_id: str, name: str, args: Any) -> Answer:
+        """Carry out a command, once; returns the ``result`` message. Never raises but when cancelled."""
+        answers = self._answers.setdefault(desk.user.user_id, OrderedDict())
+        if (known := answers.get(command_id)) is not None:
+            return await asyncio.shield(known)
+        if sum(not answer.done() for answer in answers.values()) >= _MAX_PENDING:
+            return _refusal(
+                command_id, "too_many", "Too many commands at once; wait for the answers."
+            )
+        answer = answers[command_id] = asyncio.get_running_loop().create_future()
+        while len(answers) > _REMEMBERED:
+            answers.popitem(last=False)
+        try:
+            result = await self._run(desk, command_id, name, args)
+        except BaseException:
+            answers.pop(command_id, None)
+            answer.cancel()
+            raise
+        answer.set_result(result)
+        return result
+
+    async def _run(self, desk: Desk, command_id: str, name: str, args: Any) -> Answer:
+        lane = "call.hang_up" if name == "call.hang_up" else name.split(".")[0]
+        lock = self._lanes.setdefault((desk.user.user_id, lane), asyncio.Lock())
+        try:
+            async with asyncio.timeout(self._timeout.total_seconds()), lock:
+                await self._carry_out(desk, command_id, name, args)
+        except CommandRefused as exc:
+            return _refusal(command_id, exc.reason, str(exc))
+        except InvalidValue as exc:
+            return _refusal(command_id, "invalid_value", str(exc))
+        except SwitchUnavailable:
+            text = "The telephone system can't be reached at the moment; nothing was done."
+            return _refusal(command_id, "switch_unavailable", text)
+        except TimeoutError:
+            text = "This took too long; the display shows what is true."
+            return _refusal(command_id, "timed_out", text)
+        except OSError:
+            log.exception("screenpop: a command could not be journalled", command=name)
+            text = "This can't be written down at the moment, so it was not done. Tell your administrator."
+            return _refusal(command_id, "not_journalled", text)
+        except Exception:  # the outermost frame of a command
+            log.exception("screenpop: a command failed", command=name)
+            return _refusal(command_id, "internal", "Something went wrong on our side.")
+        return {"type": "result", "id": command_id, "ok": True}
+
+    async def _carry_out(self, desk: Desk, command_id: str, name: str, raw: Any) -> None:
+        if name not in self._table:
+            raise CommandRefused("no_such_command", "There is no such command.")
+        shape, check = self._table[name]
+        try:
+            args = shape.model_validate(raw)
+        except ValidationError as exc:
+            first = exc.errors(include_input=False, include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"])[:100] or "args"
+            raise CommandRefused("wrong_shape", f"{place}: {first['msg']}") from exc
+        if not desk.user.may(Permission.TAKE_CALLS):
+            raise CommandRefused("not_allowed", "Your role doesn't allow this.")
+        work = check(desk, args)
+        values = args.model_dump(exclude={"text", "name", "company", "call_id"})
+        self._bus.publish(
+            ev.CommandAccepted(
+                at=self._clock.now(),
+                command_id=command_id,
+                name=name,
+                by=desk.user.user_id,
+                call_id=CallId(args.call_id) if isinstance(args, CallArgs) else None,
+                arguments={key: str(value) for key, value in values.items()},
+            )
+        )
+        await self._journal.flush()
+        await work()
+
+    # ---- the agent -----------------------------------------------------------------------------
+
+    def _sign_in(self, desk: Desk, args: SignInArgs) -> Work:
+        suffix = "w" if args.phone == "browser" else ""
+        endpoint = Endpoint(f"{desk.user.extension}{suffix}")
+        return lambda: self._agents.sign_in(desk.user.user_id, endpoint)
+
+    # ---- the call ------------------------------------------------------------------------------
+
+    def _own(self, desk: Desk, text: str, states: frozenset[str], remedy: str) -> CallId:
+        call_id = parse_call_id(text)
+        shown = desk.state.shown
+        if shown is None or shown.call_id != call_id:
+            raise CommandRefused("not_your_call", "This call isn't on your desktop (any more).")
+        if shown.state not in states:
+            raise CommandRefused("wrong_state", remedy)
+        return call_id
+
+    def _answer(self, desk: Desk, args: CallArgs) -> Work:
+        states = frozenset({"offered", "ringing"})
+        self._own(desk, args.call_id, states, "The call doesn't ring (any more).")
+        if desk.state.sections["phone"]["kind"] != "browser":
+            raise CommandRefused("lift_receiver", "Lift the receiver of your desk phone to answer.")
+        return _nothing  # the page's own phone answers; this is for the journal
+
+    def _hang_up(self, desk: Desk, args: CallArgs) -> Work:
+        states = frozenset({"talking", "on_hold", "agent_lost"})
+        remedy = "You aren't connected with this caller."
+        call_id = self._own(desk, args.call_id, states, remedy)
+        return lambda: self._calls.hang_up(call_id)
+
+    def _hold(self, desk: Desk, args: CallArgs) -> Work:
+        remedy = "Only a caller you talk with can be put on hold."
+        call_id = self._own(desk, args.call_id, frozenset({"talking"}), remedy)
+        return lambda: self._calls.hold(call_id)
+
+    def _retrieve(self, desk: Desk, args: CallArgs) -> Work:
+        remedy = "The caller isn't on hold."
+        call_id = self._own(desk, args.call_id, frozenset({"on_hold"}), remedy)
+        return lambda: self._calls.retrieve(call_id)
+
+    def _mute(self, desk: Desk, args: MuteArgs) -> Work:
+        call_id = self._own(desk, args.call_id, _TALKING, "You aren't talking with this caller.")
+        return lambda: self._calls.mute(call_id, args.muted)
+
+    def _pause_recording(self, desk: Desk, args: PauseArgs) -> Work:
+        call_id = self._own(desk, args.call_id, _TALKING, "You aren't talking with this caller.")
+        call = desk.state.sections["call"]
+        if call is None or call["recording"] == "off":
+            raise CommandRefused("not_recording", "This call is not being recorded.")
+        return lambda: self._calls.pause_recording(call_id, args.paused)
+
+    # ---- ticket and customer: only what stands on the desktop -----------------------------------
+
+    def _shown(self, desk: Desk) -> Shown:
+        if desk.state.shown is None:
+            raise CommandRefused("not_your_call", "There is no call on your desktop (any more).")
+        return desk.state.shown
+
+    def _on_desktop(self, desk: Desk, ticket_id: int) -> CallId:
+        shown, ticket = desk.state.shown, desk.state.sections["ticket"]
+        if shown is not None and ticket is not None and ticket["ticket_id"] == ticket_id:
+            return shown.call_id
+        # What was typed in the last moment of a wrap-up is still saved.
+        call_id, last_ticket_id = desk.state.last_ticket
+        if call_id is None or last_ticket_id != ticket_id:
+            raise CommandRefused("not_your_ticket", "This ticket isn't on your desktop (any more).")
+        return call_id
+
+    def _of_call(self, desk: Desk, text: str) -> CallId:
+        call_id = parse_call_id(text)
+        if self._shown(desk).call_id != call_id:
+            raise CommandRefused("not_your_call", "This call isn't on your desktop (any more).")
+        return call_id
+
+    def _then_read(self, call_id: CallId, work: Work) -> Work:
+        """Carry out, and answer only when the page has been sent what became of it."""
+
+        async def both() -> None:
+            await work()
+            await self._pop.lookups.fresh(call_id)
+
+        return both
+
+    def _note(self, desk: Desk, args: NoteArgs) -> Work:
+        call_id, ticket_id = self._on_desktop(desk, args.ticket_id), TicketId(args.ticket_id)
+        write = self._tickets.write_note
+        return self._then_read(call_id, lambda: write(ticket_id, args.text, args.version))
+
+    def _disposition(self, desk: Desk, args: DispositionArgs) -> Work:
+        call_id = self._on_desktop(desk, args.ticket_id)
+        if call_id != args.call_id:
+            raise CommandRefused("not_your_call", "This call isn't on your desktop (any more).")
+        ticket_id, by = TicketId(args.ticket_id), desk.user.user_id
+        name = self._tickets.set_disposition
+        return self._then_read(call_id, lambda: name(ticket_id, call_id, args.disposition, by))
+
+    def _attach(self, desk: Desk, args: AttachArgs) -> Work:
+        call_id, ticket = self._of_call(desk, args.call_id), desk.state.sections["ticket"]
+        offered = [t["ticket_id"] for t in ticket["open_tickets"]] if ticket is not None else []
+        if args.ticket_id not in offered:
+            raise CommandRefused("not_your_ticket", "This ticket isn't offered for the call.")
+        attach, by = self._tickets.attach, desk.user.user_id
+        return self._then_read(call_id, lambda: attach(call_id, TicketId(args.ticket_id), by))
+
+    def _rename(self, desk: Desk, args: RenameArgs) -> Work:
+        shown, section = self._shown(desk), desk.state.sections["customer"]
+        customer = section["customer"] if section is not None else None
+        if customer is None or customer["id"] != args.customer_id:
+            raise CommandRefused("not_your_customer", "This customer isn't on your desktop.")
+        rename, customer_id = self._tickets.rename, CustomerId(args.customer_id)
+        return self._then_read(shown.call_id, lambda: rename(customer_id, args.name, args.company))
+
+    def _choose(self, desk: Desk, args: ChooseArgs) -> Work:
+        call_id = self._of_call(desk, args.call_id)
+        choose, customer_id = self._tickets.choose, CustomerId(args.customer_id)
+        return self._then_read(call_id, lambda: choose(call_id, customer_id))
+
+    def _reveal(self, desk: Desk, args: CallArgs) -> Work:
+        call_id = self._of_call(desk, args.call_id)
+        if not desk.user.may(Permission.UNMASK_NUMBERS):
+            raise CommandRefused("not_allowed", "Your role doesn't show whole numbers.")
+
+        async def reveal() -> None:
+            self._bus.publish(
+                ev.SecurityNoted(
+                    at=self._clock.now(),
+                    what="number_revealed",
+                    by=desk.user.user_id,
+                    detail=call_id,
+                )
+            )
+            await self._journal.flush()  # nobody sees a number that the audit doesn't know of
+            self._of_call(desk, args.call_id)
+            desk.send(desk.state.reveal())
+
+        return reveal
+
+
+async def _nothing() -> None:
+    """Done already."""
+
+
+def _refusal(command_id: str, error_id: str, message: str) -> Answer:
+    error = {"id": error_id, "message": message}
+    return {"type": "result", "id": command_id, "ok": False, "error": error}

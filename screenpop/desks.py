@@ -1,0 +1,168 @@
+"""All desktops: one document per person, and the page that shows it, if one is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from cti.domain.ids import AgentId, Endpoint
+from cti.domain.people import PERMISSIONS, User
+from screenpop.connection import CloseCode, Connection
+from screenpop.model import DesktopState, Update
+from screenpop.sections import (
+    AgentSection,
+    Labels,
+    MeSection,
+    PhoneSection,
+    ReasonValue,
+    Sections,
+    iso,
+)
+from screenpop.today import Today
+
+LANGUAGES = frozenset({"en", "zh"})
+
+
+@dataclass(frozen=True, slots=True)
+class DeskConfig:
+    """What desktops must know of the company."""
+
+    queue_labels: Mapping[str, Labels]
+    reasons: Sequence[ReasonValue]
+    zone: tzinfo
+    country: str = "CN"
+
+
+def me_section(user: User, language: str, now: datetime) -> MeSection:
+    """Who sits here."""
+    return MeSection(
+        user_id=user.user_id,
+        name=user.name,
+        staff_number=user.staff_number,
+        extension=user.extension,
+        role=user.role.value,
+        language=language if language in LANGUAGES else user.language,
+        server_time=iso(now),
+        permissions=sorted(p.value for p in PERMISSIONS[user.role]),
+    )
+
+
+class Desk:
+    """One person's document and page."""
+
+    def __init__(self, user: User, config: DeskConfig, boot: str, now: datetime) -> None:
+        self.today = Today(config.zone)
+        self.connection: Connection | None = None
+        self._boot = boot
+        sections = Sections(
+            me=me_section(user, user.language, now),
+            phone=PhoneSection(kind=None, endpoint=None, state="unknown", sip=None),
+            agent=AgentSection(
+                state="LOGGED_OUT",
+                reason="",
+                since=iso(now),
+                next_state="",
+                next_reason="",
+                until=None,
+                reasons=list(config.reasons),
+                queues=[],
+                notice="",
+            ),
+            call=None,
+            customer=None,
+            ticket=None,
+            queues=[],
+            today=self.today.figures(),
+            link={"switch": "down", "text": ""},
+        )
+        self.state = DesktopState(user, sections, config.queue_labels, config.country)
+
+    @property
+    def user(self) -> User:
+        """Whose desktop it is."""
+        return self.state.user
+
+    @property
+    def language(self) -> str:
+        """The language of the page."""
+        return self.state.sections["me"]["language"]
+
+    def send(self, updates: Sequence[Update]) -> None:
+        """Tell the page, if one is open."""
+        if self.connection is None:
+            return
+        for update in updates:
+            self.connection.put(
+                {
+                    "type": "update",
+                    "boot": self._boot,
+                    "seq": update.seq,
+                    "section": update.section,
+                    "value": update.value,
+                }
+            )
+
+    def put(self, section: Any, value: Any) -> None:
+        """Replace a section and tell the page."""
+        self.send(self.state.put(section, value))
+
+    def attach(self, connection: Connection, boot: str | None, seq: int) -> bool:
+        """A page opened; the one before is closed. Returns whether there was one.
+
+        The page gets what it missed where its cursor is still held, else the whole document.
+        """
+        old, self.connection = self.connection, connection
+        if old is not None and old is not connection:
+            old.close(CloseCode.REPLACED)
+        missed = self.state.since(seq) if boot == self._boot else None
+        if missed is None:
+            connection.put(
+                {
+                    "type": "snapshot",
+                    "boot": self._boot,
+                    "seq": self.state.seq,
+                    "sections": self.state.snapshot(),
+                }
+            )
+        else:
+            self.send(missed)
+        return old is not None and old is not connection
+
+    def detach(self, connection: Connection) -> None:
+        """A page is gone."""
+        if self.connection is connection:
+            self.connection = None
+
+
+class Desks:
+    """All of them, found by person and by phone."""
+
+    def __init__(self, config: DeskConfig, boot: str) -> None:
+        self._config = config
+        self._boot = boot
+        self._by_agent: dict[AgentId, Desk] = {}
+        self._by_extension: dict[str, Desk] = {}
+
+    def __iter__(self) -> Any:
+        return iter(list(self._by_agent.values()))
+
+    def get(self, agent_id: AgentId) -> Desk | None:
+        """Somebody's desk, if he has one."""
+        return self._by_agent.get(agent_id)
+
+    def at_phone(self, endpoint: Endpoint | None) -> Desk | None:
+        """The desk of a phone's owner."""
+        return self._by_extension.get(endpoint.removesuffix("w")) if endpoint else None
+
+    def take(self, user: User, now: datetime) -> Desk:
+        """Somebody's desk; a new one for a new person. The account is read anew each time."""
+        desk = self._by_agent.get(user.user_id)
+        if desk is None:
+            desk = self._by_agent[user.user_id] = Desk(user, self._config, self._boot, now)
+        if desk.user.extension != user.extension:
+            self._by_extension.pop(desk.user.extension, None)
+        desk.state.user = user
+        self._by_extension[user.extension] = desk
+        return desk

@@ -1,0 +1,108 @@
+"""What is known of one call, whoever's desktop it stands on. Pure.
+
+One ``CallFacts`` a live call, folded from the bus; the desktops it concerns are drawn from it. The digits of a sensitive
+menu node never enter it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from cti.domain import events as ev
+from cti.domain.ids import CallId, Endpoint, LegId, QueueName
+from cti.domain.numbers import CallerNumber, DialPlan, NumberKind, read_number
+from cti.domain.text import clean_name, hide_digits
+
+_MAX_PATH = 12
+_MAX_DIGITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """The call's side of a pop."""
+
+    call_id: CallId
+    direction: str = "inbound"
+    number: CallerNumber = field(default=CallerNumber(NumberKind.WITHHELD), repr=False)
+    caller_name: str = field(default="", repr=False)
+    menu_path: tuple[str, ...] = ()
+    digits: str = field(default="", repr=False)
+    queue: QueueName | None = None
+    enqueued_at: datetime | None = None
+    endpoint: Endpoint | None = None  # the phone that talks with the caller
+    leg_id: LegId | None = None
+    connected_at: datetime | None = None
+    held_at: datetime | None = None
+    is_muted: bool = False
+    recording: str = "off"
+
+
+def begin(event: ev.CallOffered | ev.CallRecovered, plan: DialPlan) -> CallFacts:
+    """A call that we hear of for the first time. What the caller sent is cleaned here, once."""
+    facts = CallFacts(
+        call_id=event.call_id,
+        number=read_number(event.ani, plan),
+        caller_name=hide_digits(clean_name(event.ani_name)),
+    )
+    if isinstance(event, ev.CallOffered):
+        return replace(facts, direction=event.direction)
+    return fold(facts, event)
+
+
+def fold(facts: CallFacts, event: ev.CallEvent) -> CallFacts:
+    """Take one event; unknown ones change nothing."""
+    match event:
+        case ev.MenuEntered(label=label) if label and facts.menu_path[-1:] != (label,):
+            return replace(facts, menu_path=(*facts.menu_path, label)[-_MAX_PATH:])
+        case ev.MenuInput(is_sensitive=False, result="match", digits=digits) if digits:
+            return replace(facts, digits=f"{facts.digits} {digits}".strip()[-_MAX_DIGITS:])
+        case ev.CallEnqueued():
+            return replace(
+                facts,
+                queue=event.queue,
+                enqueued_at=event.enqueued_at,
+                endpoint=None,
+                held_at=None,
+                is_muted=False,
+            )
+        case ev.CallFellBack():
+            return replace(facts, queue=event.queue)
+        case ev.RecordingStarted() | ev.RecordingResumed():
+            return replace(facts, recording="on")
+        case ev.RecordingPaused():
+            return replace(facts, recording="paused")
+        case ev.RecordingStopped():
+            return replace(facts, recording="off")
+        case _:
+            return _fold_talk(facts, event)
+
+
+def _fold_talk(facts: CallFacts, event: ev.CallEvent) -> CallFacts:
+    match event:
+        case ev.CallConnected():
+            return replace(
+                facts,
+                endpoint=event.endpoint,
+                leg_id=event.leg_id,
+                connected_at=facts.connected_at or event.at,
+                held_at=None,
+                is_muted=facts.is_muted and facts.leg_id == event.leg_id,
+            )
+        case ev.CallRecovered():
+            return replace(
+                facts,
+                queue=event.queue or facts.queue,
+                enqueued_at=event.enqueued_at or facts.enqueued_at,
+                endpoint=event.endpoint,
+                connected_at=facts.connected_at or (event.at if event.endpoint else None),
+                held_at=event.at if event.state == "on_hold" else None,
+            )
+        case ev.CallHeld():
+            return replace(facts, held_at=facts.held_at or event.at)
+        case ev.CallRetrieved():
+            return replace(facts, held_at=None)
+        case ev.LegMuted() if event.leg_id == facts.leg_id:
+            return replace(facts, is_muted=event.is_muted)
+        case _:
+            return facts

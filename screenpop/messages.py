@@ -1,0 +1,136 @@
+"""What a page may send, as shapes. Pure.
+
+A message of no known shape closes the socket; a command with wrong arguments is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+_Id = Annotated[int, Field(ge=1, le=2**53)]
+_CallIdText = Annotated[str, Field(max_length=96)]
+
+
+class Args(BaseModel):
+    """Base of all: no unknown keys, values of the very type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class NoArgs(Args):
+    """Nothing."""
+
+
+class SignInArgs(Args):
+    """Which phone."""
+
+    phone: Literal["browser", "desk"]
+
+
+class ReasonArgs(Args):
+    """Why not ready."""
+
+    reason: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+
+
+class CallArgs(Args):
+    """Which call."""
+
+    call_id: _CallIdText
+
+
+class MuteArgs(CallArgs):
+    """Muted or open."""
+
+    muted: bool
+
+
+class PauseArgs(CallArgs):
+    """Paused or going on."""
+
+    paused: bool
+
+
+class NoteArgs(Args):
+    """The note's new text, and the version that was read."""
+
+    ticket_id: _Id
+    text: Annotated[str, Field(max_length=20_000)]
+    version: Annotated[int, Field(ge=0, le=2**53)]
+
+
+class DispositionArgs(CallArgs):
+    """The outcome."""
+
+    ticket_id: _Id
+    disposition: Annotated[str, Field(max_length=64)]
+
+
+class AttachArgs(CallArgs):
+    """The ticket to attach to."""
+
+    ticket_id: _Id
+
+
+class RenameArgs(Args):
+    """A customer's new name."""
+
+    customer_id: _Id
+    name: Annotated[str, Field(max_length=200)]
+    company: Annotated[str, Field(max_length=200)]
+
+
+class ChooseArgs(CallArgs):
+    """Which of the candidates."""
+
+    customer_id: _Id
+
+
+class Hello(Args):
+    """The first message: what the page has seen already."""
+
+    type: Literal["hello"]
+    boot: Annotated[str, Field(max_length=64)] | None
+    seq: Annotated[int, Field(ge=0, le=2**53)]
+    language: Annotated[str, Field(max_length=16)] = ""
+
+
+class CommandMessage(Args):
+    """Something to be done; ``args`` are checked by the command's own shape."""
+
+    type: Literal["command"]
+    id: Annotated[str, Field(min_length=1, max_length=64)]
+    name: Annotated[str, Field(max_length=64)]
+    args: dict[str, Any]
+
+
+class PaintedMessage(CallArgs):
+    """The pop of this token was painted."""
+
+    type: Literal["painted"]
+    token: Annotated[str, Field(max_length=64)]
+
+
+class PhoneMessage(Args):
+    """How the browser phone is."""
+
+    type: Literal["phone"]
+    registered: bool
+    sessions: Annotated[list[Annotated[str, Field(max_length=96)]], Field(max_length=10)]
+    mic: Literal["ok", "blocked", "missing"]
+
+
+class PongMessage(Args):
+    """Answers a ping."""
+
+    type: Literal["pong"]
+    t: float | int | str | None = None
+
+
+PageMessage = CommandMessage | PaintedMessage | PhoneMessage | PongMessage
+PAGE_MESSAGE: TypeAdapter[PageMessage] = TypeAdapter(
+    Annotated[PageMessage, Field(discriminator="type")]
+)
+HELLO: TypeAdapter[Hello] = TypeAdapter(Hello)

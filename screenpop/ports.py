@@ -1,0 +1,90 @@
+"""What the desktop asks of the other departments, as Protocols; wired in ``cti/bootstrap.py``.
+
+What they hand over is described in ``views.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cti.domain.events import QueueChanged
+from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, TicketId
+from screenpop.views import AgentView, CallerView, TicketView
+
+
+class AgentDesk(Protocol):
+    """The ACD, as far as an agent commands it. Refusals are ``CommandRefused``."""
+
+    async def sign_in(self, agent_id: AgentId, endpoint: Endpoint) -> None:
+        """Take a seat at one of the agent's phones."""
+
+    async def sign_out(self, agent_id: AgentId) -> None:
+        """Leave; in a call: after it."""
+
+    async def ready(self, agent_id: AgentId) -> None:
+        """Take calls; in a call: after it."""
+
+    async def not_ready(self, agent_id: AgentId, reason: str) -> None:
+        """Take a break; in a call: after it."""
+
+    async def extend_wrap_up(self, agent_id: AgentId) -> None:
+        """One more minute."""
+
+    def phone_ready(self, agent_id: AgentId) -> None:
+        """The browser phone is registered and has no session."""
+
+    def agent_view(self, agent_id: AgentId) -> AgentView:
+        """The agent now; ``CommandRefused`` for somebody who takes no calls."""
+
+    def queue_views(self) -> Sequence[QueueChanged]:
+        """The live figures of all queues."""
+
+
+class TicketDesk(Protocol):
+    """Customers and tickets. Refusals are ``CommandRefused``."""
+
+    async def caller(self, call_id: CallId) -> CallerView | None:
+        """Who calls; None while nobody has looked."""
+
+    async def ticket(self, call_id: CallId) -> TicketView | None:
+        """The call's ticket; None while it has none."""
+
+    async def write_note(self, ticket_id: TicketId, text: str, version: int) -> None:
+        """Replace the note that was read as ``version``."""
+
+    async def set_disposition(
+        self, ticket_id: TicketId, call_id: CallId, disposition: str, by: str
+    ) -> None:
+        """Name the outcome."""
+
+    async def attach(self, call_id: CallId, ticket_id: TicketId, by: str) -> None:
+        """Move the call to another ticket."""
+
+    async def rename(self, customer_id: CustomerId, name: str, company: str) -> None:
+        """Name a customer."""
+
+    async def choose(self, call_id: CallId, customer_id: CustomerId) -> None:
+        """Say which of the candidates calls."""
+
+    def on_change(self, listener: Callable[[CallId], None]) -> None:
+        """Be told whenever a call's caller or ticket looks different."""
+
+
+@dataclass(frozen=True, slots=True)
+class SipAccount:
+    """How a browser phone registers: the WebSocket, the address and the secret."""
+
+    url: str
+    uri: str
+    user: str
+    password: str = field(repr=False)
+    realm: str
+
+
+class PhoneSecrets(Protocol):
+    """Where the phones' secrets are kept."""
+
+    def sip_account(self, endpoint: Endpoint) -> SipAccount | None:
+        """The account of a browser phone; None where there is none."""

@@ -1,0 +1,220 @@
+"""The sections of a desktop's document, exactly as ``docs/desktop-protocol.md`` names them. Pure.
+
+Values are JSON values: instants are ISO 8601 UTC text, durations whole or decimal seconds (``…_s``).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal, TypedDict
+
+SectionName = Literal[
+    "me", "phone", "agent", "call", "customer", "ticket", "queues", "today", "link"
+]
+Labels = dict[str, str]
+
+
+class MeSection(TypedDict):
+    """Who sits here."""
+
+    user_id: str
+    name: str
+    staff_number: str
+    extension: str
+    role: str
+    language: str
+    server_time: str
+    permissions: list[str]
+
+
+class SipValue(TypedDict):
+    """How the browser phone registers."""
+
+    url: str
+    uri: str
+    user: str
+    password: str
+    realm: str
+
+
+class PhoneSection(TypedDict):
+    """The phone signed in with. ``sip`` for a browser phone only."""
+
+    kind: str | None
+    endpoint: str | None
+    state: str
+    sip: SipValue | None
+
+
+class ReasonValue(TypedDict):
+    """A reason to be away."""
+
+    name: str
+    label: Labels
+    paid: bool
+
+
+class AgentSection(TypedDict):
+    """The agent's state, and the next one where one was asked for."""
+
+    state: str
+    reason: str
+    since: str
+    next_state: str
+    next_reason: str
+    until: str | None
+    reasons: list[ReasonValue]
+    queues: list[str]
+    notice: str
+
+
+class CallSection(TypedDict):
+    """The call that is offered to, or talks with, this agent and no other."""
+
+    call_id: str
+    token: str
+    state: str
+    direction: str
+    queue: str
+    queue_label: Labels
+    number: str
+    number_place: str
+    number_masked: bool
+    can_reveal: bool
+    caller_name: str
+    menu_path: list[str]
+    digits: str
+    waited_s: float
+    chosen_at: str
+    ringing_since: str | None
+    connected_at: str | None
+    held_at: str | None
+    ended_at: str | None
+    muted: bool
+    recording: str
+    auto_answer: bool
+
+
+class CustomerValue(TypedDict):
+    """A customer's file."""
+
+    id: int
+    name: str
+    company: str
+    group: str
+    note: str
+    is_provisional: bool
+
+
+class CandidateValue(TypedDict):
+    """One of several who share the number."""
+
+    id: int
+    name: str
+    company: str
+
+
+class HistoryValue(TypedDict):
+    """An earlier call."""
+
+    call_id: str
+    at: str
+    direction: str
+    queue: str
+    outcome: str
+    duration_s: float
+    agent: str
+    recording_id: str | None
+
+
+class CustomerSection(TypedDict):
+    """Who calls, how sure that is, and what was before."""
+
+    match: str
+    customer: CustomerValue | None
+    candidates: list[CandidateValue]
+    history: list[HistoryValue]
+
+
+class OpenTicketValue(TypedDict):
+    """A ticket that the call could be attached to."""
+
+    ticket_id: int
+    subject: str
+    created_at: str
+
+
+class TimelineValue(TypedDict):
+    """A step of the journey."""
+
+    at: str
+    what: str
+    text: str
+    recording_id: str | None
+
+
+class TicketSection(TypedDict):
+    """The call's ticket."""
+
+    ticket_id: int
+    subject: str
+    status: str
+    category: str
+    created_at: str
+    note: str
+    version: int
+    disposition: str
+    dispositions: list[str]
+    open_tickets: list[OpenTicketValue]
+    timeline: list[TimelineValue]
+
+
+class QueueValue(TypedDict):
+    """A queue's live figures."""
+
+    name: str
+    label: Labels
+    waiting: int
+    longest_since: str | None
+    ready: int
+
+
+class TodaySection(TypedDict):
+    """The agent's own day. Talk time excludes hold; occupancy is None before there is a measure."""
+
+    calls: int
+    talk_s: float
+    wrap_up_s: float
+    missed: int
+    occupancy: float | None
+
+
+class LinkSection(TypedDict):
+    """Whether Asterisk hears us."""
+
+    switch: str
+    text: str
+
+
+class Sections(TypedDict):
+    """The whole document."""
+
+    me: MeSection
+    phone: PhoneSection
+    agent: AgentSection
+    call: CallSection | None
+    customer: CustomerSection | None
+    ticket: TicketSection | None
+    queues: list[QueueValue]
+    today: TodaySection
+    link: LinkSection
+
+
+def iso(at: datetime) -> str:
+    """An instant as text."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso_or_none(at: datetime | None) -> str | None:
+    """An instant, or nothing, as text."""
+    return iso(at) if at is not None else None

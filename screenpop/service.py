@@ -1,0 +1,410 @@
+"""Whom an event concerns, and the pop.
+
+The listener on the bus only folds and puts messages into bounded lines, so it never waits; customers and
+tickets come from ``lookups.py``, looked up ahead of time. Of a thousand desktops an event reaches those it concerns:
+the ones the call stands on, the owner of the phone, the agents of the queue.
+
+An agent's own section is the ACD's view, read after everybody has heard the event (at the next turn of the loop),
+since the ACD itself must hear it first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from cti.domain import events as ev
+from cti.domain.errors import CommandRefused
+from cti.domain.ids import AgentId, CallId, QueueName
+from cti.domain.numbers import CallerNumber, DialPlan, NumberKind, place_of
+from cti.domain.people import User
+from cti.ports import Clock, EventBus, Unsubscribe
+from screenpop import facts as call_facts
+from screenpop.connection import CloseCode, Connection
+from screenpop.desks import Desk, DeskConfig, Desks, me_section
+from screenpop.facts import CallFacts
+from screenpop.lookups import Interest, Lookups
+from screenpop.model import Shown
+from screenpop.ports import AgentDesk, PhoneSecrets, TicketDesk
+from screenpop.sections import (
+    CustomerSection,
+    PhoneSection,
+    QueueValue,
+    SipValue,
+    TicketSection,
+    iso_or_none,
+)
+from screenpop.timing import PopTimes
+from screenpop.views import agent_section
+
+log = structlog.get_logger(__name__)
+
+PAINT_TIMEOUT = timedelta(milliseconds=60)
+
+_DAY = (ev.AgentStateChanged, ev.CallAnswered, ev.AgentDidNotAnswer)
+_LEAVES_RING = (ev.CallConnected, ev.ReservationReleased, ev.AgentDidNotAnswer, ev.CallEnded)
+
+
+class ScreenPop:
+    """The desktops of everybody; ``acd.ports.Pop``."""
+
+    def __init__(
+        self,
+        bus: EventBus,
+        clock: Clock,
+        tickets: TicketDesk,
+        phones: PhoneSecrets,
+        plan: DialPlan,
+        config: DeskConfig,
+    ) -> None:
+        self.boot = secrets.token_hex(8)
+        self.desks = Desks(config, self.boot)
+        self.lookups = Lookups(tickets, self._looked_up, self._interest)
+        self._bus = bus
+        self._clock = clock
+        self._agents: AgentDesk | None = None  # comes with start(): the ACD is made after us
+        self._phones = phones
+        self._plan = plan
+        self._config = config
+        self._facts: dict[CallId, CallFacts] = {}
+        self._on: dict[CallId, set[AgentId]] = {}  # the desktops that a call stands on
+        self._stands: dict[AgentId, CallId] = {}  # and the same the other way round
+        self._times: dict[CallId, PopTimes] = {}
+        self._painted: dict[str, asyncio.Event] = {}  # by token
+        self._queues: dict[QueueName, ev.QueueChanged] = {}
+        self._dirty: set[AgentId] = set()
+        self._unsubscribe: Unsubscribe = _nothing
+        tickets.on_change(self.lookups.changed)
+
+    # ---- life ----------------------------------------------------------------------------------
+
+    async def start(
+        self, users: Iterable[User], agents: AgentDesk, *, is_linked: bool = False
+    ) -> None:
+        """Make everybody's desk and begin to listen."""
+        # The geographic tables take half a second to load: before anybody waits for a pop.
+        example = CallerNumber(NumberKind.PUBLIC, "+8613800138000")
+        await asyncio.to_thread(partial(place_of, example, "zh"))
+        for user in users:
+            self.desks.take(user, self._clock.now())
+        self._agents = agents
+        self._queues = {view.queue: view for view in agents.queue_views()}
+        for desk in self.desks:
+            self._refresh_agent(desk)
+        self._unsubscribe = self._bus.subscribe(self._listen)
+        if is_linked:
+            self._listen(ev.SwitchLinkChanged(at=self._clock.now(), is_up=True))
+
+    async def stop(self) -> None:
+        """Stop listening and close all pages."""
+        self._unsubscribe()
+        for desk in self.desks:
+            if desk.connection is not None:
+                desk.connection.close(CloseCode.GOING_AWAY)
+        await self.lookups.stop()
+
+    def restore(self, events: Iterable[ev.Event]) -> None:
+        """Count the day so far from the journal; after ``start``. Other events are ignored."""
+        in_call: dict[CallId, Desk] = {}
+        for event in events:
+            agent_id = getattr(event, "agent_id", None)
+            desk = self.desks.get(agent_id) if agent_id else None
+            if desk is not None and isinstance(event, _DAY):
+                desk.today.apply(event)
+                if event.call_id is not None:
+                    in_call[event.call_id] = desk
+            elif isinstance(event, (ev.CallHeld, ev.CallRetrieved)) and event.call_id in in_call:
+                in_call[event.call_id].today.apply(event)
+        for desk in self.desks:
+            desk.put("today", desk.today.figures())
+
+    # ---- the pop -------------------------------------------------------------------------------
+
+    async def show(
+        self,
+        call_id: CallId,
+        agent_id: AgentId,
+        queue: QueueName,
+        chosen_at: datetime,
+        wait_for_paint: bool,
+    ) -> None:
+        """Show the caller to the agent before his phone rings (``acd.ports.Pop``)."""
+        desk = self.desks.get(agent_id)
+        if desk is None:
+            self._tell_sent(call_id, agent_id, chosen_at, is_on_desktop=False)
+            return
+        facts = self._facts.setdefault(call_id, CallFacts(call_id))
+        waited = chosen_at - (facts.enqueued_at or chosen_at)
+        token = secrets.token_hex(8)
+        self._place(desk, Shown(call_id, token, chosen_at, queue, max(waited, timedelta(0))), facts)
+        times = self._times[call_id] = PopTimes(call_id, agent_id, token, chosen_at)
+        painted = self._painted[token] = asyncio.Event()
+        try:
+            written = desk.connection is not None and await desk.connection.written()
+            self._tell_sent(call_id, agent_id, chosen_at, is_on_desktop=written)
+            if not written:
+                return
+            times.socket_time = self._clock.now() - chosen_at
+            if wait_for_paint:
+                await self._wait_for(painted)
+        finally:
+            self._painted.pop(token, None)
+
+    async def _wait_for(self, painted: asyncio.Event) -> None:
+        timer = self._clock.call_later(PAINT_TIMEOUT, painted.set)
+        await painted.wait()
+        timer.cancel()
+
+    def painted(self, agent_id: AgentId, call_id: CallId, token: str) -> None:
+        """The page says that a pop was painted; only the first word on the latest pop counts."""
+        times = self._times.get(call_id)
+        if times is None or (times.agent_id, times.token) != (agent_id, token):
+            return
+        if (waiting := self._painted.get(token)) is not None:
+            waiting.set()
+        if times.paint_time is not None:
+            return
+        now = self._clock.now()
+        times.paint_time = now - times.chosen_at
+        self._bus.publish(
+            ev.PopPainted(at=now, call_id=call_id, agent_id=agent_id, paint_time=times.paint_time)
+        )
+        if times.is_complete:
+            self._tell_times(call_id)
+
+    def _tell_sent(
+        self, call_id: CallId, agent_id: AgentId, chosen_at: datetime, *, is_on_desktop: bool
+    ) -> None:
+        self._bus.publish(
+            ev.PopSent(
+                at=self._clock.now(),
+                call_id=call_id,
+                agent_id=agent_id,
+                chosen_at=chosen_at,
+                is_on_desktop=is_on_desktop,
+            )
+        )
+
+    def _tell_times(self, call_id: CallId) -> None:
+        times = self._times.pop(call_id, None)
+        timed = times.tell(self._clock.now()) if times is not None else None
+        if timed is not None:
+            self._bus.publish(timed)
+
+    def _place(self, desk: Desk, shown: Shown, facts: CallFacts) -> None:
+        """Put a call on a desktop, with what is known of its caller."""
+        self._leave(desk)
+        updates = desk.state.show(shown, facts)
+        customer, ticket = self.lookups.known(shown.call_id)
+        updates += desk.state.set_customer(shown.call_id, customer)
+        updates += desk.state.set_ticket(shown.call_id, ticket)
+        desk.send(updates)
+        self._on.setdefault(shown.call_id, set()).add(desk.user.user_id)
+        self._stands[desk.user.user_id] = shown.call_id
+        self.lookups.is_shown_now(shown.call_id)
+
+    def _leave(self, desk: Desk) -> None:
+        """The call that stood here is no longer told about this desktop."""
+        call_id = self._stands.pop(desk.user.user_id, None)
+        if call_id is None:
+            return
+        agents = self._on[call_id]
+        agents.discard(desk.user.user_id)
+        if not agents:
+            del self._on[call_id]
+            if call_id not in self._facts:
+                self.lookups.forget(call_id)
+
+    # ---- pages ---------------------------------------------------------------------------------
+
+    def open(
+        self, user: User, connection: Connection, boot: str | None, seq: int, language: str
+    ) -> Desk:
+        """A page said hello."""
+        now = self._clock.now()
+        desk = self.desks.take(user, now)
+        before = desk.language
+        # Nobody is told of these changes twice: they go into the document before the page is attached.
+        old, desk.connection = desk.connection, None
+        desk.state.put("me", me_section(user, language, now))
+        self._refresh_agent(desk)
+        if desk.language != before:
+            desk.state.relabel()
+        desk.connection = old
+        if desk.attach(connection, boot, seq):
+            self._bus.publish(ev.SecurityNoted(at=now, what="desktop_replaced", by=user.user_id))
+        return desk
+
+    def phone_told(self, agent_id: AgentId, is_registered: bool, has_session: bool) -> None:
+        """The page says how its browser phone is."""
+        desk = self.desks.get(agent_id)
+        if desk is None or desk.state.sections["phone"]["kind"] != "browser":
+            return
+        if is_registered and not has_session and self._agents is not None:
+            self._agents.phone_ready(agent_id)
+
+    # ---- events --------------------------------------------------------------------------------
+
+    def _listen(self, event: ev.Event) -> None:
+        match event:
+            case ev.AgentStateChanged():
+                self._agent_changed(event)
+            case ev.CallEvent():
+                self._call_changed(event)
+            case ev.PhoneStateChanged():
+                if (desk := self.desks.at_phone(event.endpoint)) is not None:
+                    self._soon(desk)
+            case ev.QueueChanged():
+                self._queues[event.queue] = event
+                for desk in self.desks:
+                    if event.queue in desk.state.sections["agent"]["queues"]:
+                        desk.put("queues", self._queue_values(desk))
+            case ev.SwitchLinkChanged():
+                for desk in self.desks:
+                    switch = "up" if event.is_up else "down"
+                    desk.put("link", {"switch": switch, "text": event.cause})
+
+    def _agent_changed(self, event: ev.AgentStateChanged) -> None:
+        desk = self.desks.get(event.agent_id)
+        if desk is None:
+            return
+        desk.today.apply(event)
+        desk.send(desk.state.apply(event, None))
+        if desk.state.shown is None:
+            self._leave(desk)
+        desk.put("today", desk.today.figures())
+        self._soon(desk)
+
+    def _call_changed(self, event: ev.CallEvent) -> None:
+        facts = self._fold(event)
+        if isinstance(event, (ev.CallConnected, ev.CallRecovered)) and facts is not None:
+            self._connected(event, facts)
+        self._measure(event)
+        for agent_id in list(self._on.get(event.call_id, ())):
+            desk = self.desks.get(agent_id)
+            if desk is None:
+                continue
+            desk.send(desk.state.apply(event, facts))
+            if desk.state.shown is None:
+                self._leave(desk)
+            if isinstance(event, (ev.CallHeld, ev.CallRetrieved)):
+                desk.today.apply(event)
+            if isinstance(event, (ev.AgentLegLost, ev.CallConnected)):
+                self._soon(desk)
+        if isinstance(event, (ev.CallAnswered, ev.AgentDidNotAnswer)) and (
+            desk := self.desks.get(event.agent_id)
+        ):
+            desk.today.apply(event)
+            desk.put("today", desk.today.figures())
+        if isinstance(event, ev.CallEnded):
+            self._facts.pop(event.call_id, None)
+            if event.call_id not in self._on:
+                self.lookups.forget(event.call_id)
+
+    def _fold(self, event: ev.CallEvent) -> CallFacts | None:
+        known = self._facts.get(event.call_id)
+        if known is not None:
+            facts = call_facts.fold(known, event)
+        elif isinstance(event, (ev.CallOffered, ev.CallRecovered)):
+            facts = call_facts.begin(event, self._plan)
+        else:
+            return None
+        self._facts[event.call_id] = facts
+        return facts
+
+    def _connected(self, event: ev.CallConnected | ev.CallRecovered, facts: CallFacts) -> None:
+        """A conversation that was not popped: by Asterisk's own Queue(), or before our time."""
+        desk = self.desks.at_phone(event.endpoint)
+        if desk is None:
+            return
+        if desk.state.shown is not None and desk.state.shown.call_id == event.call_id:
+            return
+        waited = max(event.at - (facts.enqueued_at or event.at), timedelta(0))
+        token = secrets.token_hex(8)
+        self._place(desk, Shown(event.call_id, token, event.at, facts.queue, waited), facts)
+
+    def _measure(self, event: ev.CallEvent) -> None:
+        times = self._times.get(event.call_id)
+        if times is None:
+            return
+        desk = self.desks.get(times.agent_id)
+        if isinstance(event, ev.LegRang) and times.ring_time is None:
+            if desk is not None and desk.state.owns(event.endpoint):
+                times.ring_time = event.at - times.chosen_at
+                if times.is_complete:
+                    self._tell_times(event.call_id)
+        elif isinstance(event, _LEAVES_RING):
+            self._tell_times(event.call_id)
+
+    # ---- what is looked up ---------------------------------------------------------------------
+
+    def _interest(self, call_id: CallId) -> Interest:
+        if call_id in self._on:
+            return Interest.SHOWN
+        return Interest.AHEAD if call_id in self._facts else Interest.NONE
+
+    def _looked_up(
+        self, call_id: CallId, customer: CustomerSection | None, ticket: TicketSection | None
+    ) -> None:
+        for agent_id in self._on.get(call_id, ()):
+            if (desk := self.desks.get(agent_id)) is not None:
+                desk.send(desk.state.set_customer(call_id, customer))
+                desk.send(desk.state.set_ticket(call_id, ticket))
+
+    def _soon(self, desk: Desk) -> None:
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._refresh_dirty)
+        self._dirty.add(desk.user.user_id)
+
+    def _refresh_dirty(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        for agent_id in dirty:
+            if (desk := self.desks.get(agent_id)) is not None:
+                self._refresh_agent(desk)
+
+    def _refresh_agent(self, desk: Desk) -> None:
+        if self._agents is None:
+            return
+        try:
+            view = self._agents.agent_view(desk.user.user_id)
+        except CommandRefused:
+            return  # takes no calls: his sections stay as they were made
+        desk.put("agent", agent_section(view, self._config.reasons, desk.language))
+        kind = None if view.endpoint is None else "desk"
+        sip: SipValue | None = None
+        if view.endpoint is not None and view.endpoint.endswith("w"):
+            kind = "browser"
+            account = self._phones.sip_account(view.endpoint)
+            if account is not None:
+                sip = SipValue(
+                    url=account.url,
+                    uri=account.uri,
+                    user=account.user,
+                    password=account.password,
+                    realm=account.realm,
+                )
+        state = view.phone if view.endpoint is not None else "unknown"
+        desk.put("phone", PhoneSection(kind=kind, endpoint=view.endpoint, state=state, sip=sip))
+        desk.put("queues", self._queue_values(desk))
+
+    def _queue_values(self, desk: Desk) -> list[QueueValue]:
+        return [
+            QueueValue(
+                name=name,
+                label=self._config.queue_labels.get(name, {}),
+                waiting=figures.waiting,
+                longest_since=iso_or_none(figures.longest_since),
+                ready=figures.ready,
+            )
+            for name in desk.state.sections["agent"]["queues"]
+            if (figures := self._queues.get(QueueName(name))) is not None
+        ]
+
+
+def _nothing() -> None:
+    """Not subscribed: nothing to end."""

@@ -1,0 +1,267 @@
+"""What other departments hand over, and how it becomes sections. Pure.
+
+The views are Protocols of read-only properties, so that each department hands over its own frozen
+values as they are.
+"""
+
+# ruff: noqa: D102 -- a field's name says what it is, its class is documented
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from cti.domain.ids import CallId, CustomerId, Endpoint, QueueName, RecordingId, TicketId
+from cti.domain.text import clean_name, hide_digits
+from screenpop.sections import (
+    AgentSection,
+    CustomerSection,
+    ReasonValue,
+    TicketSection,
+    iso,
+    iso_or_none,
+)
+
+NOTICES: Mapping[str, Mapping[str, str]] = {
+    "phone_unavailable": {
+        "en": "No calls come: your phone is not registered.",
+        "zh": "话机未注册，暂时无法接到来电。",
+    },
+    "phone_busy": {
+        "en": "No calls come: your phone is in use.",
+        "zh": "话机正在使用，暂时无法接到来电。",
+    },
+    "reconnecting": {
+        "en": "Your phone lost the call; the caller is held while we call you again.",
+        "zh": "话机与通话断开，正在保持来电并重新呼叫您。",
+    },
+}
+
+
+class AgentView(Protocol):
+    """An agent as the ACD knows him."""
+
+    @property
+    def state(self) -> enum.Enum:
+        """Its value is the state's name in upper case."""
+
+    @property
+    def reason(self) -> str:
+        """Why not ready."""
+
+    @property
+    def since_at(self) -> datetime:
+        """When the state began."""
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The phone signed in with."""
+
+    @property
+    def phone(self) -> str:
+        """What Asterisk says of that phone."""
+
+    @property
+    def next_state(self) -> enum.Enum | None:
+        """Asked for while busy."""
+
+    @property
+    def next_reason(self) -> str:
+        """The reason asked for while busy."""
+
+    @property
+    def until_at(self) -> datetime | None:
+        """When a timed wrap-up ends."""
+
+    @property
+    def queues(self) -> tuple[QueueName, ...]:
+        """The queues served."""
+
+    @property
+    def notice(self) -> str:
+        """Why no calls come, as a word: ``phone_unavailable``, ``phone_busy``, ``reconnecting`` or empty."""
+
+
+class CustomerView(Protocol):
+    """A customer's file."""
+
+    @property
+    def customer_id(self) -> CustomerId: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def company(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def note(self) -> str: ...
+    @property
+    def is_provisional(self) -> bool: ...
+
+
+class HistoryView(Protocol):
+    """An earlier call."""
+
+    @property
+    def call_id(self) -> CallId: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def direction(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def duration_time(self) -> timedelta: ...
+    @property
+    def agent_name(self) -> str: ...
+    @property
+    def recording_id(self) -> RecordingId | None: ...
+
+
+class CallerView(Protocol):
+    """Who calls."""
+
+    @property
+    def match(self) -> str: ...
+    @property
+    def customer(self) -> CustomerView | None: ...
+    @property
+    def candidates(self) -> Sequence[CustomerView]: ...
+    @property
+    def history(self) -> Sequence[HistoryView]: ...
+
+
+class OpenTicketView(Protocol):
+    """A ticket that the call could be attached to."""
+
+    @property
+    def ticket_id(self) -> TicketId: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+
+
+class TimelineView(Protocol):
+    """A step of the journey."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def what(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def recording_id(self) -> RecordingId | None: ...
+
+
+class TicketView(OpenTicketView, Protocol):
+    """The call's ticket."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def category(self) -> str: ...
+    @property
+    def note(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def disposition(self) -> str: ...
+    @property
+    def dispositions(self) -> Sequence[str]: ...
+    @property
+    def open_tickets(self) -> Sequence[OpenTicketView]: ...
+    @property
+    def timeline(self) -> Sequence[TimelineView]: ...
+
+
+def agent_section(view: AgentView, reasons: Sequence[ReasonValue], language: str) -> AgentSection:
+    """The agent's state."""
+    notice = NOTICES.get(view.notice, {})
+    return AgentSection(
+        state=str(view.state.value),
+        reason=view.reason,
+        since=iso(view.since_at),
+        next_state=str(view.next_state.value) if view.next_state is not None else "",
+        next_reason=view.next_reason,
+        until=iso_or_none(view.until_at),
+        reasons=list(reasons),
+        queues=list(view.queues),
+        notice=notice.get(language, notice.get("en", view.notice)),
+    )
+
+
+def customer_section(view: CallerView) -> CustomerSection:
+    """Who calls. Names may be the caller's own words: digits in them are covered like his number."""
+    customer = view.customer
+    return CustomerSection(
+        match=view.match,
+        customer=None
+        if customer is None
+        else {
+            "id": int(customer.customer_id),
+            "name": _shown(customer.name),
+            "company": _shown(customer.company),
+            "group": customer.group,
+            "note": customer.note,
+            "is_provisional": customer.is_provisional,
+        },
+        candidates=[
+            {"id": int(c.customer_id), "name": _shown(c.name), "company": _shown(c.company)}
+            for c in view.candidates
+        ],
+        history=[
+            {
+                "call_id": call.call_id,
+                "at": iso(call.at),
+                "direction": call.direction,
+                "queue": call.queue,
+                "outcome": call.outcome,
+                "duration_s": round(call.duration_time.total_seconds(), 1),
+                "agent": call.agent_name,
+                "recording_id": call.recording_id,
+            }
+            for call in view.history
+        ],
+    )
+
+
+def ticket_section(view: TicketView) -> TicketSection:
+    """The call's ticket."""
+    return TicketSection(
+        ticket_id=int(view.ticket_id),
+        subject=view.subject,
+        status=view.status,
+        category=view.category,
+        created_at=iso(view.created_at),
+        note=view.note,
+        version=view.version,
+        disposition=view.disposition,
+        dispositions=list(view.dispositions),
+        open_tickets=[
+            {
+                "ticket_id": int(ticket.ticket_id),
+                "subject": ticket.subject,
+                "created_at": iso(ticket.created_at),
+            }
+            for ticket in view.open_tickets
+        ],
+        timeline=[
+            {
+                "at": iso(item.at),
+                "what": item.what,
+                "text": item.text,
+                "recording_id": item.recording_id,
+            }
+            for item in view.timeline
+        ],
+    )
+
+
+def _shown(name: str) -> str:
+    return hide_digits(clean_name(name, 100))

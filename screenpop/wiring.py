@@ -1,0 +1,80 @@
+"""Puts the department together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from cti.company import Company, Language
+from cti.domain.numbers import DialPlan
+from cti.ports import CallControl, Clock, EventBus, Journal
+from cti.web.security import OriginRule
+from cti.web.signin import SignInDesk
+from screenpop.adapters.ws import DesktopSockets
+from screenpop.commands import CommandDesk
+from screenpop.desks import DeskConfig
+from screenpop.ports import AgentDesk, PhoneSecrets, TicketDesk
+from screenpop.sections import Labels
+from screenpop.service import ScreenPop
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenPops:
+    """The department: ``pop`` is the ACD's port, ``sockets`` has the route for the web application."""
+
+    pop: ScreenPop
+    commands: CommandDesk
+    sockets: DesktopSockets
+
+    async def stop(self) -> None:
+        """Close all pages and let running commands end."""
+        await self.pop.stop()
+        await self.sockets.stop()
+
+
+def desk_config(company: Company, country: str) -> DeskConfig:
+    """What desktops must know of the company."""
+    zone = ZoneInfo(company.hours[0].time_zone if company.hours else "Asia/Shanghai")
+    return DeskConfig(
+        queue_labels={queue.name: _labels(queue.label) for queue in company.queues},
+        reasons=[
+            {"name": r.name, "label": _labels(r.label), "paid": r.is_paid} for r in company.reasons
+        ],
+        zone=zone,
+        country=country,
+    )
+
+
+def _labels(text: Mapping[Language, str]) -> Labels:
+    return {str(language): label for language, label in text.items()}
+
+
+def build_pop(
+    bus: EventBus,
+    clock: Clock,
+    tickets: TicketDesk,
+    phones: PhoneSecrets,
+    plan: DialPlan,
+    company: Company,
+) -> ScreenPop:
+    """Make the desktops. They come before the ACD, which needs them for its pops."""
+    return ScreenPop(bus, clock, tickets, phones, plan, desk_config(company, plan.country))
+
+
+def build_screenpop(
+    pop: ScreenPop,
+    *,
+    bus: EventBus,
+    clock: Clock,
+    journal: Journal,
+    agents: AgentDesk,
+    calls: CallControl,
+    tickets: TicketDesk,
+    sign_in: SignInDesk,
+    origins: OriginRule,
+) -> ScreenPops:
+    """Make the rest, when the ACD is there; ``await pop.start(users, agents)`` begins."""
+    commands = CommandDesk(pop, bus, clock, journal, agents, calls, tickets)
+    sockets = DesktopSockets(pop, commands, sign_in, origins, clock)
+    return ScreenPops(pop, commands, sockets)
