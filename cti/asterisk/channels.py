@@ -59,11 +59,13 @@ class ChannelRegistry:
 
     def __init__(self) -> None:
         self.calls: dict[CallId, TrackedCall] = {}
+        self.phones: dict[Endpoint, str] = {}
+        """The last known state of each phone."""
         self._by_uniqueid: dict[str, TrackedCall | TrackedLeg] = {}
         self._bridges: dict[str, dict[str, str]] = {}  # bridge → Uniqueid → channel's name
 
     def clear(self) -> None:
-        """Forget everything; a snapshot follows."""
+        """Forget all channels; a snapshot follows."""
         self.calls.clear()
         self._by_uniqueid.clear()
         self._bridges.clear()

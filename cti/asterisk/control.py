@@ -56,11 +56,12 @@ class AmiCallControl:
         self._clock = clock
         self._publish = publish
         self._boot_id = boot_id  # one for each start of the service: heartbeats never repeat
-        self._members: dict[Endpoint, frozenset[QueueName]] = {}
+        self.members: dict[Endpoint, frozenset[QueueName]] = {}
+        """Phones in the fallback queues, as far as we know."""
 
     def note_members(self, members: Mapping[Endpoint, frozenset[QueueName]]) -> None:
         """What a snapshot showed of the fallback queues."""
-        self._members = dict(members)
+        self.members = dict(members)
 
     # ---- callers -------------------------------------------------------------------------------
 
@@ -94,12 +95,24 @@ class AmiCallControl:
         """See ``CallControl``."""
         call = self._call(call_id)
         before, call.ended_by = call.ended_by, "agent" if call.connected else "system"
-        hangup = ("Hangup", {"Channel": call.channel, "Cause": "16"})
+        actions = [_set(call.channel, "RD_HUNGUP", "1"), _hangup(call.channel)]
+        if call.held_by == "agent" and call.agent_leg is not None:
+            # On hold the two are in no common bridge: the agent's end is an end of its own.
+            actions.insert(0, _hangup(call.agent_leg.channel))
         try:
-            await self._do(_set(call.channel, "RD_HUNGUP", "1"), hangup)
+            await self._do(*actions)
         except BaseException:
             call.ended_by = before
             raise
+
+    async def hang_up_leg(self, leg: TrackedLeg) -> None:
+        """End a phone's leg that nobody talks to any more: its caller hung up while on hold.
+
+        Raises:
+            CommandRefused: it is gone already.
+            SwitchUnavailable: no link.
+        """
+        await self._do(_hangup(leg.channel))
 
     # ---- talking -------------------------------------------------------------------------------
 
@@ -155,7 +168,7 @@ class AmiCallControl:
         """See ``CallControl``."""
         endpoint = parse_endpoint(mirror.endpoint)
         wanted = frozenset(parse_queue_name(queue) for queue in mirror.queues)
-        known = self._members.get(endpoint, frozenset())
+        known = self.members.get(endpoint, frozenset())
         interface, epoch = f"PJSIP/{endpoint}", self._link.epoch
         for queue in sorted(known - wanted):
             headers = {"Queue": f"rd_{queue}", "Interface": interface}
@@ -168,7 +181,7 @@ class AmiCallControl:
                 _check(await self._link.action("QueueAdd", added, epoch=epoch), "already there")
             pause = {**headers, "Paused": paused}
             _check(await self._link.action("QueuePause", pause, epoch=epoch))
-        self._members[endpoint] = wanted
+        self.members[endpoint] = wanted
 
     async def beat(self, count: int) -> None:
         """See ``CallControl``."""
@@ -198,6 +211,10 @@ class AmiCallControl:
 
 def _set(channel: str, variable: str, value: str) -> Action:
     return "Setvar", {"Channel": channel, "Variable": variable, "Value": value}
+
+
+def _hangup(channel: str) -> Action:
+    return "Hangup", {"Channel": channel, "Cause": "16"}
 
 
 def _redirect(channel: str, context: str, exten: str) -> Action:

@@ -27,7 +27,11 @@ def reconcile(
     before = dict(registry.calls)
     registry.clear()
     at = snapshot.taken_at
-    out: list[ev.Event] = list(snapshot.phones)
+    out: list[ev.Event] = []
+    for phone in snapshot.phones:
+        if registry.phones.get(phone.endpoint) != phone.state:
+            registry.phones[phone.endpoint] = phone.state
+            out.append(phone)
     believed = {call.call_id: call for call in live}
     for call_id, call in believed.items():
         if call_id not in snapshot.calls:

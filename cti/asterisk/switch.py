@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -24,7 +25,7 @@ from cti.asterisk.snapshot import take_snapshot
 from cti.asterisk.translator import Translator
 from cti.domain import events as ev
 from cti.domain.calls import CallTable
-from cti.domain.errors import ConfigError, SwitchUnavailable
+from cti.domain.errors import ConfigError, RingdeskError, SwitchUnavailable
 from cti.domain.ids import QueueName
 from cti.ports import Clock, EventBus
 from cti.wire.ami import Message
@@ -65,7 +66,7 @@ class Switch:
     ) -> None:
         self._clock = clock
         self._bus = bus
-        self._calls = calls
+        self.calls = calls
         self._alarm = alarm
         self.registry = ChannelRegistry()
         self.translator = Translator(self.registry, default_queue)
@@ -79,6 +80,7 @@ class Switch:
         self._up: asyncio.Event = asyncio.Event()
         self._refusal = ""
         self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self.snapshots = 0
         """Snapshots taken, for the metrics."""
 
@@ -106,10 +108,11 @@ class Switch:
     async def close(self) -> None:
         """Close for good."""
         await self.link.close()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        tasks = [*self._tasks, *([self._task] if self._task else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._task = None
 
     # ---- what the link calls -------------------------------------------------------------------
 
@@ -175,6 +178,8 @@ class Switch:
         try:
             for event in self.translator.translate(message, self._clock.now()):
                 self._bus.publish(event)
+            for leg in self.translator.take_orphans():
+                self._in_background(self.control.hang_up_leg(leg))
         except Exception:  # the consumer's outermost frame: one event must not stop the next
             log.exception("event_failed", event_name=message.event)
 
@@ -193,6 +198,17 @@ class Switch:
         self._settled_at = 0.0
         return False
 
+    def _in_background(self, command: Coroutine[Any, Any, None]) -> None:
+        """Give a command that nobody waits for; the event that follows is its result."""
+        task = asyncio.create_task(command)
+        self._tasks.add(task)
+        task.add_done_callback(self._background_done)
+
+    def _background_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and isinstance(task.exception(), RingdeskError):
+            log.info("background_command_failed", error=str(task.exception()))
+
     async def _read_world(self) -> None:
         self._must_synchronise = False
         epoch, now = self.link.epoch, self._clock.now()
@@ -209,7 +225,7 @@ class Switch:
         self.snapshots += 1
         self._began_at = now.timestamp()
         self._settled_at = self._clock.monotonic() + _SETTLE_TIME.total_seconds()
-        repairs = reconcile(self.registry, snapshot, self._calls.live())
+        repairs = reconcile(self.registry, snapshot, self.calls.live())
         self.control.note_members(snapshot.members)
         for event in repairs:
             self._bus.publish(event)

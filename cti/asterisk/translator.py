@@ -54,6 +54,7 @@ class Translator:
     def __init__(self, registry: ChannelRegistry, default_queue: QueueName) -> None:
         self.registry = registry
         self._default_queue = default_queue  # the dialplan's RD_FALLBACK_QUEUE
+        self._orphans: list[TrackedLeg] = []
         self.unknown: Counter[str] = Counter()
         """Events that the table doesn't know, by name."""
         self.malformed: Counter[str] = Counter()
@@ -74,6 +75,11 @@ class Translator:
         except (KeyError, ValueError, OverflowError, InvalidValue) as exc:
             self._count(self.malformed, name, "ami_event_malformed", type(exc).__name__)
             return []
+
+    def take_orphans(self) -> list[TrackedLeg]:
+        """Phones left alone in silence since their caller hung up while on hold; each once."""
+        orphans, self._orphans = self._orphans, []
+        return orphans
 
     def _count(self, counter: Counter[str], name: str, what: str, error: str = "") -> None:
         counter[name] += 1
@@ -295,6 +301,8 @@ class Translator:
                 ]
             case TrackedCall() as call:
                 by = call.ended_by or "system"
+                if call.held_by == "agent" and call.agent_leg is not None:
+                    self._orphans.append(call.agent_leg)
                 return [ev.CallEnded(at=at, call_id=call.call_id, cause=cause, ended_by=by)]
             case _:
                 return []
@@ -322,7 +330,10 @@ class Translator:
 
     def _device(self, message: Message, at: datetime) -> list[ev.Event]:
         changed = phone_state(message, at)
-        return [] if changed is None else [changed]
+        if changed is None or self.registry.phones.get(changed.endpoint) == changed.state:
+            return []
+        self.registry.phones[changed.endpoint] = changed.state
+        return [changed]
 
     def _nothing(self, _message: Message, _at: datetime) -> list[ev.Event]:
         return []
