@@ -68,10 +68,11 @@ def peaks(frames: Frames) -> Peaks:
     whole = len(frames) // width
     pixels = whole + (1 if len(frames) % width else 0)
     data = np.zeros((pixels, CHANNELS, 2), np.int8)
+    scratch = np.empty((2, min(whole, _PIXELS_AT_A_TIME), width), np.int16)
     for first in range(0, whole, _PIXELS_AT_A_TIME):
         last = min(first + _PIXELS_AT_A_TIME, whole)
         block = frames[first * width : last * width].reshape(last - first, width * CHANNELS)
-        low, high = _extremes(block, width)
+        low, high = _extremes(block, width, *scratch)
         # An arithmetic shift keeps the sign, and full scale ends at -128 and 127.
         data[first:last, :, 0] = low >> 8
         data[first:last, :, 1] = high >> 8
@@ -82,20 +83,26 @@ def peaks(frames: Frames) -> Peaks:
     return Peaks(width, data)
 
 
-def _extremes(block: NDArray[np.int16], width: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-    """Minimum and maximum per row and channel of rows of interleaved samples.
+def _extremes(
+    block: NDArray[np.int16], width: int, low: NDArray[np.int16], high: NDArray[np.int16]
+) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """Minimum and maximum per row and channel of rows of ``width`` interleaved frames.
 
     Rows are folded in half again and again: each fold is one pass of the processor's vector
-    instructions over long rows, which a reduction over an axis of length 2 is not.
+    instructions over long rows, which a reduction over an axis of length 2 is not. ``low`` and ``high``
+    are scratch space of half a block, reused since fresh memory costs more than the sums.
     """
-    low = high = block
-    while width % 2 == 0 and width > 4:
-        low = np.minimum(low[:, :width], low[:, width:])
-        high = np.maximum(high[:, :width], high[:, width:])
+    low, high = low[: len(block)], high[: len(block)]
+    np.minimum(block[:, :width], block[:, width:], out=low)
+    np.maximum(block[:, :width], block[:, width:], out=high)
+    width //= 2
+    while width % 2 == 0:
+        np.minimum(low[:, :width], low[:, width : 2 * width], out=low[:, :width])
+        np.maximum(high[:, :width], high[:, width : 2 * width], out=high[:, :width])
         width //= 2
     return (
-        low.reshape(len(block), width, CHANNELS).min(axis=1),
-        high.reshape(len(block), width, CHANNELS).max(axis=1),
+        low[:, : 2 * width].reshape(len(block), width, CHANNELS).min(axis=1),
+        high[:, : 2 * width].reshape(len(block), width, CHANNELS).max(axis=1),
     )
 
 
