@@ -15,6 +15,7 @@ export const notesProblem = signal("");
 
 const SAVE_AFTER_MS = 600;
 const RETRY_MS = 3_000;
+const RETRY_LIMIT_MS = 30_000;
 const DRAFT = "ringdesk.draft.";
 
 let ticketId = 0;
@@ -22,6 +23,7 @@ let version = 0;
 let serverText = "";
 let sent: string | null = null;
 let timer = 0;
+let failures = 0;
 
 export function isUnsaved(): boolean {
   return ["dirty", "saving", "failed", "conflict"].includes(notesState.peek());
@@ -78,6 +80,7 @@ async function save(): Promise<void> {
 
 function saved(text: string): void {
   sent = null;
+  failures = 0;
   notesSavedAt.value = Date.now();
   notesProblem.value = "";
   // The section with the new version may come just before or just after the answer.
@@ -103,7 +106,9 @@ function failed(error: unknown): void {
   }
   notesState.value = "failed";
   notesProblem.value = ["no_link", "link_lost", "timeout"].includes(problem.id) ? "" : problem.message;
-  if (problem.id === "timeout") later(RETRY_MS);
+  // A broken link retries when it is back; whatever else may mend itself is tried again, ever more seldom.
+  failures += 1;
+  if (problem.id !== "no_link") later(Math.min(RETRY_LIMIT_MS, RETRY_MS * failures));
 }
 
 function changeTicket(id: number, text: string, at: number): void {

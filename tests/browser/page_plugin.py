@@ -17,7 +17,6 @@ from tests.browser import scenes
 from tests.browser.open_page import OpenPage
 from tests.browser.stub_desktop import STATIC, StubDesktop
 from tests.browser.stub_sip import StubSip
-from tests.until import until
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
@@ -119,8 +118,7 @@ async def open_page(chromium: Browser, stub: StubDesktop) -> AsyncIterator[OpenP
         )
         await page.add_init_script(WATCH_CONNECTIONS + script)
         await page.goto(stub.url)
-        if stub.is_signed_in:
-            await until(lambda: stub.is_linked)
+        await page.locator(".desktop, form.sign-in").wait_for()
         return page
 
     yield opener

@@ -168,6 +168,13 @@ class StubDesktop:
             if refusal:
                 result["error"] = refusal
             await socket.send_json(result)
+            if refusal is None and message["name"] == "ticket.note":
+                await self._keep_note(message["args"])
+
+    async def _keep_note(self, args: Json) -> None:
+        ticket = self.sections["ticket"]
+        if ticket and ticket["ticket_id"] == args["ticket_id"]:
+            await self.change("ticket", note=args["text"], version=ticket["version"] + 1)
 
     async def _greet(self, socket: web.WebSocketResponse, hello: Json) -> None:
         is_held = hello["boot"] == self.boot and all(

@@ -114,12 +114,13 @@ function Clock() {
   return (
     <div class={`clock ${isLong ? "long" : ""}`} role="timer" aria-label={t(PHASE_WORDS[phase.value])}>
       <span class="phase-word">
+        <Recording />
         {isMuted.value && (phase.value === "talking" || phase.value === "on_hold") && (
           <span class="muted-word">
             <Icon name="muted" /> {t("phase.muted")}
           </span>
         )}
-        {isLong ? t("phase.long_hold") : t(PHASE_WORDS[phase.value])}
+        <span class="phase-name">{isLong ? t("phase.long_hold") : t(PHASE_WORDS[phase.value])}</span>
       </span>
       <span class="big figures">{clockface(seconds)}</span>
       {left !== null && (
@@ -196,7 +197,6 @@ export function CallStrip() {
           </Menu>
         </div>
         <ActionButton action={strip.pauseRecording} icon="pause" kind="fixed-wide" isOn={call?.recording === "paused"} />
-        <Recording />
         <span class="strip-note" role="alert" title={strip_note.value}>
           {strip_note.value}
         </span>

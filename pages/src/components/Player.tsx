@@ -73,6 +73,7 @@ async function open(recording: Played, container: HTMLElement, media: HTMLAudioE
   return surfer;
 }
 
+
 export function Player() {
   const recording = played.value;
   const box = useRef<HTMLDivElement>(null);
@@ -97,8 +98,8 @@ export function Player() {
       (opened) => {
         if (isClosed) return opened.destroy();
         surfer.current = opened;
-        length.value = opened.getDuration();
-        opened.on("timeupdate", (seconds) => (position.value = seconds));
+        opened.on("ready", (duration) => (length.value = duration));
+        opened.on("timeupdate", (at) => (position.value = at));
         media.playbackRate = speed.peek();
         media.play().catch(() => undefined); // blocked until a click: the button is there
         return undefined;
