@@ -27,6 +27,7 @@ from asterisk_conf.installer import AsteriskInstall
 from asterisk_conf.modules import allow_list
 from asterisk_conf.music import music_dir
 from asterisk_conf.secrets import AMI_USER, Secrets
+from cti.builtin import is_simulated
 from cti.company import Company
 from cti.config import Settings
 from cti.domain.errors import ConfigError
@@ -160,6 +161,7 @@ def _facts(
     return {
         "pbx": settings.pbx,
         "is_ipv6": ":" in settings.pbx.bind,
+        "is_loopback": settings.pbx.bind.startswith("127.") or settings.pbx.bind == "::1",
         "home": home,
         "module_dir": install.module_dir,
         "spool_dir": settings.spool_dir.absolute(),
@@ -171,6 +173,7 @@ def _facts(
             {
                 "extension": person.extension,
                 "language": person.language,
+                "is_simulated": is_simulated(person.login),
                 "desk_secret": secrets.endpoint(person.extension),
                 "browser_secret": secrets.endpoint(f"{person.extension}w"),
             }

@@ -47,7 +47,7 @@ from ivr.wiring import Ivr
 from ivr.wiring import wire as build_ivr
 from recorder.wiring import RecorderParts, build_recorder
 from screenpop.ports import SipAccount
-from screenpop.wiring import Screenpop, build_screenpop
+from screenpop.wiring import ScreenPops, build_pop, build_screenpop
 from tickets.adapters.sql import SqlTicketStore
 from tickets.wiring import Tickets, build_tickets
 
@@ -62,6 +62,7 @@ class Service:
 
     settings: Settings
     company: Company
+    agents: Sequence[User]
     clock: Clock
     bus: LocalBus
     calls: CallTable
@@ -75,7 +76,7 @@ class Service:
     acd: AcdService
     tickets: Tickets
     recorder: RecorderParts
-    screenpop: Screenpop
+    screenpop: ScreenPops
     web: WebServer
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
@@ -98,15 +99,18 @@ class Service:
             await self.ivr.configure(self.company)
             await self._start(stack, self.tickets)
             await self._start(stack, self.recorder.service)
-            await self._start(stack, self.screenpop)
             self.acd.restore(past)
+            await self.screenpop.pop.start(self.agents, self.acd)
+            self.screenpop.pop.restore(past)
+            stack.push_async_callback(self.screenpop.stop)
             self.acd.start()
             stack.push_async_callback(self.acd.stop)
             await self.agi.start(self.settings.pbx.agi_port)
             stack.push_async_callback(self.agi.close)
             await self.web.start()
             stack.push_async_callback(self.web.stop)
-            await self._start(stack, self.switch)
+            await self.switch.start()
+            stack.push_async_callback(self.switch.close)
             self._stack = stack.pop_all()
         log.info("service started", calls=len(self.calls), journal=self.journal.last)
 
@@ -232,24 +236,15 @@ async def build(
     tickets = build_tickets(SqlTicketStore(database), bus, clock, accounts, company, plan)
     passwords = Passwords()
     desk = SignInDesk(accounts, sessions, passwords, clock, bus, settings.web.session_idle_time)
-    screenpop = build_screenpop(
-        company=company,
-        bus=bus,
-        clock=clock,
-        calls=calls,
-        journal=journal,
-        accounts=accounts,
-        control=control,
-        tickets=tickets.office,
-        phones=BrowserPhones(settings, secrets),
-        plan=plan,
-        desk=desk,
-        boot_id=boot_id,
-    )
+    pop = build_pop(bus, clock, tickets.office, BrowserPhones(settings, secrets), plan, company)
     # An inactive account can't sign in; the simulators' must only be known, for when they are opened.
     agents = [replace(u, is_active=True) if is_simulated(u.login) else u for u in users]
-    acd = build_acd(company, agents, control, screenpop.pop, bus, clock, calls)
-    screenpop.use(acd)
+    acd = build_acd(company, agents, control, pop, bus, clock, calls)
+    origins = own_origins(settings.web.allowed_origins)
+    screenpop = build_screenpop(
+        pop, bus=bus, clock=clock, journal=journal, agents=acd, calls=control,
+        tickets=tickets.office, sign_in=desk, origins=origins,
+    )  # fmt: skip
     ivr = build_ivr(
         company, settings.sounds_dir, bus=bus, clock=clock, calls=calls, line=acd, recording=control
     )
@@ -260,14 +255,14 @@ async def build(
     web = build_app(
         WebParts(
             desk=desk,
-            origins=own_origins(settings.web.allowed_origins),
+            origins=origins,
             health=lambda: {"switch": switch.is_up, "journal": not journal.is_failing},
-            routes=[*screenpop.routes, *recorder.routes],
+            routes=[*screenpop.sockets.routes(), *recorder.routes],
             connect=[f"ws://{settings.pbx.bind}:{settings.pbx.ws_port}"],
         )
     )
     return Service(
-        settings=settings, company=company, clock=clock, bus=bus, calls=calls, database=database,
+        settings=settings, company=company, agents=agents, clock=clock, bus=bus, calls=calls, database=database,
         journal=journal, accounts=accounts, passwords=passwords, switch=switch,
         agi=FastAgiServer(ivr.routes, clock), ivr=ivr, acd=acd, tickets=tickets, recorder=recorder,
         screenpop=screenpop, web=WebServer(web, settings.web.bind, settings.web.port),
@@ -290,15 +285,16 @@ def _alarm(message: str) -> None:
 
 def configure_logging(level: str, *, is_terminal: bool) -> None:
     """Log lines for people on a terminal, JSON for everything else; ids only, never a person."""
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer()
-    )
+    # Plain tracebacks: the pretty ones print local variables, and with them a caller's digits.
+    renderer: Any = structlog.processors.JSONRenderer()
+    if is_terminal:
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            *([] if is_terminal else [structlog.processors.format_exc_info]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

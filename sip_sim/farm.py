@@ -30,10 +30,12 @@ from sip_sim.steps import (
     Step,
     Wait,
     WaitForHangup,
+    registration,
 )
 
 AGENT_TONE = 880.0
 CALLER_TONE = 440.0
+_REGISTER_EVERY = timedelta(minutes=4)  # the registrar grants ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ async def agents(
             desktops.append(desktop)
             await _make_ready(desktop)
         keepers = [asyncio.create_task(_keep_ready(d)) for d in desktops if keeps_ready]
+        keepers.append(asyncio.create_task(_stay_registered(place, people, port)))
         try:
             yield AgentFarm(desktops, phones)
         finally:
@@ -161,13 +164,19 @@ async def _keep_ready(desktop: HeadlessDesktop) -> None:
         await desktop.until(lambda d: d.state not in {"NOT_READY", "WRAP_UP"}, within=86_400)
 
 
+async def _stay_registered(place: Place, people: Sequence[SimAgent], port: int) -> None:
+    while True:
+        await asyncio.sleep(_REGISTER_EVERY.total_seconds())
+        await _register(place, people, port)
+
+
 async def _register(
     place: Place,
     people: Sequence[SimAgent],
     port: int,
     expires: timedelta = timedelta(hours=1),
 ) -> None:
-    rows = [(p.endpoint, p.secret, str(port)) for p in people]
+    rows = [registration(p.endpoint, p.secret, port) for p in people]
     load = Load(calls=len(rows), concurrent=len(rows), per_second=50)
     async with party("register", [Register(expires)], place.sip, load=load, fields=rows) as running:
         outcome = await running.finish(timedelta(seconds=30))

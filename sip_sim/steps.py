@@ -21,7 +21,7 @@ _DIGIT_GAP_MS = 250
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Register a phone (digest); fields of the CSV: user, password, contact port."""
+    """Register a phone (digest); fields: see ``registration``."""
 
     expires: timedelta = timedelta(hours=1)
 
@@ -129,6 +129,11 @@ def render(name: str, steps: Sequence[Step]) -> str:
     )
 
 
+def registration(user: str, secret: str, contact_port: int) -> tuple[str, str, str]:
+    """The fields for ``Register``: SIPp takes the digest's credentials as a keyword in a field."""
+    return user, f"[authentication username={user} password={secret}]", str(contact_port)
+
+
 class _Scenario:
     """Collects XML; knows whether we called or were called, for the dialog's headers."""
 
@@ -204,8 +209,7 @@ class _Scenario:
         )
         self._send(head.format(cseq=1) + "Content-Length: 0", 'retrans="500"')
         self._parts.append('<recv response="401" auth="true"/>')
-        auth = "[authentication username=[field0] password=[field1]]\n"
-        self._send(head.format(cseq=2) + auth + "Content-Length: 0", 'retrans="500"')
+        self._send(head.format(cseq=2) + "[field1]\nContent-Length: 0", 'retrans="500"')
         self._parts.append('<recv response="200"/>')
 
     def _invite(self, step: Invite) -> None:

@@ -147,6 +147,13 @@ class AmiLink:
         if self._protocol is not None:
             self._protocol.drop(cause)
 
+    def suspect(self) -> None:
+        """What is known is suspect: no command passes until the next snapshot."""
+        if self.state in (LinkState.UP, LinkState.SYNCHRONISING):
+            self.epoch += 1
+            self.state = LinkState.SYNCHRONISING
+            self._listener.link_stalled()
+
     def release(self, epoch: int) -> bool:
         """Let commands pass: the snapshot of this epoch was taken. False: it is stale already."""
         self._note_standstill()
@@ -350,10 +357,8 @@ class AmiLink:
             return
         if self.state in (LinkState.UP, LinkState.SYNCHRONISING):
             log.warning("own_standstill", seconds=round(gap, 1))
-            self.epoch += 1
-            self.state = LinkState.SYNCHRONISING
             self._received = now  # the silence was ours
-            self._listener.link_stalled()
+            self.suspect()
 
     def _is_answer_overdue(self, protocol: AmiProtocol) -> bool:
         oldest = next(iter(protocol.pending.values()), None)

@@ -144,7 +144,7 @@ class Switch:
         self._wake.set()
         if len(self._messages) > _MOST_WAITING:
             log.error("switch_overrun", waiting=len(self._messages))
-            self.link_stalled()
+            self.link.suspect()
 
     # ---- inside --------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
+from asterisk_conf.secrets import load_or_make_secrets
 from cti.bootstrap import open_database
 from cti.builtin import SIM_NUMBER, sim_login
 from cti.cli import deployment
@@ -149,9 +150,7 @@ async def simulated(
             f"this installation has {settings.simulated_agents} simulated agents: "
             "raise the setting simulated_agents and start it again"
         )
-    secrets = deployment.load_or_make_secrets(
-        settings.secrets_file, deployment.company_of(settings)
-    )
+    secrets = load_or_make_secrets(settings.secrets_file, deployment.company_of(settings))
     database = await open_database(settings)
     accounts, hasher = SqlAccounts(database), Passwords()
     opened = []

@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from asterisk_conf.listening import check_ports_free
+from asterisk_conf.secrets import load_or_make_secrets
 from cti.bootstrap import build, configure_logging, keep_people, open_database, running
 from cti.builtin import is_simulated
 from cti.cli import deployment
@@ -83,7 +84,7 @@ def phones(settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
     """Print the SIP accounts of the desk phones (server, user, secret)."""
     settings = _current(settings_file)
     company = deployment.company_of(settings)
-    secrets = deployment.load_or_make_secrets(settings.secrets_file, company)
+    secrets = load_or_make_secrets(settings.secrets_file, company)
     rows = [
         {"name": p.name, "user": p.extension, "secret": secrets.endpoint(p.extension)}
         for p in company.people
