@@ -108,8 +108,11 @@ class Translator:
         enqueued_at = instant(message.headers["T0"])
         attempt = number(message.get("Try"))
         credit_time = timedelta(seconds=number(message.get("Credit")))
+        known = self.registry.call(parse_call_id(message.headers["Call"]))
+        # A caller who fell back before his queue was chosen comes back with none.
+        last = (known.queue if known else None) or self._default_queue
+        queue = parse_queue_name(message.get("Queue") or last)
         call, out = self._of(message, at, "waiting")
-        queue = parse_queue_name(message.get("Queue") or call.queue or self._default_queue)
         call.queue, call.connected, call.held_by = queue, None, ""
         call.is_fallback, call.ended_by = False, ""
         enqueued = ev.CallEnqueued(

@@ -56,7 +56,9 @@ class AmiDoor(asyncio.Protocol):
         self.write(b"Asterisk Call Manager/11.0.0\r\n")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self in self._pbx.doors:
+        if self._pbx.misbehaviour.is_frozen:
+            self._frozen.append(lambda: self.connection_lost(exc))  # after what it still reads
+        elif self in self._pbx.doors:
             self._pbx.doors.remove(self)
 
     def abort(self) -> None:
