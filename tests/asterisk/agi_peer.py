@@ -9,11 +9,15 @@ from contextlib import asynccontextmanager
 
 @asynccontextmanager
 async def agi_peer(
-    port: int, variables: Mapping[str, str] | None, scripts: list[str] | None = None
+    port: int,
+    variables: Mapping[str, str] | None,
+    scripts: list[str] | None = None,
+    *,
+    command: str = "",
 ) -> AsyncIterator[None]:
     """Serve FastAGI on ``port``: set ``variables`` on each caller; None: never answer.
 
-    ``scripts`` receives the script name of each visit.
+    ``scripts`` receives the script name of each visit; ``command`` is given before the variables.
     """
     tasks: set[asyncio.Task[None]] = set()
 
@@ -27,6 +31,10 @@ async def agi_peer(
                 scripts.append(request.split("agi_network_script: ")[1].split("\n")[0])
             if variables is None:
                 await asyncio.Event().wait()
+            if command:
+                writer.write(f"{command}\n".encode())
+                if b"result=-1" in await reader.readline():
+                    return  # sent elsewhere, or hung up
             for name, value in (variables or {}).items():
                 writer.write(f'SET VARIABLE {name} "{value}"\n'.encode())
                 assert (await reader.readline()).startswith(b"200")

@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.asterisk.pbx import Pbx, free_port
+from tests.until import until
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8" ?>\n<scenario name="test">\n'
 _SDP = """v=0
@@ -157,10 +158,15 @@ class Sipp:
             "From: <sip:n@127.0.0.1>;tag=n\r\nTo: <sip:t@127.0.0.1>\r\nCSeq: 1 MESSAGE\r\n"
             f"Call-ID: 1-{self._process.pid}@{self.address}\r\nContent-Length: 0\r\n\r\n"
         )
-        if self._process.returncode is None:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-                sender.sendto(nudge.encode(), (self.address, self.port))
-        await self.finished(5)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+
+            def is_gone() -> bool:
+                # Repeated: SIPp drops it while it waits for the answer to something else.
+                if self._process.returncode is None:
+                    sender.sendto(nudge.encode(), (self.address, self.port))
+                return self._process.returncode is not None
+
+            await until(is_gone, 8)
 
     async def finished(self, within: float = 10.0) -> int:
         """Wait for the end; return the exit status: 0 when all went as the scenario says."""
@@ -183,7 +189,7 @@ async def _running(
         with (folder / "output").open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 "sipp", f"127.0.0.1:{pbx.settings.pbx.sip_port}", "-sf", "scenario.xml",
-                "-i", source, "-p", str(port), "-nostdin", "-trace_err",
+                "-i", source, "-p", str(port), "-nostdin", "-default_behaviors", "all,-abortunexp", "-trace_err",
                 "-mp", str(free_port(socket.SOCK_DGRAM) & ~1), *options,
                 cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
@@ -203,14 +209,18 @@ async def calling(
     *,
     ani: str = "13800138000",
     keys: str = "",
+    display: str = "",
     source: str = "127.0.0.1",
 ) -> AsyncIterator[Sipp]:
     """Run callers who stay until they are hung up or `Sipp.hang_up`; BYE at the end if they still are.
 
-    ``keys`` are sent by SIP INFO, 0.3 s apart, from the answer on.
+    ``keys`` are sent by SIP INFO, 0.3 s apart, from the answer on; ``display`` is the caller's name.
     """
     port = free_port(socket.SOCK_DGRAM)
-    async with _running(pbx, _caller(dnis, ani, keys), port, "-m", "1", source=source) as sipp:
+    scenario = _caller(dnis, ani, keys)
+    if display:
+        scenario = scenario.replace("From: <", f'From: "{display}" <')
+    async with _running(pbx, scenario, port, "-m", "1", source=source) as sipp:
         try:
             yield sipp
         finally:

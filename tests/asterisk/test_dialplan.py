@@ -13,6 +13,7 @@ from tests.asterisk.agi_peer import agi_peer
 from tests.asterisk.ami_probe import AmiProbe, Message
 from tests.asterisk.pbx import Pbx, free_port
 from tests.asterisk.sipp import Sipp, calling, phone
+from tests.until import until
 
 pytestmark = pytest.mark.asterisk
 
@@ -75,7 +76,7 @@ async def test_a_hung_service_at_an_announcement_gives_the_caller_back_to_his_pl
     async with waiting_caller(pbx) as (ami, waiting, _):
         await pbx.set_global("RD_LEASE", "2")
         # The dummy service ends and another, hung one takes its port.
-        async with hung_instead(pbx, scripts):
+        async with another_service(pbx, None, scripts):
             await ami.redirect(waiting["Channel"], "rd-visit")
             await ami.event("RdBack", within=6, Call=waiting["Call"])
         assert ami.names() == ["RdIn", "RdWait", "RdBack"]
@@ -83,12 +84,14 @@ async def test_a_hung_service_at_an_announcement_gives_the_caller_back_to_his_pl
 
 
 @asynccontextmanager
-async def hung_instead(pbx: Pbx, scripts: list[str]) -> AsyncIterator[None]:
-    """A hung FastAGI peer on another port, to which the dialplan is pointed for a while."""
+async def another_service(
+    pbx: Pbx, variables: dict[str, str] | None, scripts: list[str], command: str = ""
+) -> AsyncIterator[None]:
+    """A FastAGI peer on another port, to which the dialplan is pointed for a while."""
     port = free_port()
     await pbx.set_global("RD_AGI", f"agi://127.0.0.1:{port}")
     try:
-        async with agi_peer(port, None, scripts):
+        async with agi_peer(port, variables, scripts, command=command):
             yield
     finally:
         await pbx.set_global("RD_AGI", f"agi://127.0.0.1:{pbx.settings.pbx.agi_port}")
@@ -188,6 +191,49 @@ async def test_an_exten_that_is_no_phone_rings_nobody(pbx: Pbx, exten: str) -> N
         await ami.redirect(waiting["Channel"], "rd-dial", exten)
         assert (await ami.event("RdNoAnswer"))["Status"] == "INVALID"
         assert not [event for event in ami.events if event["Event"] == "DialBegin"]
+
+
+async def test_a_lease_of_a_visit_does_not_end_a_conversation(pbx: Pbx) -> None:
+    async with phone(pbx, "1001"), waiting_caller(pbx) as (ami, waiting, _):
+        await pbx.set_global("RD_LEASE", "2")
+        scripts: list[str] = []
+        async with another_service(pbx, WAIT, scripts, "WAIT FOR DIGIT 9000"):
+            await ami.redirect(waiting["Channel"], "rd-visit")
+            await until(lambda: scripts)
+            seen = len(ami.events)
+            await ami.redirect(waiting["Channel"], "rd-dial", "1001")
+            await ami.event("BridgeEnter", Channel=waiting["Channel"])
+            with pytest.raises(AssertionError, match="no Hangup"):
+                await ami.event("Hangup", after=seen, within=3)
+
+
+@pytest.mark.parametrize(
+    ("dnis", "digits"),
+    [
+        ("4000&PJSIP/1001", "40001001"),
+        ("4000,s,1", "40001"),
+        ("4000%24%7BRD_HB%7D", "4000"),
+        ("+864000", "+864000"),
+        ("4" * 300, "4" * 32),
+    ],
+)
+async def test_a_dialled_number_is_digits_whatever_was_dialled(
+    pbx: Pbx, dnis: str, digits: str
+) -> None:
+    async with AmiProbe.connected(pbx) as ami, calling(pbx, dnis):
+        assert (await ami.event("RdIn"))["Dnis"] == digits
+        await ami.event("RdFallback")
+        assert not [event for event in ami.events if event["Event"] == "DialBegin"]
+
+
+async def test_a_callers_name_adds_nothing_to_an_event(pbx: Pbx) -> None:
+    name = "x,Call: evil,Dnis: 666\\, ${RD_HB} &lt;script&gt; 蔡"
+    async with AmiProbe.connected(pbx) as ami, calling(pbx, display=name):
+        arrived = await ami.event("RdIn")
+        await ami.event("RdFallback", Call=arrived["Call"])
+    assert arrived["Dnis"] == "4000"
+    assert arrived["Call"].startswith(arrived["Uniqueid"])
+    assert "evil" in arrived["CallerIDName"]
 
 
 async def test_a_stranger_from_an_unknown_address_is_refused(pbx: Pbx) -> None:

@@ -110,6 +110,18 @@ def test_names_of_people_stand_in_no_file(
     assert "\nusername = 1001w\npassword = secret-of-1001w\n" in written
 
 
+def test_phones_may_dial_only_what_is_written_out(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home")
+    render(place, company, _secrets(company), install)
+    text = (place.asterisk_dir / "etc/extensions.conf").read_text(encoding="utf-8")
+    for context in ("rd-agents", "rd-xfer"):
+        lines = text.split(f"[{context}]")[1].split("\n[")[0]
+        extensions = set(re.findall(r"^exten = ([^,]+),", lines, re.MULTILINE))
+        assert extensions - {"*43"} == {"1001"}
+
+
 def test_the_queues_follow_the_company(
     tmp_path: Path, company: Company, install: AsteriskInstall
 ) -> None:
