@@ -73,11 +73,13 @@ async def agents(
     talk: timedelta,
     tone: Path | None,
     keeps_ready: bool = True,
+    trace: bool = False,
 ) -> AsyncIterator[AgentFarm]:
     """Register the phones, sign the agents in and make them ready; all ends with the block.
 
     Each phone answers after ``answer_after``, speaks ``tone`` (a µ-law file) and hangs up after ``talk`` unless the
     caller did before. ``keeps_ready``: whoever became not ready or wraps up is ready again at once.
+    ``trace`` keeps the SIP messages of the phones (``AgentFarm.phones``).
 
     Raises:
         SippFailed: a phone could not register.
@@ -90,7 +92,7 @@ async def agents(
     port = free_port()
     size = Load(concurrent=max(4, len(people)))
     async with (
-        party("agents' phones", steps, place.sip, port=port, called=size) as phones,
+        party("agents' phones", steps, place.sip, port=port, called=size, trace=trace) as phones,
         contextlib.AsyncExitStack() as stack,
     ):
         await _register(place, people, port)
