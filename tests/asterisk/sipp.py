@@ -98,6 +98,14 @@ def _caller(dnis: str, ani: str, keys: str) -> str:
     )
 
 
+def _refused(dnis: str, ani: str) -> str:
+    return (
+        f"{_HEAD}{_send(_request('INVITE', user=dnis, ani=ani, cseq=1, body=True))}"
+        '<recv response="100" optional="true"/>\n<recv response="401"/>\n'
+        f"{_send(_request('ACK', user=dnis, ani=ani, cseq=1, peer='[peer_tag_param]'))}</scenario>\n"
+    )
+
+
 def _phone(behaviour: str, talk_ms: int) -> str:
     """``answer`` (BYE after ``talk_ms``; 0: waits for BYE), ``busy``, ``ring``, ``move`` (302)."""
     start = f'{_HEAD}<recv request="INVITE"/>\n{_reply("100 Trying")}'
@@ -210,7 +218,6 @@ async def calling(
     ani: str = "13800138000",
     keys: str = "",
     display: str = "",
-    source: str = "127.0.0.1",
 ) -> AsyncIterator[Sipp]:
     """Run callers who stay until they are hung up or `Sipp.hang_up`; BYE at the end if they still are.
 
@@ -220,11 +227,20 @@ async def calling(
     scenario = _caller(dnis, ani, keys)
     if display:
         scenario = scenario.replace("From: <", f'From: "{display}" <')
-    async with _running(pbx, scenario, port, "-m", "1", source=source) as sipp:
+    async with _running(pbx, scenario, port, "-m", "1") as sipp:
         try:
             yield sipp
         finally:
             await sipp.hang_up()
+
+
+async def is_refused(
+    pbx: Pbx, *, source: str, dnis: str = "4000", ani: str = "13800138000"
+) -> bool:
+    """Call once from the address ``source``; tell whether the answer was 401."""
+    scenario, port = _refused(dnis, ani), free_port(socket.SOCK_DGRAM)
+    async with _running(pbx, scenario, port, "-m", "1", source=source) as sipp:
+        return await sipp.finished() == 0
 
 
 @asynccontextmanager
