@@ -27,6 +27,11 @@ class CloseCode(enum.IntEnum):
     REPLACED = 4005
 
 
+def to_json(value: Any) -> str:
+    """Compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 class Connection:
     """Messages towards one page."""
 
@@ -43,9 +48,13 @@ class Connection:
 
     def put(self, message: dict[str, Any]) -> None:
         """Send a message, some time soon; nothing once closed."""
+        if self.close_code is None:
+            self.put_text(to_json(message))
+
+    def put_text(self, text: str) -> None:
+        """Send what is JSON already: a value that goes to many pages is written out once."""
         if self.close_code is not None:
             return
-        text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
         self._characters += len(text)
         if len(self._waiting) >= self._max_messages or self._characters > self._max_characters:
             self.close(CloseCode.TOO_SLOW)

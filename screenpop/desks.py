@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
 from cti.domain.ids import AgentId, Endpoint
 from cti.domain.people import PERMISSIONS, User
-from screenpop.connection import CloseCode, Connection
+from screenpop.connection import CloseCode, Connection, to_json
 from screenpop.model import DesktopState, Update
 from screenpop.sections import (
     AgentSection,
@@ -17,6 +17,7 @@ from screenpop.sections import (
     MeSection,
     PhoneSection,
     ReasonValue,
+    SectionName,
     Sections,
     iso,
 )
@@ -91,22 +92,18 @@ class Desk:
 
     def send(self, updates: Sequence[Update]) -> None:
         """Tell the page, if one is open."""
-        if self.connection is None:
-            return
         for update in updates:
-            self.connection.put(
-                {
-                    "type": "update",
-                    "boot": self._boot,
-                    "seq": update.seq,
-                    "section": update.section,
-                    "value": update.value,
-                }
-            )
+            self._send(update, None)
 
-    def put(self, section: Any, value: Any) -> None:
-        """Replace a section and tell the page."""
-        self.send(self.state.put(section, value))
+    def put(self, section: SectionName, value: Any, text: str | None = None) -> None:
+        """Replace a section and tell the page; ``text`` is the value's JSON where it is known."""
+        for update in self.state.put(section, value):
+            self._send(update, text)
+
+    def _send(self, update: Update, text: str | None) -> None:
+        if self.connection is not None:
+            head = f'{{"type":"update","boot":"{self._boot}","seq":{update.seq},"section":"{update.section}"'
+            self.connection.put_text(f'{head},"value":{text or to_json(update.value)}}}')
 
     def attach(self, connection: Connection, boot: str | None, seq: int) -> bool:
         """A page opened; the one before is closed. Returns whether there was one.
@@ -145,7 +142,7 @@ class Desks:
         self._by_agent: dict[AgentId, Desk] = {}
         self._by_extension: dict[str, Desk] = {}
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Desk]:
         return iter(list(self._by_agent.values()))
 
     def get(self, agent_id: AgentId) -> Desk | None:

@@ -25,7 +25,7 @@ from cti.domain.numbers import CallerNumber, DialPlan, NumberKind, place_of
 from cti.domain.people import User
 from cti.ports import Clock, EventBus, Unsubscribe
 from screenpop import facts as call_facts
-from screenpop.connection import CloseCode, Connection
+from screenpop.connection import CloseCode, Connection, to_json
 from screenpop.desks import Desk, DeskConfig, Desks, me_section
 from screenpop.facts import CallFacts
 from screenpop.lookups import Interest, Lookups
@@ -46,7 +46,6 @@ log = structlog.get_logger(__name__)
 
 PAINT_TIMEOUT = timedelta(milliseconds=60)
 
-_DAY = (ev.AgentStateChanged, ev.CallAnswered, ev.AgentDidNotAnswer)
 _LEAVES_RING = (ev.CallConnected, ev.ReservationReleased, ev.AgentDidNotAnswer, ev.CallEnded)
 
 
@@ -78,6 +77,7 @@ class ScreenPop:
         self._painted: dict[str, asyncio.Event] = {}  # by token
         self._queues: dict[QueueName, ev.QueueChanged] = {}
         self._dirty: set[AgentId] = set()
+        self._is_restoring = False
         self._unsubscribe: Unsubscribe = _nothing
         tickets.on_change(self.lookups.changed)
 
@@ -109,19 +109,29 @@ class ScreenPop:
         await self.lookups.stop()
 
     def restore(self, events: Iterable[ev.Event]) -> None:
-        """Count the day so far from the journal; after ``start``. Other events are ignored."""
-        in_call: dict[CallId, Desk] = {}
-        for event in events:
-            agent_id = getattr(event, "agent_id", None)
-            desk = self.desks.get(agent_id) if agent_id else None
-            if desk is not None and isinstance(event, _DAY):
-                desk.today.apply(event)
-                if event.call_id is not None:
-                    in_call[event.call_id] = desk
-            elif isinstance(event, (ev.CallHeld, ev.CallRetrieved)) and event.call_id in in_call:
-                in_call[event.call_id].today.apply(event)
-        for desk in self.desks:
-            desk.put("today", desk.today.figures())
+        """Take up calls, desktops and the day so far from the journal; after ``start``, before pages.
+
+        What only the present can tell (phones, the link, queues) is not taken from the past.
+        """
+        self._is_restoring = True
+        try:
+            for event in events:
+                if isinstance(event, ev.PopSent):
+                    self._restore_pop(event)
+                elif isinstance(event, (ev.CallEvent, ev.AgentStateChanged)):
+                    self._listen(event)
+        finally:
+            self._is_restoring = False
+        for call_id in self._on:
+            self.lookups.changed(call_id)
+
+    def _restore_pop(self, event: ev.PopSent) -> None:
+        desk, facts = self.desks.get(event.agent_id), self._facts.get(event.call_id)
+        if desk is None or facts is None:
+            return
+        waited = max(event.chosen_at - (facts.enqueued_at or event.chosen_at), timedelta(0))
+        token = secrets.token_hex(8)
+        self._place(desk, Shown(event.call_id, token, event.chosen_at, facts.queue, waited), facts)
 
     # ---- the pop -------------------------------------------------------------------------------
 
@@ -206,7 +216,8 @@ class ScreenPop:
         desk.send(updates)
         self._on.setdefault(shown.call_id, set()).add(desk.user.user_id)
         self._stands[desk.user.user_id] = shown.call_id
-        self.lookups.is_shown_now(shown.call_id)
+        if not self._is_restoring:
+            self.lookups.is_shown_now(shown.call_id)
 
     def _leave(self, desk: Desk) -> None:
         """The call that stood here is no longer told about this desktop."""
@@ -261,13 +272,22 @@ class ScreenPop:
                     self._soon(desk)
             case ev.QueueChanged():
                 self._queues[event.queue] = event
-                for desk in self.desks:
-                    if event.queue in desk.state.sections["agent"]["queues"]:
-                        desk.put("queues", self._queue_values(desk))
+                self._queues_changed(event.queue)
             case ev.SwitchLinkChanged():
                 for desk in self.desks:
                     switch = "up" if event.is_up else "down"
                     desk.put("link", {"switch": switch, "text": event.cause})
+
+    def _queues_changed(self, queue: QueueName) -> None:
+        # Agents of a team serve the same queues: what they see is made and written out once.
+        seen: dict[tuple[str, ...], tuple[list[QueueValue], str]] = {}
+        for desk in self.desks:
+            served = tuple(desk.state.sections["agent"]["queues"])
+            if queue in served:
+                if served not in seen:
+                    values = self._queue_values(served)
+                    seen[served] = values, to_json(values)
+                desk.put("queues", *seen[served])
 
     def _agent_changed(self, event: ev.AgentStateChanged) -> None:
         desk = self.desks.get(event.agent_id)
@@ -390,9 +410,9 @@ class ScreenPop:
                 )
         state = view.phone if view.endpoint is not None else "unknown"
         desk.put("phone", PhoneSection(kind=kind, endpoint=view.endpoint, state=state, sip=sip))
-        desk.put("queues", self._queue_values(desk))
+        desk.put("queues", self._queue_values(view.queues))
 
-    def _queue_values(self, desk: Desk) -> list[QueueValue]:
+    def _queue_values(self, served: Iterable[str]) -> list[QueueValue]:
         return [
             QueueValue(
                 name=name,
@@ -401,7 +421,7 @@ class ScreenPop:
                 longest_since=iso_or_none(figures.longest_since),
                 ready=figures.ready,
             )
-            for name in desk.state.sections["agent"]["queues"]
+            for name in served
             if (figures := self._queues.get(QueueName(name))) is not None
         ]
 

@@ -171,6 +171,7 @@ class DesktopSockets:
                 second, count = now, 0
             count += 1
             if count > _MAX_MESSAGES_A_SECOND or not self._take(message, connection, desk):
+                self._sign_in.note("bad_message", by=desk.user.user_id, detail="desktop")
                 connection.close(CloseCode.BAD_MESSAGE)
                 return
 

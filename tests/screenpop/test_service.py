@@ -11,7 +11,21 @@ import pytest
 from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId
 from screenpop.connection import CloseCode
-from tests.screenpop.conftest import BOSS, CALL, LINA, SALES, TOM, TWO, WANG, Page, State, World
+from screenpop.service import ScreenPop
+from tests.screenpop.conftest import (
+    BOSS,
+    CALL,
+    CONFIG,
+    LINA,
+    SALES,
+    TOM,
+    TWO,
+    WANG,
+    FakePhones,
+    Page,
+    State,
+    World,
+)
 from tests.until import until
 
 pytestmark = pytest.mark.contract
@@ -380,7 +394,7 @@ async def test_the_browser_phone_reports_ready_only_when_it_is_free(world: World
     assert world.agents.asked == [("phone_ready", LINA.user_id)]
 
 
-async def test_the_day_is_counted_and_restored(world: World) -> None:
+async def test_the_day_is_counted(world: World) -> None:
     page = Page(world, LINA)
     await world.agent("READY", "NOT_READY")
     world.clock.advance(60)
@@ -401,13 +415,42 @@ async def test_the_day_is_counted_and_restored(world: World) -> None:
     today = {"calls": 1, "talk_s": 100.0, "wrap_up_s": 30.0, "missed": 0, "occupancy": 0.714}
     assert page.sections["today"] == today
 
-    tom_events = [e for e in world.told if not isinstance(e, ev.CallEnded)]
-    desk = world.pop.desks.get(LINA.user_id)
-    assert desk is not None
-    desk.today = type(desk.today)(page.desk.today._zone)
-    world.pop.restore(tom_events)
-    await page.read()
-    assert page.sections["today"] == today
+
+async def test_a_restart_takes_up_calls_desktops_and_the_day(world: World) -> None:
+    await world.agent("READY", "NOT_READY")
+    world.clock.advance(60)
+    await world.waiting()
+    await world.show(LINA)
+    await world.rings()
+    await world.waiting("13900139000", TWO)
+    await world.show(TOM, TWO)
+    await world.rings(TOM, TWO)
+    await world.connected(TOM, TWO)
+    await world.agent("TALKING", "RINGING", TOM, call_id=TWO)
+    await world.happen(ev.CallHeld, TWO, by="agent")
+    await world.happen(ev.SwitchLinkChanged, None, is_up=True)
+    past = list(world.told)
+
+    fresh = ScreenPop(
+        world.bus, world.clock, world.tickets.office, FakePhones(), world.tickets.plan, CONFIG
+    )
+    await fresh.start([LINA, TOM], world.agents)
+    fresh.restore(past)
+    world.pop, before = fresh, world.pop
+    await world.settle()
+    for user in (LINA, TOM):
+        old, new = before.desks.get(user.user_id), fresh.desks.get(user.user_id)
+        assert old is not None
+        assert new is not None
+        for section in ("customer", "ticket", "today"):
+            assert new.state.sections[section] == old.state.sections[section], section
+        was, is_now = old.state.sections["call"], new.state.sections["call"]
+        assert was is not None
+        assert is_now == {**was, "token": is_now["token"] if is_now else ""}
+        assert new.state.sections["link"]["switch"] == "down"  # of the present nothing is known yet
+    assert len(world.of(ev.PopSent)) == len([e for e in past if isinstance(e, ev.PopSent)])
+    await fresh.stop()
+    world.pop = before
 
 
 async def test_many_calls_leave_nothing_behind(world: World) -> None:

@@ -131,9 +131,9 @@ async def site(world: World) -> AsyncIterator[Site]:
     await server.start_server()
     site = Site(world, server, sign_in, sessions, accounts, [])
     yield site
-    await world.pop.stop()
     for client in site.clients:
         await client.close()
+    await world.pop.stop()
     await server.close()
     await sockets.stop()
     passwords.close()
@@ -276,6 +276,7 @@ async def test_a_message_of_no_known_shape_closes_this_socket_only(
     await other.read()
     await page.socket.send_str(message)
     assert await page.closed() == 4003
+    assert [e.by for e in site.world.of(ev.SecurityNoted)] == [LINA.user_id]
     await other.say(type="command", id="c", name="agent.ready", args={})
     while "c" not in other.results:
         await other.read()
