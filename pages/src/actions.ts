@@ -199,7 +199,8 @@ const keypad: Action = {
   label: () => t("call.keypad"),
   blocked: () => {
     if (sections.phone.value?.kind === "desk") return t("why.keys_on_phone");
-    return phase.value === "talking" ? "" : t("why.not_talking");
+    const hasSound = phoneCall.value !== null || registration.value === "elsewhere";
+    return phase.value === "talking" && hasSound ? "" : t("why.not_talking");
   },
   run: () => (layer.value = layer.value === "keypad" ? "" : "keypad"),
 };

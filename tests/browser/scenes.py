@@ -260,9 +260,7 @@ def _changes() -> dict[str, Json]:
         },
         "talking_next": {
             **_talking(muted=True, recording="paused"),
-            "agent": _agent(
-                "TALKING", since=ago(192), next_state="NOT_READY", next_reason="lunch"
-            ),
+            "agent": _agent("TALKING", since=ago(192), next_state="NOT_READY", next_reason="lunch"),
         },
         "on_hold": {
             **_talking(),

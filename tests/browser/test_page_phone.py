@@ -21,9 +21,7 @@ TRACK_IS_ON = "window.connections.at(-1)?.getSenders()[0]?.track?.enabled"
 
 def browser_phone(sip: StubSip, state: str = "idle") -> dict[str, Any]:
     """The phone section of somebody with a browser phone."""
-    return {
-        "phone": {"kind": "browser", "endpoint": "1001w", "state": state, "sip": sip.account}
-    }
+    return {"phone": {"kind": "browser", "endpoint": "1001w", "state": state, "sip": sip.account}}
 
 
 async def registered(
@@ -88,7 +86,9 @@ async def test_declining_refuses_the_invitation_and_hangs_nobody_up(
     )
 
     async def declined() -> bool:
-        await page.keyboard.press("F4")  # deaf for a moment: the key may be meant for the call before
+        await page.keyboard.press(
+            "F4"
+        )  # deaf for a moment: the key may be meant for the call before
         return "486 INVITE" in sip.seen
 
     await until(declined)

@@ -133,13 +133,12 @@ function Clock() {
 }
 
 function Recording() {
-  const state = sections.call.value?.recording ?? "off";
-  const isOver = phase.value === "wrap_up" || phase.value === "ended";
-  const shown = isOver ? "off" : state;
+  const state = sections.call.value?.recording;
+  if (!state || (phase.value !== "talking" && phase.value !== "on_hold")) return null;
   const words = { off: t("recording.off"), on: t("recording.on"), paused: t("recording.paused") };
   return (
-    <span class={`recording ${sections.call.value ? shown : "none"}`} role="status">
-      <Icon name="record" /> {words[shown]}
+    <span class={`recording ${state}`} role="status">
+      <Icon name="record" /> {words[state]}
     </span>
   );
 }

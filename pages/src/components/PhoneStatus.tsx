@@ -61,6 +61,7 @@ function word(): string {
     if (registration.value === "failed") return t("phone.word_refused");
     if (registration.value === "elsewhere") return t("phone.word_elsewhere");
     if (registration.value !== "registered") return t("phone.word_connecting");
+    if (isSpeakerBlocked.value || isSilenced.value) return t("phone.word_silenced");
     if (phase.value === "talking" && quality.value) return t(QUALITY_WORDS[quality.value.bars]);
     return t("phone.word_ready");
   }

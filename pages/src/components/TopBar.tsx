@@ -11,7 +11,7 @@ import { Menu } from "./Menu";
 import { PhoneStatus } from "./PhoneStatus";
 import { link } from "../wire";
 
-function Item({ action, detail }: { action: Action; detail?: string }) {
+function Item({ action, name, detail }: { action: Action; name?: string; detail?: string }) {
   const why = action.blocked();
   return (
     <button
@@ -25,7 +25,7 @@ function Item({ action, detail }: { action: Action; detail?: string }) {
         perform(action);
       }}
     >
-      <span>{action.label()}</span>
+      <span>{name ?? action.label()}</span>
       {detail && <span class="faint">{detail}</span>}
       {action.key && <kbd>{action.key}</kbd>}
     </button>
@@ -58,7 +58,12 @@ function AgentState() {
         <Item action={strip.ready} />
         <div class="menu-head">{t("agent.not_ready_title")}</div>
         {agent.reasons.map((reason) => (
-          <Item key={reason.name} action={reasonAction(reason.name)} detail={reason.paid ? "" : t("agent.unpaid")} />
+          <Item
+            key={reason.name}
+            action={reasonAction(reason.name)}
+            name={label(reason.label, reason.name)}
+            detail={reason.paid ? "" : t("agent.unpaid")}
+          />
         ))}
         <hr />
         <Item action={signOutAction} />
@@ -74,7 +79,7 @@ function LinkStatus() {
     const seconds = now.name === "waiting" ? Math.max(0, Math.ceil((now.retryAt - tick.value) / 1000)) : 0;
     const text = seconds ? t("link.retry_in", { n: seconds }) : t("link.trying");
     return (
-      <div class="link-status bad" role="alert">
+      <div class="link-status bad" role="alert" title={text}>
         <Icon name="alert" />
         <span>
           <b>{t("link.none")}</b> {text}
@@ -87,7 +92,7 @@ function LinkStatus() {
   }
   if (exchange?.switch === "down") {
     return (
-      <div class="link-status bad" role="alert">
+      <div class="link-status bad" role="alert" title={exchange.text}>
         <Icon name="alert" />
         <span>
           <b>{t("link.switch_down")}</b> {exchange.text}
