@@ -85,17 +85,12 @@ async def agents(
         SippFailed: a phone could not register.
         DesktopRefused: a desktop could not sign in.
     """
-    steps: list[Step] = [Ring(answer_after), Answer()]
-    if tone is not None:
-        steps.append(Speak(str(tone)))
-    steps.append(WaitForHangup(talk))
-    port = free_port()
-    size = Load(concurrent=max(4, len(people)))
     async with (
-        party("agents' phones", steps, place.sip, port=port, called=size, trace=trace) as phones,
+        phones(
+            place, people, answer_after=answer_after, talk=talk, tone=tone, trace=trace
+        ) as running,
         contextlib.AsyncExitStack() as stack,
     ):
-        await _register(place, people, port)
         desktops = []
         for person in people:
             client = await stack.enter_async_context(
@@ -107,9 +102,8 @@ async def agents(
             desktops.append(desktop)
             await _make_ready(desktop)
         keepers = [asyncio.create_task(_keep_ready(d)) for d in desktops if keeps_ready]
-        keepers.append(asyncio.create_task(_stay_registered(place, people, port)))
         try:
-            yield AgentFarm(desktops, phones)
+            yield AgentFarm(desktops, running)
         finally:
             for keeper in keepers:
                 keeper.cancel()
@@ -117,6 +111,39 @@ async def agents(
             for desktop in desktops:
                 with contextlib.suppress(Exception):  # the service may be gone by now
                     await desktop.command("agent.sign_out")
+
+
+@contextlib.asynccontextmanager
+async def phones(
+    place: Place,
+    people: Sequence[SimAgent],
+    *,
+    answer_after: timedelta,
+    talk: timedelta,
+    tone: Path | None,
+    trace: bool = False,
+) -> AsyncIterator[Party]:
+    """Only the desk phones of these people, registered while the block runs; see ``agents``.
+
+    Raises:
+        SippFailed: a phone could not register.
+    """
+    steps: list[Step] = [Ring(answer_after), Answer()]
+    if tone is not None:
+        steps.append(Speak(str(tone)))
+    steps.append(WaitForHangup(talk))
+    port = free_port()
+    size = Load(concurrent=max(4, len(people)))
+    async with party(
+        "agents' phones", steps, place.sip, port=port, called=size, trace=trace
+    ) as running:
+        await _register(place, people, port)
+        keeper = asyncio.create_task(_stay_registered(place, people, port))
+        try:
+            yield running
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
             await _register(place, people, port, expires=timedelta(0))
 
 
