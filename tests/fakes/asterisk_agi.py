@@ -38,7 +38,7 @@ class AgiLine(asyncio.Protocol):
 
     def write(self, text: str) -> None:
         if self.transport is not None:
-            self.transport.write(text.encode())
+            self.transport.write(text.encode("utf-8", "surrogateescape"))
 
     async def read(self) -> str | None:
         """The next line; None: the service closed."""
@@ -199,6 +199,10 @@ async def _plain(pbx: FakeAsterisk, channel: FakeChannel, args: list[str]) -> st
     return "200 result=0\n"
 
 
+async def _verbose(pbx: FakeAsterisk, channel: FakeChannel, args: list[str]) -> str:
+    return "200 result=1\n"
+
+
 async def _answer_verb(pbx: FakeAsterisk, channel: FakeChannel, args: list[str]) -> str:
     channel.state = "Up"
     return "200 result=0\n"
@@ -225,6 +229,6 @@ _VERBS = {
     "SAY NUMBER": _say,
     "SET VARIABLE": _set_variable,
     "STREAM FILE": _stream_file,
-    "VERBOSE": _plain,
+    "VERBOSE": _verbose,
     "WAIT FOR DIGIT": _wait_for_digit,
 }
