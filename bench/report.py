@@ -14,6 +14,10 @@ from typing import Any, Literal
 Better = Literal["lower", "higher"]
 
 
+class Spoilt(Exception):
+    """A run in which something went wrong that the figures would hide; there are none then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One thing measured, in each repetition."""
