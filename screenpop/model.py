@@ -214,7 +214,10 @@ class DesktopState:
                 return replace(shown, state="on_hold")
             case ev.CallRetrieved() if shown.state in {"on_hold", "agent_lost"}:
                 return replace(shown, state="talking")
-            case ev.AgentLegLost() if self.owns(event.endpoint) and shown.state in _TALKED:
+            # A page that was reloaded is called again before Asterisk noticed that its leg is gone.
+            case ev.AgentLegLost() | ev.LegDialled() if (
+                self.owns(event.endpoint) and shown.state in _TALKED
+            ):
                 return replace(shown, state="agent_lost")
             case ev.ReservationReleased() | ev.AgentDidNotAnswer():
                 is_mine = event.agent_id == self.user.user_id and shown.state not in _TALKED

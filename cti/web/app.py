@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -41,6 +41,7 @@ class WebParts:
     connect: Sequence[str] = ()  # the browser phones' WebSocket: ws://host:port
     static_dir: Path = STATIC_DIR
     registry: CollectorRegistry = REGISTRY
+    on_stop: Sequence[Callable[[], Awaitable[None]]] = ()  # ends what keeps connections open
 
 
 def own_origins(allowed: Iterable[str]) -> OriginRule:
@@ -65,7 +66,18 @@ def build_app(parts: WebParts) -> web.Application:
     for route in routes:
         rules[app.router.add_route(route.method, route.path, route.handler)] = route.rule
     app[RULES] = rules
+    for stop in parts.on_stop:
+        app.on_shutdown.append(_ignoring_app(stop))
     return app
+
+
+def _ignoring_app(
+    stop: Callable[[], Awaitable[None]],
+) -> Callable[[web.Application], Awaitable[None]]:
+    async def on_shutdown(_app: web.Application) -> None:
+        await stop()
+
+    return on_shutdown
 
 
 def _version() -> str:

@@ -39,13 +39,13 @@ class Site:
     sign_in: SignInDesk
     sessions: MemorySessions
     accounts: MemoryAccounts
-    clients: list[TestClient[web.Request, web.Application]]
+    browsers: list[Browser]
 
     async def browser(self, user: User | None = LINA) -> Browser:
         """A browser, signed in as somebody or as nobody."""
         client = TestClient(self.server)
-        self.clients.append(client)
         browser = Browser(self, client)
+        self.browsers.append(browser)
         if user is not None:
             body = {"login": user.login, "password": "pw"}
             response = await client.post("/api/v1/session", json=body)
@@ -61,7 +61,7 @@ class Browser:
         self.site = site
         self.client = client
         self.csrf = ""
-        self.socket: ClientWebSocketResponse
+        self.socket: ClientWebSocketResponse | Any = None
         self.sections: dict[str, Any] = {}
         self.cursor = ("", 0)
         self.results: dict[str, Any] = {}
@@ -131,10 +131,13 @@ async def site(world: World) -> AsyncIterator[Site]:
     await server.start_server()
     site = Site(world, server, sign_in, sessions, accounts, [])
     yield site
-    for client in site.clients:
-        await client.close()
+    # Sockets before clients: the first client that is closed takes the server along.
+    for browser in site.browsers:
+        if browser.socket is not None:
+            await browser.socket.close()
     await world.pop.stop()
-    await server.close()
+    for browser in site.browsers:
+        await browser.client.close()
     await sockets.stop()
     passwords.close()
 

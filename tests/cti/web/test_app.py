@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cti.web.access import RULES
+from cti.web.app import WebParts, WebServer, build_app
 from cti.web.security import OriginRule
 from tests.cti.web.conftest import Site
 
@@ -203,3 +204,17 @@ async def test_description_lists_every_route_and_model(site: Site) -> None:
     team = document["paths"]["/api/v1/team/{name}"]["post"]
     assert team["parameters"][0]["name"] == "name"
     assert team["description"] == "Roles: administrator, supervisor."
+
+
+async def test_stopping_ends_what_keeps_connections_open(site: Site) -> None:
+    told: list[str] = []
+
+    async def stop() -> None:
+        told.append("stopped")
+
+    parts = WebParts(site.desk, OriginRule(), dict, on_stop=[stop])
+    server = WebServer(build_app(parts), "127.0.0.1", 0)
+    port = await server.start()
+    assert port > 0
+    await server.stop()
+    assert told == ["stopped"]
