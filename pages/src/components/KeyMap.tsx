@@ -1,6 +1,6 @@
 // "?": the keys at a glance.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { layer } from "../actions";
 import { t } from "../i18n";
 import type { Key } from "../i18n";
@@ -23,7 +23,7 @@ export function KeyMap() {
 
 function Open() {
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     box.current?.focus();
     return () => before?.focus();

@@ -1,7 +1,7 @@
 // A small layer under its button: arrows move, Escape and a click elsewhere close, the focus goes back.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { layer } from "../actions";
 
 interface Props {
@@ -13,10 +13,11 @@ interface Props {
   children: ComponentChildren;
 }
 
+// The focus moves before the next key can come: who types fast types into what he opened.
 export function Menu({ name, label, role = "menu", children, ...rest }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const isOpen = layer.value === name;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!isOpen) return undefined;
     const before = document.activeElement as HTMLElement | null;
     box.current?.querySelector<HTMLElement>("[autofocus], [role=menuitem], button, input, select")?.focus();

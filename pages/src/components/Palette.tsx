@@ -1,7 +1,7 @@
 // Ctrl K: every action by its name, the reasons, the open tickets, the recordings of this customer.
 
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { attachTo, layer, reasonAction, signOutAction, strip } from "../actions";
 import type { Action } from "../actions";
 import { language, setLanguage, t } from "../i18n";
@@ -66,7 +66,7 @@ function Open() {
   const question = useSignal("");
   const at = useSignal(0);
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     field.current?.focus();
     return () => before?.focus();
