@@ -101,7 +101,7 @@ function Notes({ ticketId }: { ticketId: number }) {
   const field = useRef<HTMLTextAreaElement>(null);
   const isTalking = phase.value === "talking";
   useEffect(() => {
-    if (isTalking && !isTyping()) field.current?.focus();
+    if (isTalking && !isTyping()) field.current?.focus({ preventScroll: true }); // nothing jumps in a narrow window either
   }, [isTalking, ticketId]);
   const state = notesState.value;
   return (
