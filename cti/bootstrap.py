@@ -53,7 +53,7 @@ from tickets.wiring import Tickets, build_tickets
 
 log = structlog.get_logger(__name__)
 
-_TAIL = 20_000  # events read back at a start: far more than live calls and agents' states need
+_TAIL = 20_000  # events read back at a start: far more than the live calls' own
 
 
 @dataclass(slots=True)
@@ -92,7 +92,9 @@ class Service:
             stack.push_async_callback(self.database.close)
             await self.journal.start()
             stack.push_async_callback(self.journal.stop)
-            past = [item.event async for item in self.journal.read(after=self.journal.last - _TAIL)]
+            tail = self.journal.last - _TAIL
+            past = await self.journal.agent_states(before=tail)
+            past += [item.event async for item in self.journal.read(after=tail)]
             for event in past:
                 self.calls.apply(event)
             self._listen(stack)
@@ -259,6 +261,7 @@ async def build(
             health=lambda: {"switch": switch.is_up, "journal": not journal.is_failing},
             routes=[*screenpop.sockets.routes(), *recorder.routes],
             connect=[f"ws://{settings.pbx.bind}:{settings.pbx.ws_port}"],
+            on_stop=[pop.stop],
         )
     )
     return Service(

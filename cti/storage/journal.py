@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cti.domain.errors import InvalidValue
-from cti.domain.events import CallEvent, Event
+from cti.domain.events import AgentStateChanged, CallEvent, Event
 from cti.domain.ids import CallId
 from cti.domain.records import SCHEMA_VERSION, EventRecord, from_record, to_record
 from cti.ports import Recorded
@@ -64,6 +64,15 @@ class SubjectRow(Base):
     )
     field: Mapped[str] = mapped_column(String(64), primary_key=True)
     value: Mapped[str] = mapped_column(Text)
+
+
+class LatestRow(Base):
+    """Where an agent's newest state stands, however long ago: a start needn't read the whole journal."""
+
+    __tablename__ = "journal_latest"
+
+    agent_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sequence: Mapped[int] = mapped_column(Integer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +165,17 @@ class SqlJournal:
             ).first()
         return (row.sequence, row.chain) if row else None
 
+    async def agent_states(self, *, before: int) -> list[Event]:
+        """The newest state of each agent, if it was recorded up to ``before``; oldest first."""
+        async with self._database.read() as session:
+            rows = await session.scalars(
+                select(JournalRow)
+                .join(LatestRow, LatestRow.sequence == JournalRow.sequence)
+                .where(JournalRow.sequence <= before)
+                .order_by(JournalRow.sequence)
+            )
+            return [from_record(EventRecord(r.name, json.loads(r.data), {})) for r in rows]
+
     async def verify(self) -> int | None:
         """Walk the hash chain; returns the first sequence number that doesn't fit, or None."""
         chain, after = _GENESIS, 0
@@ -223,6 +243,8 @@ class SqlJournal:
                     await session.execute(insert(JournalRow), rows)
                     if subjects:
                         await session.execute(insert(SubjectRow), subjects)
+                    for agent_id, sequence in _newest_states(batch).items():
+                        await session.merge(LatestRow(agent_id=agent_id, sequence=sequence))
             except (SQLAlchemyError, OSError) as exc:
                 self.is_failing = True
                 raise OSError("the journal could not be written: is the disk full?") from exc
@@ -257,3 +279,11 @@ class SqlJournal:
                 for name, value in record.personal.items()
             )
         return rows, subjects, chain
+
+
+def _newest_states(batch: list[_Pending]) -> dict[str, int]:
+    return {
+        item.event.agent_id: item.sequence
+        for item in batch
+        if isinstance(item.event, AgentStateChanged)
+    }

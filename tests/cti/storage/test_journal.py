@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import delete, text, update
 
 from cti.domain import events as ev
-from cti.domain.ids import CallId, LegId
+from cti.domain.ids import AgentId, CallId, LegId
 from cti.ports import Recorded
 from cti.storage.database import Database
 from cti.storage.journal import JournalRow, SqlJournal, SubjectRow
@@ -137,3 +137,18 @@ async def test_concurrent_flushes_commit_each_event_once(database: Database) -> 
         await asyncio.gather(*(command(n) for n in range(20)))
         assert [r.sequence for r in await everything(journal)] == list(range(1, 21))
         assert await journal.verify() is None
+
+
+async def test_an_agents_newest_state_is_found_however_long_ago(database: Database) -> None:
+    def became(agent: str, state: str) -> ev.AgentStateChanged:
+        return ev.AgentStateChanged(at=T0, agent_id=AgentId(agent), state=state, previous="READY")
+
+    async with open_journal(database) as journal:
+        for event in (became("lina", "TALKING"), became("tom", "READY"), became("lina", "WRAP_UP")):
+            journal.record(event)
+            await journal.flush()
+        journal.record(offered(1))
+        await journal.flush()
+        newest = [became("tom", "READY"), became("lina", "WRAP_UP")]
+        assert await journal.agent_states(before=journal.last) == newest
+        assert await journal.agent_states(before=2) == newest[:1]

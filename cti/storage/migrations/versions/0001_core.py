@@ -34,6 +34,11 @@ def upgrade() -> None:
         sa.Column("value", sa.Text, nullable=False),
     )
     op.create_table(
+        "journal_latest",
+        sa.Column("agent_id", sa.String(64), primary_key=True),
+        sa.Column("sequence", sa.Integer, nullable=False),
+    )
+    op.create_table(
         "users",
         sa.Column("user_id", sa.String(64), primary_key=True),
         sa.Column("login", sa.String(64), nullable=False),
