@@ -295,7 +295,7 @@ const LABEL_OF_SYSTEM_REASON: Record<string, Key> = {
   rona: "reason.rona",
   phone_lost: "reason.phone_lost",
   declined: "reason.declined",
-  forced: "reason.forced",
+  signed_in: "reason.signed_in",
 };
 
 /** "Ready", "Lunch", "Did not answer". */

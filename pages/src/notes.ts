@@ -100,7 +100,7 @@ function saved(text: string): void {
 function failed(error: unknown): void {
   sent = null;
   const problem = error instanceof CommandError ? error : new CommandError("unknown", String(error));
-  if (problem.id.includes("conflict") || problem.id.includes("version")) {
+  if (problem.id === "note_changed") {
     notesState.value = "conflict";
     return;
   }

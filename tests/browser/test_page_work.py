@@ -194,7 +194,7 @@ async def test_a_note_changed_by_somebody_else_is_never_overwritten_unasked(
     open_page: OpenPage, stub: StubDesktop
 ) -> None:
     page = await open_page("talking")
-    stub.refuse = lambda _command: {"id": "note_conflict", "message": "Changed meanwhile."}
+    stub.refuse = lambda _command: {"id": "note_changed", "message": "Changed meanwhile."}
     await page.locator("#notes").fill("Mine")
     await expect(page.locator(".notes-state")).to_contain_text("Somebody else changed this note")
     await stub.change("ticket", note="Theirs", version=7)

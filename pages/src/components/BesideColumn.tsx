@@ -12,8 +12,8 @@ import { When } from "./When";
 const OUTCOME_WORDS: Record<string, Key> = {
   answered: "outcome.answered",
   abandoned: "outcome.abandoned",
-  missed: "outcome.missed",
-  overflowed: "outcome.overflowed",
+  unanswered: "outcome.unanswered",
+  menu: "outcome.menu",
 };
 
 function Row({ row }: { row: HistoryRow }) {

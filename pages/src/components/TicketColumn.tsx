@@ -175,18 +175,20 @@ function Timeline({ ticket }: { ticket: TicketSection }) {
 }
 
 const WHAT_WORDS: Record<string, Key> = {
-  opened: "timeline.opened",
-  menu: "timeline.menu",
-  queue: "timeline.queue",
-  rang: "timeline.rang",
-  talk: "timeline.talk",
-  hold: "timeline.hold",
   abandoned: "timeline.abandoned",
-  ended: "timeline.ended",
-  recording: "timeline.recording",
-  note: "timeline.note",
-  disposition: "timeline.disposition",
+  agent_lost: "timeline.agent_lost",
   attached: "timeline.attached",
+  digits: "timeline.digits",
+  ended: "timeline.ended",
+  fallback: "timeline.fallback",
+  hold: "timeline.hold",
+  menu: "timeline.menu",
+  missed: "timeline.missed",
+  queue: "timeline.queue",
+  recording: "timeline.recording",
+  recording_failed: "timeline.recording_failed",
+  retrieved: "timeline.retrieved",
+  talk: "timeline.talk",
 };
 
 function whatWord(what: string): string {
