@@ -56,7 +56,7 @@ pjsua2: setup-demo ## build the SIP library of the test phones into the cache
 	@tools/setup pjsua2
 
 bench: setup ## measure the figures; prints a table, writes JSON
-	$(PYTHON) -m tests.bench
+	$(PYTHON) -m bench
 
 campaign: setup ## faults and attacks at full count; resumable
 	$(PYTHON) -m tests.campaign

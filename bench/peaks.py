@@ -1,22 +1,17 @@
 """P15: the waveform of a ten-minute call, beside what pydub offers for it.
 
-``python -m bench.peaks [--json]``. Same samples for all, CPU time of this thread, rounds taken in turn, so that a busy
-machine slows all of them alike. Goals: 10 ms at most (best round), at least 20 times a loop over pydub's
-samples, at least twice pydub's slices (medians).
+Same samples for all, CPU time of this thread, rounds taken in turn, so that a busy machine slows all of them alike.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
 
 import numpy as np
 
+from bench.report import Figure, Part
 from recorder import audio
 from recorder.model import SAMPLE_RATE
 
@@ -27,7 +22,6 @@ with warnings.catch_warnings():
 SECONDS = 600
 ROUNDS = 9
 GOAL_MS = 10.0
-GOAL_RATIOS = {"pydub_loop": 20.0, "pydub_slices": 2.0}
 
 
 def samples() -> audio.Frames:
@@ -58,10 +52,10 @@ def pydub_slices(segment: AudioSegment, width: int) -> int:
     return pixels
 
 
-def measure(work: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
+def measure(work: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """CPU milliseconds of each, round by round."""
     taken: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, run in work.items():
             begun = time.thread_time()
             run()
@@ -69,11 +63,9 @@ def measure(work: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
     return taken
 
 
-def main() -> int:
-    """Measure and print; 1 where a goal is missed."""
-    parser = argparse.ArgumentParser(description="Waveform of a ten-minute call (P15).")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    as_json = parser.parse_args().json
+def run(is_quick: bool) -> Part:
+    """Nine rounds; quick: three."""
+    begun = time.monotonic()
     frames = samples()
     segment = AudioSegment(
         data=frames.tobytes(), sample_width=2, frame_rate=SAMPLE_RATE, channels=2
@@ -84,30 +76,28 @@ def main() -> int:
             "ringdesk": lambda: audio.peaks(frames),
             "pydub_slices": lambda: pydub_slices(segment, width),
             "pydub_loop": lambda: pydub_loop(segment, width),
-        }
+        },
+        3 if is_quick else ROUNDS,
     )
-    medians = {name: statistics.median(values) for name, values in taken.items()}
-    ratios = {name: medians[name] / medians["ringdesk"] for name in GOAL_RATIOS}
-    best_ms = min(taken["ringdesk"])
-    is_met = best_ms <= GOAL_MS and all(ratios[n] >= goal for n, goal in GOAL_RATIOS.items())
-    result = {
-        "row": "P15",
-        "median_ms": {name: round(value, 2) for name, value in medians.items()},
-        "best_ms": round(best_ms, 2),
-        "goal_ms": GOAL_MS,
-        "ratios": {name: round(value, 1) for name, value in ratios.items()},
-        "goal_ratios": GOAL_RATIOS,
-        "is_met": is_met,
-    }
-    if as_json:
-        sys.stdout.write(json.dumps(result) + "\n")
-    else:
-        for name, value in medians.items():
-            ratio = f"{ratios[name]:8.1f} x" if name in ratios else "         -"
-            sys.stdout.write(f"{name:14} {value:9.2f} ms {ratio}\n")
-        sys.stdout.write(f"best of ours {best_ms:.2f} ms; goals {'met' if is_met else 'MISSED'}\n")
-    return 0 if is_met else 1
+    return describe(taken, time.monotonic() - begun)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def describe(taken: dict[str, list[float]], seconds: float) -> Part:
+    """Make figures of the rounds."""
+    ours = taken["ringdesk"]
+
+    def ratio(name: str) -> tuple[float, ...]:
+        return tuple(theirs / mine for theirs, mine in zip(taken[name], ours, strict=True))
+
+    return Part(
+        row="P15",
+        title=f"Waveform of a {SECONDS // 60}-minute call, beside pydub",
+        method="the same samples for all, rounds in turn, CPU time of the thread",
+        figures=(
+            Figure("ours", "ms", tuple(ours), goal=GOAL_MS),
+            Figure("loop over pydub's samples / ours", "x", ratio("pydub_loop"), "higher", 20.0),
+            Figure("pydub's slices / ours", "x", ratio("pydub_slices"), "higher", 2.0),
+        ),
+        notes=(f"best round of ours {min(ours):.2f} ms",),
+        seconds=seconds,
+    )

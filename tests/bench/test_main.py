@@ -1,0 +1,71 @@
+"""The bench's command: an unknown row, a part that fails, the file it leaves."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from bench import __main__ as bench
+from bench.report import Figure, Part, Spoilt
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two rows of our own: one can be measured, one can't."""
+
+    def good(is_quick: bool) -> Part:
+        return Part(
+            "GOOD", "title", "method", (Figure("delay", "ms", (2.0 if is_quick else 1.0,)),)
+        )
+
+    def bad(is_quick: bool) -> Part:
+        raise Spoilt("a call was lost")
+
+    for name, run in (("good", good), ("bad", bad)):
+        module = ModuleType(f"bench_{name}")
+        module.__dict__["run"] = run
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(bench, "MODULES", {"BAD": "bench_bad", "GOOD": "bench_good"})
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_part_that_fails_is_said_and_the_others_are_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench.main(["--quick", "--out", str(tmp_path)]) == 1
+    [path] = tmp_path.glob("*.json")
+    result = json.loads(path.read_text(encoding="utf-8"))
+    assert result["failed"] == {"BAD": "Spoilt: a call was lost"}
+    assert [part["figures"][0]["values"] for part in result["parts"]] == [[2.0]]
+    assert result["machine"]["before"]["cores"] >= 1
+    assert "BAD could not be measured: Spoilt: a call was lost" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("rows")
+def test_only_the_named_rows_run(tmp_path: Path) -> None:
+    assert bench.main(["good", "--out", str(tmp_path)]) == 0
+    [path] = tmp_path.glob("*.json")
+    assert [p["row"] for p in json.loads(path.read_text(encoding="utf-8"))["parts"]] == ["GOOD"]
+
+
+def test_an_unknown_row_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["P99", "--out", str(tmp_path)]) == 2
+    assert "no such row: P99" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_row_has_a_module() -> None:
+    for name in bench.MODULES.values():
+        assert (Path(bench.__file__).parent / f"{name.removeprefix('bench.')}.py").is_file()
+
+
+def test_a_busy_machine_is_said() -> None:
+    of = bench.machine()
+    assert "busy" in bench.describe(of | {"cores": 2, "load": [4.0, 1.0, 1.0]})
+    assert "busy" not in bench.describe(of | {"cores": 2, "load": [0.1, 1.0, 1.0]})
