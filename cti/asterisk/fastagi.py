@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 import structlog
 
+from cti.asterisk.lean import LeanListener
 from cti.asterisk.session import AgiSession, CallerGone
 from cti.domain.errors import RemoteProtocolError
 from cti.ports import Clock, Timer
@@ -49,7 +51,10 @@ class FastAgiServer:
         self.connections: set[AgiConnection] = set()
         self.refused = 0
         """Connections that were closed for garbage, slowness or their number."""
-        self._server: asyncio.Server | None = None
+        self._listener: LeanListener | None = None
+        self._sweeper: Timer | None = None
+        # One look at all deadlines now and then costs less than a timer for each command.
+        self._sweep_time = min(timedelta(seconds=1), header_timeout / 4, reply_grace_time / 4)
 
     async def start(self, port: int, host: str = "127.0.0.1") -> int:
         """Listen; returns the port (useful with 0).
@@ -60,26 +65,38 @@ class FastAgiServer:
         """
         if not ipaddress.ip_address(host).is_loopback:
             raise ValueError("FastAGI listens on loopback only")
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self.make_connection, host, port, backlog=512)
-        bound: int = self._server.sockets[0].getsockname()[1]
-        return bound
+        self._listener = LeanListener(self.make_connection, self.clock, host, port)
+        return self._listener.port
 
     async def close(self) -> None:
         """Stop listening and end all sessions; their callers go on in the dialplan."""
-        if self._server is not None:
-            self._server.close()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         tasks = [c.task for c in self.connections if c.task is not None]
         for connection in list(self.connections):
             connection.abort()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._server = None
 
     def make_connection(self) -> AgiConnection:
         """The protocol for one connection; for tests that have no socket."""
         return AgiConnection(self)
+
+    def add(self, connection: AgiConnection) -> None:
+        """A connection to watch."""
+        self.connections.add(connection)
+        if self._sweeper is None:
+            self._sweeper = self.clock.call_later(self._sweep_time, self._sweep)
+
+    def _sweep(self) -> None:
+        now = self.clock.monotonic()
+        for connection in [c for c in self.connections if c.deadline < now]:
+            connection.too_slow()
+        more = bool(self.connections)
+        self._sweeper = self.clock.call_later(self._sweep_time, self._sweep) if more else None
 
     async def run(self, session: AgiSession) -> None:
         """Run the script of a session, whatever it does."""
@@ -102,7 +119,8 @@ class AgiConnection(asyncio.Protocol):
         self._server = server
         self._decoder = AgiDecoder()
         self._transport: asyncio.Transport | None = None
-        self._deadline: Timer | None = None
+        self.deadline = math.inf
+        """Monotonic seconds by which the peer must have sent what is awaited."""
         self._reply: asyncio.Future[AgiReply] | None = None
         self._is_gone = False
         self.task: asyncio.Task[None] | None = None
@@ -113,10 +131,8 @@ class AgiConnection(asyncio.Protocol):
         if len(self._server.connections) >= self._server.max_connections:
             self._refuse("too many connections")
             return
-        self._server.connections.add(self)
-        self._deadline = self._server.clock.call_later(
-            self._server.header_timeout, lambda: self._refuse("too slow")
-        )
+        self._await_within(self._server.header_timeout)
+        self._server.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the peer."""
@@ -140,9 +156,6 @@ class AgiConnection(asyncio.Protocol):
         """Close at once and let the script know."""
         self._is_gone = True
         self._server.connections.discard(self)
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
         if self._reply is not None and not self._reply.done():
             self._reply.set_exception(CallerGone("the caller's session ended"))
         if self._transport is not None:
@@ -157,9 +170,7 @@ class AgiConnection(asyncio.Protocol):
     def _take(self, item: AgiItem) -> None:
         match item:
             case AgiEnvironment():
-                if self._deadline is not None:
-                    self._deadline.cancel()
-                    self._deadline = None
+                self.deadline = math.inf
                 session = AgiSession(item, self.exchange)
                 self.task = asyncio.get_running_loop().create_task(self._serve(session))
             case AgiHangup():
@@ -194,9 +205,19 @@ class AgiConnection(asyncio.Protocol):
         reply: asyncio.Future[AgiReply] = asyncio.get_running_loop().create_future()
         self._reply = reply
         self._transport.write(line)
-        timer = self._server.clock.call_later(takes + self._server.reply_grace_time, self.abort)
+        self._await_within(takes + self._server.reply_grace_time)
         try:
             return await reply
         finally:
-            timer.cancel()
+            self.deadline = math.inf
             self._reply = None
+
+    def too_slow(self) -> None:
+        """The deadline is over."""
+        if self.task is None:
+            self._refuse("too slow")
+        else:
+            self.abort()
+
+    def _await_within(self, limit_time: timedelta) -> None:
+        self.deadline = self._server.clock.monotonic() + limit_time.total_seconds()

@@ -69,7 +69,9 @@ class Pending:
 class AmiProtocol(AMIProtocol):  # type: ignore[misc]  # panoramisk ships no types
     """One connection to Asterisk, as panoramisk's Manager wants it."""
 
-    def __init__(self, receiver: Receiver, wanted: Iterable[str], now: Callable[[], float]) -> None:
+    def __init__(
+        self, receiver: Receiver, wanted: Iterable[str] | None, now: Callable[[], float]
+    ) -> None:
         self._receiver = receiver
         self._decoder = AmiDecoder(wanted)
         self._now = now

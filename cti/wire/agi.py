@@ -30,6 +30,7 @@ MAX_REPLY = 8 * 1024
 MAX_COMMAND = 2000
 """Bytes of one command that we send, its LF included."""
 
+_BEGIN = b"agi_"
 _REPLY = re.compile(r"(\d{3})([ -]?)(.*)", re.DOTALL)
 _RESULT = re.compile(r"result=([^\s(]*)\s*(.*)", re.DOTALL)
 _ENDPOS = re.compile(r"(?:^|\s)endpos=(\d+)\s*$")
@@ -89,9 +90,8 @@ class AgiDecoder:
     """
 
     def __init__(self) -> None:
-        self._pending = bytearray()
-        self._variables: dict[str, str] | None = {}
-        self._taken = 0  # bytes of the environment so far
+        self._pending = b""
+        self._has_environment = False
         self._usage: list[str] = []
 
     def feed(self, data: bytes) -> list[AgiItem]:
@@ -100,26 +100,33 @@ class AgiDecoder:
         Raises:
             RemoteProtocolError: something that AGI doesn't say, or more than the limits.
         """
-        self._pending += data
+        if self._pending:
+            data = self._pending + data
         items: list[AgiItem] = []
-        if b"\n" in data:
-            *lines, rest = bytes(self._pending).split(b"\n")
-            self._pending[:] = rest
-            for line in lines:
-                item = self._line(line)
-                if item is not None:
-                    items.append(item)
-        limit = MAX_ENVIRONMENT - self._taken if self._variables is not None else MAX_REPLY
-        if len(self._pending) > limit:
-            raise RemoteProtocolError("an AGI line or environment beyond the limit")
+        if not self._has_environment:
+            block, end, rest = data.partition(b"\n\n")
+            # What doesn't begin like one never becomes one: no need to wait for its end.
+            if len(block) > MAX_ENVIRONMENT or not _BEGIN.startswith(data[: len(_BEGIN)]):
+                raise RemoteProtocolError("this is no AGI environment, or one beyond the limit")
+            if not end:
+                self._pending = data
+                return items
+            items.append(_environment(block))
+            self._has_environment = True
+            data = rest
+        *lines, self._pending = data.split(b"\n")
+        for line in lines:
+            item = self._line(line)
+            if item is not None:
+                items.append(item)
+        if len(self._pending) > MAX_REPLY:
+            raise RemoteProtocolError("an AGI reply beyond the limit")
         return items
 
     def _line(self, raw: bytes) -> AgiItem | None:
-        line = raw.decode("utf-8", "replace").rstrip("\r")
-        if self._variables is not None:
-            return self._environment_line(self._variables, line, len(raw) + 1)
         if len(raw) > MAX_REPLY:
             raise RemoteProtocolError("an AGI reply beyond the limit")
+        line = raw.decode("utf-8", "replace").rstrip("\r")
         if self._usage:
             return self._usage_line(line)
         if line == "HANGUP":
@@ -127,23 +134,6 @@ class AgiDecoder:
         if not line:
             return None
         return self._reply(line)
-
-    def _environment_line(
-        self, variables: dict[str, str], line: str, size: int
-    ) -> AgiEnvironment | None:
-        self._taken += size
-        if self._taken > MAX_ENVIRONMENT:
-            raise RemoteProtocolError("an AGI environment beyond the limit")
-        if not line:
-            if not variables:
-                raise RemoteProtocolError("an AGI environment without a variable")
-            self._variables = None
-            return AgiEnvironment(MappingProxyType(variables))
-        name, colon, value = line.partition(":")
-        if not colon or not name.startswith("agi_"):
-            raise RemoteProtocolError("a line in the AGI environment that is no variable")
-        variables[name] = value.strip()
-        return None
 
     def _reply(self, line: str) -> AgiReply | None:
         match = _REPLY.fullmatch(line)
@@ -174,6 +164,19 @@ class AgiDecoder:
         if sum(map(len, self._usage)) > MAX_REPLY:
             raise RemoteProtocolError("an AGI reply beyond the limit")
         return None
+
+
+def _environment(block: bytes) -> AgiEnvironment:
+    text = block.decode("utf-8", "replace")
+    lines = text.split("\n")
+    try:
+        pairs = [line.split(":", 1) for line in lines]
+        variables = {name: value.strip() for name, value in pairs}
+    except ValueError:
+        raise RemoteProtocolError("a line in the AGI environment without a colon") from None
+    if text.count("\nagi_") + 1 != len(lines):
+        raise RemoteProtocolError("a line in the AGI environment that is no variable")
+    return AgiEnvironment(MappingProxyType(variables))
 
 
 def encode_command(command: str, *arguments: str) -> bytes:

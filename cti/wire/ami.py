@@ -127,7 +127,7 @@ class AmiDecoder:
         # Names are looked up as bytes, so that an unwanted event costs no decoding at all.
         self._wanted = None if wanted is None else {name.encode(): name for name in wanted}
         self._max = max_message
-        self._pending = bytearray()
+        self._pending = b""
         self.version: str | None = None
         """The protocol version that the greeting named; None until the greeting came."""
         self.dropped = 0
@@ -138,24 +138,25 @@ class AmiDecoder:
         Raises:
             RemoteProtocolError: no greeting where one must be, or more than the limit.
         """
-        pending = self._pending
-        if pending:
-            # Look for the end only where it can have come to be; join only when there is one.
-            if self.version is not None and _END not in pending[-3:] + data:
-                pending += data
-                self._check(len(pending))
-                return []
-            data = bytes(pending) + data
-            pending.clear()
+        known = len(self._pending)
+        if known:
+            data = self._pending + data
         if self.version is None:
             rest = self._greet(data)
             if rest is None:
+                self._pending = data
                 return []
-            data = rest
+            data, known = rest, 0
+        # Look for the end only where it can have come to be.
+        if data.find(_END, max(0, known - 3)) < 0:
+            self._check(len(data))
+            self._pending = data
+            return []
         parts = data.split(_END)
-        tail = parts.pop()
-        self._check(len(tail))
-        pending += tail
+        self._pending = parts.pop()
+        if len(data) > self._max:
+            for part in (*parts, self._pending):
+                self._check(len(part))
         return self._messages(parts)
 
     def _check(self, size: int) -> None:
@@ -169,7 +170,6 @@ class AmiDecoder:
         if len(line) > _MAX_GREETING or not _GREETING.startswith(head):
             raise RemoteProtocolError("the peer's greeting is not that of an AMI")
         if not end:
-            self._pending += data
             return None
         if head != _GREETING:
             raise RemoteProtocolError("the peer's greeting is not that of an AMI")
@@ -180,20 +180,21 @@ class AmiDecoder:
         found: list[Message] = []
         wanted = self._wanted
         for part in parts:
-            if len(part) > self._max:
-                self._check(len(part))
-            raw = part if part[:1] not in (b"\r", b"\n") else part.lstrip(b"\r\n")
-            if raw[:7] == _EVENT:
-                end = raw.find(b"\r\n", 7)
-                key = raw[7:] if end < 0 else raw[7:end]
-                if wanted is None:
-                    found.append(Message(raw, key.decode("utf-8", "replace")))
-                elif key in wanted:
-                    found.append(Message(raw, wanted[key]))
-                else:
-                    self.dropped += 1
-            elif raw:
-                found.append(Message(raw))
+            raw = part
+            if not raw.startswith(_EVENT):
+                raw = part.lstrip(b"\r\n")
+                if not raw.startswith(_EVENT):
+                    if raw:
+                        found.append(Message(raw))
+                    continue
+            end = raw.find(b"\r\n", 7)
+            key = raw[7:end] if end > 0 else raw[7:]
+            if wanted is None:
+                found.append(Message(raw, key.decode("utf-8", "replace")))
+            elif key in wanted:
+                found.append(Message(raw, wanted[key]))
+            else:
+                self.dropped += 1
         return found
 
 

@@ -40,7 +40,7 @@ SPICES = (
 class Decoder(Protocol):
     """What both parsers are."""
 
-    _pending: bytearray
+    _pending: Any
 
     def feed(self, data: bytes) -> Sequence[Any]:
         """Take bytes."""

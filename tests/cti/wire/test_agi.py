@@ -69,7 +69,8 @@ def test_a_tail_waits_for_its_end() -> None:
     [
         b"\n",
         b"GET / HTTP/1.1\r\n",
-        b"agi_no_colon\n",
+        b"agi_a: 1\nagi_no_colon\n\n",
+        b"agi_a: 1\nother: 2\n\n",
         b"agi_a: 1\n" * (MAX_ENVIRONMENT // 9 + 1),
         b"agi_a: " + b"x" * MAX_ENVIRONMENT,
         ENVIRONMENT + b"<html>\n",
