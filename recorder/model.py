@@ -103,16 +103,35 @@ class Ledger:
         return sum((s.length_time for s in self.spans if s.is_in_file), _ZERO)
 
 
-def fold(events: Iterable[ev.Event], *, was_recording: bool = False) -> Ledger:
+def fold(
+    events: Iterable[ev.Event],
+    *,
+    was_recording: bool = False,
+    last_written_at: datetime | None = None,
+) -> Ledger:
     """Build the ledger of one call from all of its events, in order.
 
     ``was_recording``: a file exists although no ``RecordingStarted`` was seen (we were away), so the
-    spans count as recorded from the start.
+    spans count as recorded from the start. ``last_written_at``: when Asterisk last wrote the file; it is
+    the end of a call that ended while we were away, of which the events say only when we noticed.
     """
     ledger = Ledger(is_recording=was_recording)
-    for event in events:
+    for event in _with_true_end(list(events), last_written_at):
         ledger = apply(ledger, event)
     return ledger
+
+
+def _with_true_end(events: list[ev.Event], last_written_at: datetime | None) -> list[ev.Event]:
+    noticed_at = next(
+        (e.at for e in events if isinstance(e, ev.CallEnded) and e.ended_by == "unknown"), None
+    )
+    if noticed_at is None or last_written_at is None or last_written_at >= noticed_at:
+        return events
+    ends = (ev.CallEnded, ev.RecordingStopped)
+    return [
+        replace(e, at=last_written_at) if isinstance(e, ends) and e.at == noticed_at else e
+        for e in events
+    ]
 
 
 def apply(ledger: Ledger, event: ev.Event) -> Ledger:

@@ -109,7 +109,10 @@ class Processor:
         """
         events = await self._events(call_id)
         was_told = any(isinstance(e, ev.RecordingStarted) for e in events)
-        return model.fold(events, was_recording=has_file and not was_told)
+        last_written_at = await self._spool.changed_at(call_id) if has_file else None
+        return model.fold(
+            events, was_recording=has_file and not was_told, last_written_at=last_written_at
+        )
 
     async def attached_event(self, call_id: CallId) -> ev.RecordingAttached | None:
         """The last word of the tickets on a call's recording, from the journal."""

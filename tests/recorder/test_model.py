@@ -112,6 +112,17 @@ def test_a_repaired_call_is_connected_from_the_repair_on() -> None:
     assert fold([recovered, waiting], was_recording=True).expected_time == seconds(4)
 
 
+def test_a_call_that_ended_while_we_were_away_ended_when_its_file_was_written_last() -> None:
+    noticed = ev.CallEnded(at=at(30), call_id=CALL, cause=0, ended_by="unknown")
+    events = [reserved(0), started(1), connected(1), stopped(30), noticed]
+    ledger = fold(events, last_written_at=at(6))
+    assert (ledger.expected_time, ledger.over_at, ledger.ended_at) == (seconds(5), at(6), at(6))
+    assert verify(ledger, size(5.0)).verdict is Verdict.COMPLETE
+    # Of an end that was seen, the event knows better than the file; so does a repair without a file.
+    assert fold([*events[:-1], ended(30)], last_written_at=at(6)).expected_time == seconds(29)
+    assert fold(events).expected_time == seconds(29)
+
+
 def test_a_wall_clock_that_steps_back_makes_no_negative_time() -> None:
     assert fold([started(0), connected(10), stopped(4), ended(4)]).expected_time == seconds(0)
 
