@@ -8,6 +8,7 @@ same answer and does nothing. Commands of one kind keep their order; a hang-up w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -179,6 +180,10 @@ class CommandDesk:
         )
         await self._journal.flush()
         await work()
+        if name.startswith("agent."):
+            # Whoever was told that he is ready must be so after a crash of ours, too.
+            with contextlib.suppress(OSError):  # carried out it is; the journal has its own alarm
+                await self._journal.flush()
 
     # ---- the agent -----------------------------------------------------------------------------
 

@@ -155,6 +155,11 @@ async def test_a_command_is_journalled_before_it_is_carried_out(world: World, as
     assert world.journal.flushes == 1
 
 
+async def test_a_state_that_was_acknowledged_is_on_disk(world: World, ask: Asker) -> None:
+    assert await ask("agent.ready") == "ok"
+    assert world.journal.flushes == 2  # the command, and what came of it
+
+
 async def test_what_was_typed_is_not_in_the_journal(world: World, ask: Asker) -> None:
     sections = await _talk(world, ask)
     ticket_id = sections["ticket"]["ticket_id"]
