@@ -1,0 +1,279 @@
+"""A small call centre at work, for fault tests: phones, desktops and callers around ``live()``.
+
+Asterisk is the witness, not the service: ``Scene.callers`` reads who is where from its own list of channels.
+A caller is known by his number. Nobody hangs up by the clock: callers and phones stay until the test
+ends their channels, so that a slow machine changes nothing but the time it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+
+from cti.company import Company, Flow, Node, Number, Person, Queue
+from cti.domain import events as ev
+from cti.domain.ids import CallId
+from sip_sim import tones
+from sip_sim.desktop import HeadlessDesktop, signed_in
+from sip_sim.farm import AGENT_TONE, CALLER_TONE, AgentFarm, agents, callers
+from sip_sim.sipp import Load, Party
+from tests.asterisk.live import PASSWORD, Live
+from tests.until import until
+
+LINE, MENU = "4000", "4001"
+"""What callers dial: straight into the queue, or into a menu in which they stay."""
+RING_TIME = timedelta(seconds=8)
+FOREVER = timedelta(minutes=9)
+_numbers = itertools.count(13900000001)
+
+
+def fault_company(people: int = 6, *, announce_every: timedelta = timedelta(0)) -> Company:
+    """One queue, a number that leads straight to it, a menu that keeps a caller for a minute."""
+    nodes = (
+        Node(
+            name="ask",
+            kind="menu",
+            label="Fault menu",
+            text={"en": "Press one."},
+            keys={"1": "wait"},
+            retries=5,
+            input_timeout=timedelta(seconds=4),
+            no_match="wait",
+        ),
+        Node(name="wait", kind="queue", queue="line"),
+    )
+    return Company(
+        name="Faults",
+        people=tuple(
+            Person(
+                login=f"agent{i}", name=f"Agent {i}", staff_number=str(i),
+                extension=str(1100 + i), queues=("line",),
+            )
+            for i in range(1, people + 1)
+        ),
+        queues=(
+            Queue(
+                name="line", label={"en": "Line"}, ring_time=RING_TIME, wrap_up_time=timedelta(0),
+                gap_time=timedelta(0), announce_every=announce_every,
+            ),
+        ),
+        flows=(
+            Flow(name="straight", start="wait", nodes=nodes[1:]),
+            Flow(name="asking", start="ask", nodes=nodes),
+        ),
+        numbers=(Number(dnis=LINE, flow="straight"), Number(dnis=MENU, flow="asking")),
+        default_flow="straight",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Where Asterisk says that a caller is."""
+
+    channel: str
+    context: str
+    application: str
+    bridge: str
+    with_phone: str  # the other channel of his bridge, by name
+
+    @property
+    def place(self) -> str:
+        """In one word: ``talking``, ``fallback``, ``waiting``, ``visiting``, ``ringing``, ``menu``."""
+        if self.with_phone:
+            return "talking"
+        if self.application == "Queue":
+            return "fallback"
+        known = {"rd-wait": "waiting", "rd-visit": "visiting", "rd-dial": "ringing"}
+        return known.get(self.context, "menu" if self.application == "AGI" else self.context)
+
+
+@dataclass
+class Scene:
+    """The live product with its people."""
+
+    product: Live
+    folder: Path
+    parties: list[tuple[Party, int]] = field(default_factory=list)
+    """The callers' processes, and how many calls each makes."""
+
+    # ---- people --------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def phones(
+        self, *logins: str, answer_after: timedelta = timedelta(milliseconds=200)
+    ) -> AsyncIterator[AgentFarm]:
+        """Desk phones that answer and never hang up; their agents signed in and ready."""
+        people = [self.product.agent(login) for login in logins]
+        async with agents(
+            self.product.place, people, answer_after=answer_after, talk=FOREVER,
+            tone=self._tone("agent", AGENT_TONE), keeps_ready=False,
+        ) as farm:  # fmt: skip
+            yield farm
+
+    @contextlib.asynccontextmanager
+    async def desktop(self, login: str) -> AsyncIterator[HeadlessDesktop]:
+        """A desktop of an agent who is signed in already, as after a restart of the service."""
+        async with (
+            aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as client,
+            signed_in(client, self.product.place.web, login, PASSWORD) as desktop,
+        ):
+            yield desktop
+
+    async def call(
+        self, stack: contextlib.AsyncExitStack, count: int, number: str = LINE
+    ) -> list[str]:
+        """Let ``count`` callers call, one after the other; returns their numbers in this order."""
+        own = [str(next(_numbers)) for _ in range(count)]
+        party = await stack.enter_async_context(
+            callers(
+                self.product.place, number, Load(count, count, 5), patience=FOREVER,
+                tone=self._tone("caller", CALLER_TONE), fields=[(n, f"Caller {n}") for n in own],
+                menu_time=timedelta(0),
+            )
+        )  # fmt: skip
+        self.parties.append((party, count))
+        return own
+
+    def _tone(self, name: str, frequency: float) -> Path:
+        path = self.folder / f"{name}.ul"
+        return path if path.exists() else tones.write_tone(path, frequency)
+
+    # ---- looking -------------------------------------------------------------------------------
+
+    async def callers(self) -> dict[str, Seen]:
+        """All callers' channels by number, as Asterisk has them now."""
+        text = await self.product.pbx.rx("core show channels concise")
+        rows = [line.split("!") for line in text.splitlines() if line.count("!") >= 13]
+        phones = {
+            row[12]: row[0] for row in rows if row[12] and not row[0].startswith("PJSIP/trunk_demo")
+        }
+        return {
+            row[7]: Seen(row[0], row[1], row[5], row[12], phones.get(row[12], ""))
+            for row in rows
+            if row[0].startswith("PJSIP/trunk_demo")
+        }
+
+    async def until_at(
+        self, place: str | Sequence[str], numbers: Sequence[str], within: float = 20
+    ) -> dict[str, Seen]:
+        """Wait until all of them are at a place, or at one of several."""
+        places = (place,) if isinstance(place, str) else place
+        last: dict[str, Seen] = {}
+
+        async def there() -> bool:
+            nonlocal last
+            last = await self.callers()
+            return all(n in last and last[n].place in places for n in numbers)
+
+        try:
+            await until(there, within)
+        except TimeoutError:
+            seen = {n: last.get(n, "gone") for n in numbers}
+            ids = await self.call_ids(0, numbers)
+            facts = "\n".join(str(e) for e in (await self.facts(next(iter(ids.values()))))[-12:])
+            queue = await self.product.pbx.rx("queue show rd_line")
+            raise AssertionError(
+                f"not {place} within {within} s: {seen}\n{facts}\n{queue}\n{self.product.log_text()}"
+            ) from None
+        return last
+
+    async def line(self) -> list[str]:
+        """The callers who stand in the fallback Queue(), the next one first."""
+        callers_by_channel = {s.channel: n for n, s in (await self.callers()).items()}
+        shown = await self.product.pbx.rx("queue show rd_line")
+        rows = [row.split() for row in shown.split("Callers:")[-1].splitlines()]
+        return [callers_by_channel[r[1]] for r in rows if len(r) > 1 and r[1] in callers_by_channel]
+
+    # ---- ending --------------------------------------------------------------------------------
+
+    async def hang_up(self, channel: str) -> None:
+        """End one channel from Asterisk's side."""
+        await self.product.pbx.rx(f"channel request hangup {channel}")
+
+    async def end_all(self, numbers: Sequence[str]) -> None:
+        """End these callers' calls."""
+        for number, seen in (await self.callers()).items():
+            if number in numbers:
+                await self.hang_up(seen.channel)
+
+    async def assert_calls_well(self) -> None:
+        """Every caller's SIPp says that his call went as a call should: none failed."""
+        for party, count in self.parties:
+            outcome = await party.finish(timedelta(seconds=20))
+            assert (outcome.succeeded, outcome.failed) == (count, 0), outcome
+        self.parties.clear()
+
+    # ---- facts ---------------------------------------------------------------------------------
+
+    async def call_ids(self, since: int, numbers: Sequence[str]) -> dict[str, CallId]:
+        """Our own names of these callers' calls."""
+        found: dict[str, CallId] = {}
+        for event in await self.product.since(since):
+            if isinstance(event, ev.CallOffered | ev.CallRecovered) and event.ani in numbers:
+                found.setdefault(event.ani, event.call_id)
+        return found
+
+    async def facts(self, call_id: CallId) -> list[ev.Event]:
+        """What the journal holds of one call."""
+        return await self.product.since(0, call_id)
+
+    async def until_fact(
+        self, kind: type[ev.CallEvent], ids: Sequence[CallId], within: float = 40
+    ) -> dict[CallId, ev.CallEvent]:
+        """Wait until each of these calls has an event of a kind; returns the first of each."""
+        found: dict[CallId, ev.CallEvent] = {}
+
+        async def all_have() -> bool:
+            for event in await self.product.since(0):
+                if type(event) is kind and isinstance(event, ev.CallEvent):
+                    found.setdefault(event.call_id, event)
+            return all(call_id in found for call_id in ids)
+
+        try:
+            await until(all_have, within)
+        except TimeoutError:
+            missing = [i for i in ids if i not in found]
+            rows = [type(e).__name__ for e in await self.facts(missing[0])]
+            raise AssertionError(
+                f"no {kind.__name__} of {len(missing)} of {len(ids)} calls; the first has {rows}\n"
+                f"{self.product.log_text()}"
+            ) from None
+        return {call_id: found[call_id] for call_id in ids}
+
+    async def places(self, ids: Sequence[CallId]) -> dict[CallId, datetime]:
+        """When each was enqueued; fails where the journal ever says two different instants."""
+        found: dict[CallId, datetime] = {}
+        for event in await self.product.since():
+            if not isinstance(event, ev.CallEnqueued | ev.CallRecovered):
+                continue
+            if event.call_id in ids and event.enqueued_at is not None:
+                first = found.setdefault(event.call_id, event.enqueued_at)
+                assert event.enqueued_at == first, f"{event.call_id} lost its place"
+        return found
+
+
+@contextlib.asynccontextmanager
+async def scene(product: Live) -> AsyncIterator[Scene]:
+    """A scene that ends with an empty Asterisk."""
+    with tempfile.TemporaryDirectory(prefix="rdscene-") as folder:
+        stage = Scene(product, Path(folder))
+        try:
+            yield stage
+        finally:
+            left = await product.pbx.channels()
+            if left:
+                await product.pbx.rx("channel request hangup all")
+        assert not left, f"channels left: {left}\n{product.log_text()}"
+
+
+async def is_quiet(product: Live) -> bool:
+    """Neither channels nor bridges are left."""
+    return not await asyncio.to_thread(product.pbx.leftovers)
