@@ -164,3 +164,7 @@ def test_what_asterisk_would_not_read_is_refused() -> None:
         encode_action("Setvar", {"Value": "x" * (room + 1)})
     with pytest.raises(LocalProtocolError):
         encode_action("Setvar", {f"H{n}": "" for n in range(120)})
+
+
+def test_many_messages_at_once_may_be_more_than_one_may_be() -> None:
+    assert len(AmiDecoder().feed(GREETING + NEWCHANNEL * 500)) == 500
