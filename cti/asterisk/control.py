@@ -95,12 +95,8 @@ class AmiCallControl:
         """See ``CallControl``."""
         call = self._call(call_id)
         before, call.ended_by = call.ended_by, "agent" if call.connected else "system"
-        actions = [_set(call.channel, "RD_HUNGUP", "1"), _hangup(call.channel)]
-        if call.held_by == "agent" and call.agent_leg is not None:
-            # On hold the two are in no common bridge: the agent's end is an end of its own.
-            actions.insert(0, _hangup(call.agent_leg.channel))
         try:
-            await self._do(*actions)
+            await self._do(_set(call.channel, "RD_HUNGUP", "1"), _hangup(call.channel))
         except BaseException:
             call.ended_by = before
             raise
