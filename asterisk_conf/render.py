@@ -68,7 +68,7 @@ _FOLDERS = (
     "etc", "run", "log", "log/cdr-custom", "log/cel-custom", "spool", "spool/tmp",
     "var", "var/agi-bin", "var/keys",
 )  # fmt: skip
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029;\"'`\\,$&|{}\[\]<>^]")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029;\"'`\\,$&|{}()\[\]<>^]")
 
 
 def render(

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
 
     @property
     def spool_dir(self) -> Path:
-        """Where MixMonitor writes raw recordings: ``<call id>.raw``."""
+        """Where MixMonitor writes raw recordings, two files a call: ``<call id>.caller.raw``, ``.agent.raw``."""
         return self.home / "spool"
 
     @property

@@ -65,11 +65,15 @@ class RecordingStore(Protocol):
 class Spool(Protocol):
     """The folder into which Asterisk writes raw recordings."""
 
-    def path(self, call_id: CallId) -> Path:
-        """Where a call's raw file is, or would be."""
+    async def whole(self, call_id: CallId) -> Path:
+        """The raw file with both sides in it (s16le, caller left), once Asterisk has closed it.
+
+        Raises:
+            OSError: it can't be made of the two sides (``ENOSPC``); they stay.
+        """
 
     async def size(self, call_id: CallId) -> int | None:
-        """The raw file's size in bytes, or None where there is none."""
+        """The raw sound's size in bytes, both sides together, or None where there is none."""
 
     async def changed_at(self, call_id: CallId) -> datetime | None:
         """When Asterisk wrote to it last."""

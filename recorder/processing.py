@@ -209,7 +209,8 @@ class Processor:
                 return await self._make(job, finding, audio, peaks)
 
     async def _make(self, job: Job, finding: Finding, audio: Path, peaks: Path) -> Done:
-        encoded = await self._encoder.encode(self._spool.path(job.call_id), audio, peaks)
+        raw = await self._spool.whole(job.call_id)
+        encoded = await self._encoder.encode(raw, audio, peaks)
         key = model.audio_key(job.recording_id, job.stopped_at, self._rules.audio_format)
         await self._put(model.peaks_key(job.recording_id, job.stopped_at), peaks)
         checked = await self._put_audio(key, audio, encoded.checked)

@@ -10,9 +10,10 @@ from cti.ports import Accounts, Clock, EventBus, Journal
 from cti.storage.database import Database
 from cti.web.routing import Route
 from recorder.adapters.encode import Codec, ProcessEncoder
-from recorder.adapters.folder import FolderSpool, FolderStore
+from recorder.adapters.folder import FolderStore
 from recorder.adapters.http import ListeningDesk
 from recorder.adapters.outside import AccountStaff, KnownCalls, LoggedAlarms
+from recorder.adapters.spool import FolderSpool
 from recorder.adapters.sql import SqlBook
 from recorder.ports import Alarms, Encoder, RecordingBook, RecordingStore
 from recorder.processing import Processor

@@ -1,8 +1,8 @@
-"""Recordings in a folder, and the spool that Asterisk writes.
+"""Recordings in a folder.
 
 An object is copied beside its place, flushed, and then linked to its name: whoever sees the name sees
-the whole object, and a second ``put`` fails instead of replacing. Keys and file names are ours (random ids, call ids
-of our own making) and are checked all the same: nothing from outside becomes part of a path.
+the whole object, and a second ``put`` fails instead of replacing. Keys are ours (random ids) and are
+checked all the same: nothing from outside becomes part of a path.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from cti.domain.errors import InvalidValue
-from cti.domain.ids import CallId, parse_call_id
 from recorder.ports import NoSuchObject, ObjectExists
 
 _KEY = re.compile(r"[0-9]{4}/[0-9]{2}/[A-Za-z0-9_-]{16,64}(\.[a-z0-9]{1,8}){1,2}")
@@ -39,7 +37,7 @@ class FolderStore:
 
     async def size(self, key: str) -> int | None:
         """See the port."""
-        return await asyncio.to_thread(_size, self._path(key))
+        return await asyncio.to_thread(size_of, self._path(key))
 
     async def open(
         self, key: str, start: int = 0, length: int | None = None
@@ -64,7 +62,7 @@ class FolderStore:
 
     async def delete(self, key: str) -> None:
         """See the port."""
-        await asyncio.to_thread(_remove, self._path(key))
+        await asyncio.to_thread(remove_file, self._path(key))
 
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
@@ -88,7 +86,7 @@ class FolderStore:
         finally:
             copy.unlink(missing_ok=True)
         for folder in (target.parent, target.parent.parent, self._root):
-            _flush_folder(folder)
+            flush_folder(folder)
 
 
 def _name(copy: Path, target: Path) -> None:
@@ -106,7 +104,8 @@ def _name(copy: Path, target: Path) -> None:
         copy.replace(target)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Make a rename or removal in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -114,59 +113,18 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-class FolderSpool:
-    """``Spool`` on the folder that MixMonitor writes."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def path(self, call_id: CallId) -> Path:
-        """See the port."""
-        return self._root / f"{parse_call_id(call_id)}.raw"
-
-    async def size(self, call_id: CallId) -> int | None:
-        """See the port."""
-        return await asyncio.to_thread(_size, self.path(call_id))
-
-    async def changed_at(self, call_id: CallId) -> datetime | None:
-        """See the port."""
-        return await asyncio.to_thread(_changed_at, self.path(call_id))
-
-    async def call_ids(self) -> Sequence[CallId]:
-        """See the port; files that are not named by a call are somebody else's and left alone."""
-        return await asyncio.to_thread(self._call_ids)
-
-    async def remove(self, call_id: CallId) -> None:
-        """See the port."""
-        await asyncio.to_thread(_remove, self.path(call_id))
-
-    def _call_ids(self) -> list[CallId]:
-        found = []
-        for path in sorted(self._root.glob("*.raw")) if self._root.is_dir() else []:
-            try:
-                found.append(parse_call_id(path.stem))
-            except InvalidValue:
-                continue
-        return found
-
-
-def _size(path: Path) -> int | None:
+def size_of(path: Path) -> int | None:
+    """A file's size in bytes; None where there is none."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
         return None
 
 
-def _changed_at(path: Path) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except FileNotFoundError:
-        return None
-
-
-def _remove(path: Path) -> None:
+def remove_file(path: Path) -> None:
+    """Remove a file durably; harmless where there is none."""
     try:
         path.unlink()
     except FileNotFoundError:
         return
-    _flush_folder(path.parent)
+    flush_folder(path.parent)

@@ -151,7 +151,7 @@ async def test_redirect_to_dial_rings_the_agent_and_connects(pbx: Pbx) -> None:
         end = await ami.event("RdEnd", Call=waiting["Call"], Agent="1001", Status="ANSWER")
         assert end["RD_REC"]
         await ami.event("Hangup", Uniqueid=rung["DestUniqueid"])
-    assert (pbx.settings.spool_dir / f"{waiting['Call']}.raw").exists()
+    assert (pbx.settings.spool_dir / f"{waiting['Call']}.caller.raw").exists()
 
 
 async def test_a_desk_phone_that_hangs_up_ends_the_call(pbx: Pbx) -> None:

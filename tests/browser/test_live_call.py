@@ -172,7 +172,11 @@ async def test_a_whole_call_by_keyboard(tmp_path: Path) -> None:
         assert tones.seconds_heard(samples[:, 0], CALLER_TONE, rate) > 1
         assert tones.seconds_heard(samples[:, 1], AGENT_TONE, rate) > 1
         assert tones.seconds_heard(samples[:, 0], AGENT_TONE, rate) < 0.2
-        await page.get_by_role("button", name="Ready").click()
+        play = page.get_by_role("button", name="Play").first
+        await play.click()
+        # It plays: the button has become Pause.
+        await expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+        await page.locator("[data-action=ready]").click()
         await until(lambda: agent_is(product, "READY"))
 
 

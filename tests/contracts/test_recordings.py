@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -13,7 +14,8 @@ import pytest
 from cti.domain.errors import InvalidValue
 from cti.domain.ids import AgentId, CallId, RecordingId, TicketId
 from cti.storage.database import Database
-from recorder.adapters.folder import FolderSpool, FolderStore
+from recorder.adapters.folder import FolderStore
+from recorder.adapters.spool import FolderSpool
 from recorder.adapters.sql import SqlBook
 from recorder.model import Levels, RecordingState, Verdict, fold, verify
 from recorder.ports import (
@@ -131,12 +133,12 @@ def spool(request: pytest.FixtureRequest, tmp_path: Path) -> Spool:
     return HandSpool(tmp_path) if request.param == "hand" else FolderSpool(tmp_path)
 
 
-async def test_the_spool_knows_its_raw_files(spool: Spool) -> None:
+async def test_the_spool_knows_its_raw_files(spool: Spool, tmp_path: Path) -> None:
     assert list(await spool.call_ids()) == []
     assert await spool.size(CALL) is None
     assert await spool.changed_at(CALL) is None
-    spool.path(CALL).write_bytes(b"12345678")
-    spool.path(OTHER).write_bytes(b"")
+    (tmp_path / f"{CALL}.raw").write_bytes(b"12345678")
+    (tmp_path / f"{OTHER}.raw").write_bytes(b"")
     assert set(await spool.call_ids()) == {CALL, OTHER}
     assert (await spool.size(CALL), await spool.size(OTHER)) == (8, 0)
     changed_at = await spool.changed_at(CALL)
@@ -161,6 +163,36 @@ async def test_the_folder_spool_tells_when_a_file_was_written_and_ignores_strang
     with pytest.raises(InvalidValue):
         spool.path(CallId("../../etc/passwd"))
     assert list(await FolderSpool(tmp_path / "not there yet").call_ids()) == []
+
+
+async def test_the_folder_spool_joins_the_two_sides_in_step(tmp_path: Path) -> None:
+    spool = FolderSpool(tmp_path)
+    caller, agent = tmp_path / f"{CALL}.caller.raw", tmp_path / f"{CALL}.agent.raw"
+    caller.write_bytes(bytes([1, 0, 2, 0, 3, 0]))
+    agent.write_bytes(bytes([9, 0, 8, 0, 7]))  # cut off in the middle of a sample
+    assert list(await spool.call_ids()) == [CALL]
+    assert await spool.size(CALL) == 12
+    whole = await spool.whole(CALL)
+    assert whole.read_bytes() == bytes([1, 0, 9, 0, 2, 0, 8, 0, 3, 0, 0, 0])
+    assert not caller.exists()
+    assert not agent.exists()
+    assert await spool.size(CALL) == 12
+    assert await spool.whole(CALL) == whole
+    await spool.remove(CALL)
+    assert list(await spool.call_ids()) == []
+
+
+async def test_a_join_that_was_cut_short_is_done_again_and_loses_nothing(tmp_path: Path) -> None:
+    spool = FolderSpool(tmp_path)
+    (tmp_path / f"{CALL}.caller.raw").write_bytes(b"\x01\x00")
+    (tmp_path / f"{CALL}.part").write_bytes(b"half a join")
+    assert (await spool.whole(CALL)).read_bytes() == b"\x01\x00\x00\x00"
+    # Killed between the rename and the removal of the sides: the joined file counts.
+    (tmp_path / f"{CALL}.caller.raw").write_bytes(b"\x01\x00")
+    assert (await spool.whole(CALL)).read_bytes() == b"\x01\x00\x00\x00"
+    assert await spool.size(CALL) == 4
+    left = await asyncio.to_thread(lambda: sorted(p.name for p in tmp_path.iterdir()))
+    assert left == [f"{CALL}.raw"]
 
 
 # ---- the book ----------------------------------------------------------------------------------

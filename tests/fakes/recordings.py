@@ -285,6 +285,9 @@ class HandSpool:
     def path(self, call_id: CallId) -> Path:
         return self._root / f"{call_id}.raw"
 
+    async def whole(self, call_id: CallId) -> Path:
+        return self.path(call_id)
+
     async def size(self, call_id: CallId) -> int | None:
         path = self.path(call_id)
         return path.stat().st_size if path.exists() else None
