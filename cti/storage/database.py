@@ -24,6 +24,8 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from cti.storage.sqlite_driver import SqliteModule
+
 _BUSY_TIMEOUT_MS = 5000
 
 
@@ -36,6 +38,7 @@ class Database:
         options: dict[str, Any] = {}
         if self._is_sqlite:
             options["connect_args"] = {"timeout": _BUSY_TIMEOUT_MS / 1000}
+            options["module"] = SqliteModule()
         self.engine: AsyncEngine = create_async_engine(url, **options)
         if self._is_sqlite:
             _prepare_sqlite(self.engine)
