@@ -47,14 +47,6 @@ class AsteriskInstall:
         return numbers(self.version)
 
 
-def default_cache(environ: "os._Environ[str] | dict[str, str]" = os.environ) -> Path:
-    """Return the folder for downloads and builds: RINGDESK_CACHE, else ringdesk in the user's cache."""
-    if environ.get("RINGDESK_CACHE"):
-        return Path(environ["RINGDESK_CACHE"]).expanduser().resolve()
-    base = environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "ringdesk"
-
-
 def find(cache: Path) -> AsteriskInstall | None:
     """Return the newest private Asterisk for this machine in ``cache``, or None."""
     architecture = host_architecture()

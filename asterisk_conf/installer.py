@@ -30,7 +30,6 @@ from asterisk_conf.errors import DiskFull, InstallError, PackagesMissing, Unsupp
 from asterisk_conf.installation import (
     MINIMUM_MAJOR,
     AsteriskInstall,
-    default_cache,
     describe,
     find,
     find_host,
@@ -40,6 +39,7 @@ from asterisk_conf.installation import (
     require,
     version_of,
 )
+from cti.config import default_cache
 
 __all__ = [
     "MINIMUM_MAJOR",

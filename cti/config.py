@@ -7,7 +7,9 @@ joined by two underscores: ``RINGDESK_PBX__SIP_PORT=5070``.
 
 from __future__ import annotations
 
+import os
 import tomllib
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +20,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from cti.domain.errors import ConfigError
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def default_cache(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder for downloads and builds: RINGDESK_CACHE, else ringdesk in the user's cache."""
+    if environ.get("RINGDESK_CACHE"):
+        return Path(environ["RINGDESK_CACHE"]).expanduser().resolve()
+    base = environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "ringdesk"
 
 
 class _Section(BaseModel):
@@ -65,7 +75,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = Path.home() / ".local/share/ringdesk"  # state: database, recordings, secrets
-    cache: Path = Path.home() / ".cache/ringdesk"  # downloads: the private Asterisk
+    cache: Path = Field(default_factory=default_cache)  # downloads: the private Asterisk
     company_file: Path | None = None  # default: <home>/company.yaml
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "CN"
     area_code: Annotated[str, Field(pattern=r"^[0-9]{0,6}$")] = ""
