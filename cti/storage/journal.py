@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import ForeignKey, Integer, String, Text, insert, select
+from sqlalchemy import ForeignKey, Integer, String, Text, insert, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -73,6 +73,15 @@ class LatestRow(Base):
 
     agent_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     sequence: Mapped[int] = mapped_column(Integer)
+
+
+_INSERT_ROWS = insert(JournalRow)
+_INSERT_SUBJECTS = insert(SubjectRow)
+# Both SQLite and PostgreSQL understand this.
+_KEEP_LATEST = text(
+    "INSERT INTO journal_latest (agent_id, sequence) VALUES (:agent_id, :sequence) "
+    "ON CONFLICT (agent_id) DO UPDATE SET sequence = excluded.sequence"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,11 +249,14 @@ class SqlJournal:
             rows, subjects, chain = self._rows(batch)
             try:
                 async with self._database.write() as session:
-                    await session.execute(insert(JournalRow), rows)
+                    # On the connection: through the ORM rows with and without a call would be told
+                    # apart and go one by one, and this runs ten times a second.
+                    connection = await session.connection()
+                    await connection.execute(_INSERT_ROWS, rows)
                     if subjects:
-                        await session.execute(insert(SubjectRow), subjects)
-                    for agent_id, sequence in _newest_states(batch).items():
-                        await session.merge(LatestRow(agent_id=agent_id, sequence=sequence))
+                        await connection.execute(_INSERT_SUBJECTS, subjects)
+                    if newest := _newest_states(batch):
+                        await connection.execute(_KEEP_LATEST, newest)
             except (SQLAlchemyError, OSError) as exc:
                 self.is_failing = True
                 raise OSError("the journal could not be written: is the disk full?") from exc
@@ -281,9 +293,10 @@ class SqlJournal:
         return rows, subjects, chain
 
 
-def _newest_states(batch: list[_Pending]) -> dict[str, int]:
-    return {
+def _newest_states(batch: list[_Pending]) -> list[dict[str, object]]:
+    newest = {
         item.event.agent_id: item.sequence
         for item in batch
         if isinstance(item.event, AgentStateChanged)
     }
+    return [{"agent_id": agent, "sequence": sequence} for agent, sequence in newest.items()]
