@@ -128,8 +128,10 @@ class CallControl(Protocol):
     async def mute(self, call_id: CallId, is_muted: bool) -> None:
         """Mute or open the agent's microphone towards the caller. Confirmed by LegMuted."""
 
-    async def pause_recording(self, call_id: CallId, is_paused: bool) -> None:
-        """Write silence in place, or sound again. Confirmed by RecordingPaused or RecordingResumed."""
+    async def pause_recording(
+        self, call_id: CallId, is_paused: bool, reason: str = "agent"
+    ) -> None:
+        """Write silence in place, or sound again; ``reason`` as in RecordingPaused, which confirms it."""
 
     async def take_back(self, call_id: CallId) -> None:
         """Withdraw a caller from the fallback Queue(). Confirmed by CallEnqueued (he may answer first)."""

@@ -69,7 +69,9 @@ class CallerSession(Protocol):
 class RecordingPause(Protocol):
     """The part of ``cti.ports.CallControl`` that keeps a sensitive answer out of a recording."""
 
-    async def pause_recording(self, call_id: CallId, is_paused: bool) -> None:
+    async def pause_recording(
+        self, call_id: CallId, is_paused: bool, reason: str = "agent"
+    ) -> None:
         """Write silence in place, or sound again.
 
         Raises:

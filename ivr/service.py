@@ -237,7 +237,9 @@ class _Visit:
         # A pause that is refused is an error on purpose: better no answer than a recorded one.
         if await self.session.is_recorded():
             self.is_recording_paused = True
-            await self.service._recording.pause_recording(self.call_id, is_paused=True)
+            await self.service._recording.pause_recording(
+                self.call_id, is_paused=True, reason="sensitive_node"
+            )
 
     async def resume_recording(self) -> None:
         if not self.is_recording_paused:

@@ -52,8 +52,9 @@ def wire(
     calls: KnownCalls,
     line: WaitingLine,
     recording: RecordingPause,
+    prompts: PromptFolder | None = None,
 ) -> Ivr:
-    """Build the department. Prompts are made by ``configure``, not here.
+    """Build the department. Prompts are made by ``configure``, not here; ``prompts`` replaces the folder.
 
     Raises:
         ConfigError: the company's menus can't work.
@@ -62,6 +63,5 @@ def wire(
     service = IvrService(
         plan_of(company), bus=bus, clock=clock, calls=calls, line=line, recording=recording
     )
-    prompts = PromptFolder(sounds_dir)
-
+    prompts = prompts or PromptFolder(sounds_dir)
     return Ivr(service, prompts, agi_scripts(service, prompts))

@@ -141,10 +141,14 @@ class AmiCallControl:
             ev.LegMuted(at=self._clock.now(), call_id=call_id, leg_id=leg.leg_id, is_muted=is_muted)
         )
 
-    async def pause_recording(self, call_id: CallId, is_paused: bool) -> None:
+    async def pause_recording(
+        self, call_id: CallId, is_paused: bool, reason: str = "agent"
+    ) -> None:
         """See ``CallControl``."""
+        call = self._call(call_id)
+        call.pause_reason = reason
         headers = {
-            "Channel": self._call(call_id).channel,
+            "Channel": call.channel,
             "Direction": "both",
             "State": "1" if is_paused else "0",
         }

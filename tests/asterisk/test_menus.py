@@ -67,7 +67,9 @@ class Desk:
     def position(self, call_id: CallId) -> int | None:
         return 2
 
-    async def pause_recording(self, call_id: CallId, is_paused: bool) -> None:
+    async def pause_recording(
+        self, call_id: CallId, is_paused: bool, reason: str = "agent"
+    ) -> None:
         raise AssertionError("nothing is recorded in a menu")
 
     def answers(self) -> list[tuple[str, str, str]]:

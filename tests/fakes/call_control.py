@@ -81,7 +81,9 @@ class RecordingCallControl:
     async def mute(self, call_id: CallId, is_muted: bool) -> None:
         self._take(Given("mute", call_id, flag=is_muted))
 
-    async def pause_recording(self, call_id: CallId, is_paused: bool) -> None:
+    async def pause_recording(
+        self, call_id: CallId, is_paused: bool, reason: str = "agent"
+    ) -> None:
         self._take(Given("pause_recording", call_id, flag=is_paused))
 
     async def take_back(self, call_id: CallId) -> None:

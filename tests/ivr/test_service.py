@@ -59,8 +59,11 @@ class Desk:
     def position(self, call_id: CallId) -> int | None:
         return self.positions.get(call_id)
 
-    async def pause_recording(self, call_id: CallId, is_paused: bool) -> None:
+    async def pause_recording(
+        self, call_id: CallId, is_paused: bool, reason: str = "agent"
+    ) -> None:
         assert call_id == CALL
+        assert reason == ("sensitive_node" if is_paused else "agent")
         self.pauses.append(is_paused)
         if self.pause_error is not None:
             raise self.pause_error
@@ -203,7 +206,7 @@ async def test_a_sensitive_question_is_not_asked_while_the_recording_runs() -> N
 async def test_a_recording_that_can_not_be_resumed_does_not_keep_the_caller() -> None:
     desk, session = Desk(), FakeCallerSession(["2", "123456"], is_recorded=True)
 
-    async def refuse_to_resume(call_id: CallId, is_paused: bool) -> None:
+    async def refuse_to_resume(call_id: CallId, is_paused: bool, reason: str = "agent") -> None:
         if not is_paused:
             raise CommandRefused("refused", "no")
 
