@@ -14,32 +14,12 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.browser import scenes
+from tests.browser.chromium import CHROMIUM, FLAGS, WATCH_CONNECTIONS
 from tests.browser.open_page import OpenPage
 from tests.browser.stub_desktop import STATIC, StubDesktop
 from tests.browser.stub_sip import StubSip
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-]
-# Lets a test look at the tracks of a call.
-WATCH_CONNECTIONS = """
-window.connections = [];
-window.RTCPeerConnection = class extends RTCPeerConnection {
-  constructor(...args) { super(...args); window.connections.push(this); }
-};
-"""
 
 
 @pytest.fixture(scope="session")

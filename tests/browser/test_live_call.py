@@ -23,7 +23,7 @@ from sip_sim import tones
 from sip_sim.farm import AGENT_TONE, CALLER_TONE, callers
 from sip_sim.sipp import Load, Party
 from tests.asterisk.live import PASSWORD, Live, live
-from tests.browser.page_plugin import CHROMIUM, FLAGS, WATCH_CONNECTIONS
+from tests.browser.chromium import CHROMIUM, FLAGS, WATCH_CONNECTIONS
 from tests.until import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
