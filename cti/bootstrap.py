@@ -1,7 +1,7 @@
 """The composition root: every part of the service, made and joined in one place, in order.
 
 ``build`` makes the parts and connects nothing to the outside; ``Service.start`` opens the doors. Tests call the same
-``build`` with their own clock, database address or AMI connection.
+``build`` with their own clock, AMI connection and ``Keeping`` (all that lies on a disk).
 
 Order matters twice. On the bus, the call table hears every event first and the journal second, so that
 whoever reacts finds the call in its new state and its cause on record. At a start, the past is folded
@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import secrets as random_secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -36,24 +36,65 @@ from cti.domain.calls import CallTable
 from cti.domain.ids import AgentId, Endpoint, QueueName
 from cti.domain.numbers import DialPlan
 from cti.domain.people import Role, User
-from cti.ports import Accounts, Clock
+from cti.ports import Accounts, Clock, Journal, Sessions
 from cti.storage.database import Database
 from cti.storage.journal import SqlJournal
 from cti.storage.people import SqlAccounts, SqlSessions
 from cti.web.app import WebParts, WebServer, build_app, own_origins
 from cti.web.passwords import Passwords
 from cti.web.signin import SignInDesk
+from ivr.adapters.prompts import PromptFolder
 from ivr.wiring import Ivr
 from ivr.wiring import wire as build_ivr
+from recorder.adapters.sql import SqlBook
+from recorder.ports import Encoder, RecordingBook, RecordingStore, Spool
 from recorder.wiring import RecorderParts, build_recorder
 from screenpop.ports import SipAccount
 from screenpop.wiring import ScreenPops, build_pop, build_screenpop
 from tickets.adapters.sql import SqlTicketStore
+from tickets.ports import TicketStore
 from tickets.wiring import Tickets, build_tickets
 
 log = structlog.get_logger(__name__)
 
 _TAIL = 20_000  # events read back at a start: far more than the live calls' own
+
+
+class MainJournal(Journal, Protocol):
+    """The one journal of an installation, as the service begins, reads back and ends it."""
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt to commit failed."""
+
+    @property
+    def last(self) -> int:
+        """The newest sequence number; 0 for an empty journal."""
+
+    async def start(self) -> None:
+        """Find its end and begin to write behind it."""
+
+    async def stop(self) -> None:
+        """Commit the rest and end."""
+
+    async def agent_states(self, *, before: int) -> list[ev.Event]:
+        """The newest state of each agent, if it was recorded up to ``before``; oldest first."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Keeping:
+    """What outlives the process. None: made from the settings."""
+
+    journal: MainJournal
+    accounts: Accounts
+    sessions: Sessions
+    tickets: TicketStore
+    book: RecordingBook
+    close: Callable[[], Awaitable[None]]
+    spool: Spool | None = None
+    store: RecordingStore | None = None
+    encoder: Encoder | None = None
+    prompts: PromptFolder | None = None
 
 
 @dataclass(slots=True)
@@ -66,9 +107,9 @@ class Service:
     clock: Clock
     bus: LocalBus
     calls: CallTable
-    database: Database
-    journal: SqlJournal
-    accounts: SqlAccounts
+    keeping: Keeping
+    journal: MainJournal
+    accounts: Accounts
     passwords: Passwords
     switch: Switch
     agi: FastAgiServer
@@ -80,8 +121,10 @@ class Service:
     web: WebServer
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
-    async def start(self) -> None:
+    async def start(self, *, has_sockets: bool = True) -> None:
         """Open all doors; what was opened is closed again when a later one fails.
+
+        Without sockets Asterisk and the desktops must come in by memory, as in the acceptance tests.
 
         Raises:
             OSError: a port is taken, or the database can't be written.
@@ -89,7 +132,7 @@ class Service:
         """
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self.passwords.close)
-            stack.push_async_callback(self.database.close)
+            stack.push_async_callback(self.keeping.close)
             await self.journal.start()
             stack.push_async_callback(self.journal.stop)
             tail = self.journal.last - _TAIL
@@ -107,10 +150,12 @@ class Service:
             stack.push_async_callback(self.screenpop.stop)
             self.acd.start()
             stack.push_async_callback(self.acd.stop)
-            await self.agi.start(self.settings.pbx.agi_port)
+            if has_sockets:
+                await self.agi.start(self.settings.pbx.agi_port)
             stack.push_async_callback(self.agi.close)
-            await self.web.start()
-            stack.push_async_callback(self.web.stop)
+            if has_sockets:
+                await self.web.start()
+                stack.push_async_callback(self.web.stop)
             await self.switch.start()
             stack.push_async_callback(self.switch.close)
             self._stack = stack.pop_all()
@@ -161,11 +206,24 @@ class BrowserPhones:
         )
 
 
-async def open_database(settings: Settings, url: str | None = None) -> Database:
+async def open_database(settings: Settings) -> Database:
     """The database of an installation, with its schema up to date."""
-    database = Database(url or settings.database_url)
+    database = Database(settings.database_url)
     await database.migrate()
     return database
+
+
+async def keep_in_database(settings: Settings) -> Keeping:
+    """Everything in the installation's database; files as the settings say."""
+    database = await open_database(settings)
+    return Keeping(
+        journal=SqlJournal(database),
+        accounts=SqlAccounts(database),
+        sessions=SqlSessions(database),
+        tickets=SqlTicketStore(database),
+        book=SqlBook(database),
+        close=database.close,
+    )
 
 
 async def keep_people(accounts: Accounts, company: Company) -> Sequence[User]:
@@ -203,18 +261,17 @@ async def build(
     secrets: Secrets,
     *,
     clock: Clock | None = None,
-    database_url: str | None = None,
+    keeping: Keeping | None = None,
     connect: Connect | None = None,
 ) -> Service:
     """Make all parts. Nothing outside the database is touched yet.
 
-    ``connect`` replaces the TCP connection to AMI (tests).
+    ``keeping`` replaces the database, ``connect`` the TCP connection to AMI (tests).
     """
     clock = clock or SystemClock()
-    database = await open_database(settings, database_url)
+    kept = keeping or await keep_in_database(settings)
     bus, calls = LocalBus(), CallTable()
-    journal = SqlJournal(database)
-    accounts, sessions = SqlAccounts(database), SqlSessions(database)
+    journal, accounts = kept.journal, kept.accounts
     users = await keep_people(accounts, company)
     boot_id = random_secrets.token_hex(4)
 
@@ -235,9 +292,11 @@ async def build(
         area_code=settings.area_code,
         extensions=frozenset(person.extension for person in company.people),
     )
-    tickets = build_tickets(SqlTicketStore(database), bus, clock, accounts, company, plan)
+    tickets = build_tickets(kept.tickets, bus, clock, accounts, company, plan)
     passwords = Passwords()
-    desk = SignInDesk(accounts, sessions, passwords, clock, bus, settings.web.session_idle_time)
+    desk = SignInDesk(
+        accounts, kept.sessions, passwords, clock, bus, settings.web.session_idle_time
+    )
     pop = build_pop(bus, clock, tickets.office, BrowserPhones(settings, secrets), plan, company)
     # An inactive account can't sign in; the simulators' must only be known, for when they are opened.
     agents = [replace(u, is_active=True) if is_simulated(u.login) else u for u in users]
@@ -248,11 +307,12 @@ async def build(
         tickets=tickets.office, sign_in=desk, origins=origins,
     )  # fmt: skip
     ivr = build_ivr(
-        company, settings.sounds_dir, bus=bus, clock=clock, calls=calls, line=acd, recording=control
-    )
+        company, settings.sounds_dir, bus=bus, clock=clock, calls=calls, line=acd,
+        recording=control, prompts=kept.prompts,
+    )  # fmt: skip
     recorder = build_recorder(
-        settings, clock=clock, bus=bus, journal=journal, database=database, accounts=accounts,
-        calls=calls,
+        settings, clock=clock, bus=bus, journal=journal, book=kept.book, accounts=accounts,
+        calls=calls, spool=kept.spool, store=kept.store, encoder=kept.encoder,
     )  # fmt: skip
     web = build_app(
         WebParts(
@@ -265,7 +325,7 @@ async def build(
         )
     )
     return Service(
-        settings=settings, company=company, agents=agents, clock=clock, bus=bus, calls=calls, database=database,
+        settings=settings, company=company, agents=agents, clock=clock, bus=bus, calls=calls, keeping=kept,
         journal=journal, accounts=accounts, passwords=passwords, switch=switch,
         agi=FastAgiServer(ivr.routes, clock), ivr=ivr, acd=acd, tickets=tickets, recorder=recorder,
         screenpop=screenpop, web=WebServer(web, settings.web.bind, settings.web.port),

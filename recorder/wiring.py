@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from cti.config import Settings
 from cti.domain.calls import CallTable
 from cti.ports import Accounts, Clock, EventBus, Journal
-from cti.storage.database import Database
 from cti.web.routing import Route
 from recorder.adapters.encode import Codec, ProcessEncoder
 from recorder.adapters.folder import FolderStore
 from recorder.adapters.http import ListeningDesk
 from recorder.adapters.outside import AccountStaff, KnownCalls, LoggedAlarms
 from recorder.adapters.spool import FolderSpool
-from recorder.adapters.sql import SqlBook
-from recorder.ports import Alarms, Encoder, RecordingBook, RecordingStore
+from recorder.ports import Alarms, Encoder, RecordingBook, RecordingStore, Spool
 from recorder.processing import Processor
 from recorder.rules import RecorderRules
 from recorder.service import Recorder
@@ -39,10 +37,11 @@ def build_recorder(
     clock: Clock,
     bus: EventBus,
     journal: Journal,
-    database: Database,
+    book: RecordingBook,
     accounts: Accounts,
     calls: CallTable,
     rules: RecorderRules | None = None,
+    spool: Spool | None = None,
     store: RecordingStore | None = None,
     encoder: Encoder | None = None,
     alarms: Alarms | None = None,
@@ -53,8 +52,7 @@ def build_recorder(
     encoder = encoder or ProcessEncoder(Codec(wanted.format, wanted.bitrate), wanted.workers)
     store = store or FolderStore(settings.recordings_dir)
     alarms = alarms or LoggedAlarms()
-    book = SqlBook(database)
-    spool = FolderSpool(settings.spool_dir)
+    spool = spool or FolderSpool(settings.spool_dir)
     processor = Processor(
         rules=rules,
         clock=clock,

@@ -19,6 +19,7 @@ from cti.domain.calls import CallTable
 from cti.domain.ids import CallId, TicketId
 from cti.storage.database import Database
 from cti.storage.journal import SqlJournal
+from recorder.adapters.sql import SqlBook
 from recorder.rules import RecorderRules
 from recorder.wiring import build_recorder
 from tests.fakes.people import MemoryAccounts
@@ -68,7 +69,7 @@ async def main(home: Path, calls: int) -> None:
         clock=SystemClock(),
         bus=bus,
         journal=journal,
-        database=database,
+        book=SqlBook(database),
         accounts=MemoryAccounts(),
         calls=CallTable(),
         rules=RULES,

@@ -1,22 +1,25 @@
-"""The journal on a real database file."""
+"""The journal: one suite for the one in memory and the one on a real database file; then what only a database does."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, text, update
 
+from cti.bootstrap import MainJournal
+from cti.clock import SystemClock
 from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId, LegId
 from cti.ports import Recorded
 from cti.storage.database import Database
 from cti.storage.journal import JournalRow, SqlJournal, SubjectRow
+from tests.fakes.journal import MemoryJournal, Page
 from tests.until import until
 
 pytestmark = pytest.mark.contract
@@ -48,12 +51,33 @@ def offered(n: int) -> ev.CallOffered:
     )
 
 
-async def everything(journal: SqlJournal, **kwargs: object) -> list[Recorded]:
+Opener = Callable[[], contextlib.AbstractAsyncContextManager[MainJournal]]
+
+
+@pytest.fixture(params=["memory", "sql"])
+def opened(request: pytest.FixtureRequest) -> Opener:
+    """Opens the same journal again and again."""
+    if request.param == "sql":
+        database: Database = request.getfixturevalue("database")
+        return lambda: open_journal(database)
+    pages: list[Page] = []
+
+    @contextlib.asynccontextmanager
+    async def open_memory() -> AsyncIterator[MainJournal]:
+        journal = MemoryJournal(pages, SystemClock())
+        await journal.start()
+        yield journal
+        await journal.stop()
+
+    return open_memory
+
+
+async def everything(journal: MainJournal, **kwargs: object) -> list[Recorded]:
     return [item async for item in journal.read(**kwargs)]  # type: ignore[arg-type]
 
 
-async def test_what_was_recorded_is_read_back_in_order(database: Database) -> None:
-    async with open_journal(database) as journal:
+async def test_what_was_recorded_is_read_back_in_order(opened: Opener) -> None:
+    async with opened() as journal:
         numbers = [journal.record(offered(n)) for n in range(5)]
         await journal.flush()
         assert numbers == [1, 2, 3, 4, 5]
@@ -63,10 +87,19 @@ async def test_what_was_recorded_is_read_back_in_order(database: Database) -> No
         assert [r.event for r in mine] == [offered(2)]
 
 
-async def test_events_are_committed_without_a_flush(database: Database) -> None:
-    async with open_journal(database) as journal:
+async def test_events_are_committed_without_a_flush(opened: Opener) -> None:
+    async with opened() as journal:
         journal.record(offered(1))
         await until(lambda: everything(journal))
+
+
+async def test_numbers_go_on_after_a_restart(opened: Opener) -> None:
+    async with opened() as journal:
+        journal.record(offered(1))
+    async with opened() as journal:
+        assert journal.record(offered(2)) == 2
+        await journal.flush()
+        assert [r.event for r in await everything(journal)] == [offered(1), offered(2)]
 
 
 async def test_numbers_and_chain_go_on_after_a_restart(database: Database) -> None:
@@ -139,11 +172,11 @@ async def test_concurrent_flushes_commit_each_event_once(database: Database) -> 
         assert await journal.verify() is None
 
 
-async def test_an_agents_newest_state_is_found_however_long_ago(database: Database) -> None:
+async def test_an_agents_newest_state_is_found_however_long_ago(opened: Opener) -> None:
     def became(agent: str, state: str) -> ev.AgentStateChanged:
         return ev.AgentStateChanged(at=T0, agent_id=AgentId(agent), state=state, previous="READY")
 
-    async with open_journal(database) as journal:
+    async with opened() as journal:
         for event in (became("lina", "TALKING"), became("tom", "READY"), became("lina", "WRAP_UP")):
             journal.record(event)
             await journal.flush()
