@@ -64,7 +64,9 @@ def from_record(record: EventRecord) -> Event:
     cls = EVENT_CLASSES.get(record.name)
     if cls is None:
         raise InvalidValue("event name", record.name)
-    hints = _HINTS.setdefault(cls, typing.get_type_hints(cls, vars(events)))
+    hints = _HINTS.get(cls)
+    if hints is None:  # dear: Python compiles each annotation anew
+        hints = _HINTS[cls] = typing.get_type_hints(cls, vars(events))
     known = {spec.name for spec in dataclasses.fields(cls)}
     try:
         values = {k: _typed(v, hints[k]) for k, v in record.data.items() if k in known}
