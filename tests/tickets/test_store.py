@@ -45,6 +45,15 @@ async def test_a_call_comes_back_as_it_was(store: TicketStore) -> None:
         assert await files.call(CallId("other")) is None
 
 
+async def test_a_call_that_was_read_is_seen_as_it_was_put_since(store: TicketStore) -> None:
+    async with store.write() as files:
+        await files.put_call(FULL)
+    async with store.write() as files:
+        assert await files.call(CALL) == FULL
+        await files.put_call(replace(FULL, outcome="abandoned"))
+        assert await files.call(CALL) == replace(FULL, outcome="abandoned")
+
+
 async def test_customers_and_their_numbers(store: TicketStore) -> None:
     async with store.write() as files:
         one = await files.add_customer("One", T0, company="C", number_keys=["+1", "+2", "+1"])

@@ -8,16 +8,26 @@ from dataclasses import replace
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.util import identity_key
 
 from cti.domain.ids import CallId, CustomerId, TicketId
+from cti.storage.base import UtcDateTime
 from cti.storage.database import Database
 from tickets.adapters.tables import CustomerNumberRow, CustomerRow, TicketCallRow, TicketRow
 from tickets.model import CallFile, Customer, Ticket
 from tickets.ports import Files
 
 _CALL_FILES = TypeAdapter(CallFile)
+# Both SQLite and PostgreSQL understand this.
+_PUT_CALL = text(
+    "INSERT INTO ticket_calls (call_id, offered_at, ticket_id, customer_id, recording_id, document)"
+    " VALUES (:call_id, :offered_at, :ticket_id, :customer_id, :recording_id, :document)"
+    " ON CONFLICT (call_id) DO UPDATE SET ticket_id = excluded.ticket_id,"
+    " customer_id = excluded.customer_id, recording_id = excluded.recording_id,"
+    " document = excluded.document"
+).bindparams(bindparam("offered_at", type_=UtcDateTime()))
 
 
 def _customer(row: CustomerRow) -> Customer:
@@ -202,14 +212,26 @@ class _SqlFiles:
         )
 
     async def put_call(self, file: CallFile) -> None:
-        row = await self._session.get(TicketCallRow, file.call_id)
-        if row is None:
-            row = TicketCallRow(call_id=file.call_id, offered_at=file.offered_at)
-            self._session.add(row)
-        row.ticket_id, row.customer_id = file.ticket_id, file.customer_id
-        row.recording_id = file.recording_id
-        row.document = _CALL_FILES.dump_json(file).decode()
-        await self._session.flush()
+        known = self._session.sync_session.identity_map.get(
+            identity_key(TicketCallRow, file.call_id)
+        )
+        if known is not None:
+            self._session.expunge(
+                known
+            )  # else the next read in this session would see it as it was
+        # Written at most events of a call: one statement, nothing read before it.
+        connection = await self._session.connection()
+        await connection.execute(
+            _PUT_CALL,
+            {
+                "call_id": file.call_id,
+                "offered_at": file.offered_at,
+                "ticket_id": file.ticket_id,
+                "customer_id": file.customer_id,
+                "recording_id": file.recording_id,
+                "document": _CALL_FILES.dump_json(file).decode(),
+            },
+        )
 
     async def remove_customer(self, customer_id: CustomerId) -> None:
         for table in (TicketRow, TicketCallRow):
