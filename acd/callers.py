@@ -5,7 +5,8 @@ phone didn't answer. So nothing is concluded from one event alone where another 
 
 * An agent who was rung or spoke is free on his own leg's end. If the caller ends and no phone was dialled, on that.
 * A leg that ended while the caller lives on may be a lost browser page: the agent stays TALKING for
-  ``settle_time``, in which AgentLegLost, CallEnqueued or CallEnded tell. A desk phone's hang-up is meant.
+  ``settle_time``, in which AgentLegLost, CallEnqueued or CallEnded tell. A desk phone's hang-up is meant, unless
+  its leg ended for want of sound: then the phone has died, and its caller goes back into the line.
 * A caller who wasn't answered is offered again when he says that he waits (CallEnqueued), at the latest
   after ``result_time``.
 
@@ -18,7 +19,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from acd.decisions import Rejoin, TakeBack, WithdrawOffer
+from acd.decisions import Rejoin, Requeue, TakeBack, WithdrawOffer
 from acd.facts import Agent, Phase, QueueEntry, is_desk_phone
 from acd.states import BUSY, DECLINED, PHONE_LOST, RONA, AgentState, Trigger
 from acd.turn import Turn
@@ -26,6 +27,8 @@ from cti.domain import events as ev
 from cti.domain.ids import CallId, LegId, QueueName
 
 S, T = AgentState, Trigger
+NO_SOUND = 44
+"""The cause of a leg that ended because nothing was heard of its phone any more (rtp_timeout)."""
 
 
 def enqueued(turn: Turn, event: ev.CallEnqueued) -> None:
@@ -188,9 +191,19 @@ def leg_ended(turn: Turn, event: ev.LegEnded) -> None:
     elif agent.is_rejoining or agent.is_leg_lost:
         turn.put_agent(replace(agent, is_leg_ended=True))
     elif is_desk_phone(agent.endpoint):
-        free(turn, agent, "leg_ended")
+        if event.cause == NO_SOUND:
+            _phone_died(turn, agent, event.call_id)
+        else:
+            free(turn, agent, "leg_ended")
     else:
         _wait_for_reason(turn, agent, turn.limits.settle_time)
+
+
+def _phone_died(turn: Turn, agent: Agent, call_id: CallId) -> None:
+    """Nobody hung up: the caller waits again, with his place; the phone gets no call until somebody looks."""
+    gap_time = turn.configuration.rules(agent.queue).gap_time
+    turn.rest(agent, PHONE_LOST, available_at=turn.now + gap_time)
+    turn.decide(Requeue(call_id))
 
 
 def _wait_for_reason(turn: Turn, agent: Agent, limit: timedelta) -> None:

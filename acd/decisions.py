@@ -135,6 +135,13 @@ class WithdrawOffer:
 
 
 @dataclass(frozen=True, slots=True)
+class Requeue:
+    """Let a caller wait again whose agent's phone died in the conversation."""
+
+    call_id: CallId
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """Tell the caller his position."""
 
@@ -189,6 +196,7 @@ class Wake:
 Decision = (
     Reserve
     | WithdrawOffer
+    | Requeue
     | Announce
     | TakeBack
     | Rejoin

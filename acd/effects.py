@@ -20,6 +20,7 @@ from acd.decisions import (
     OfferRefused,
     Rejoin,
     RejoinRefused,
+    Requeue,
     Reserve,
     TakeBack,
     WithdrawOffer,
@@ -69,13 +70,17 @@ class Effects:
 
     # ---- callers -------------------------------------------------------------------------------
 
-    def carry_out(self, decision: Reserve | WithdrawOffer | Announce | TakeBack | Rejoin) -> None:
+    def carry_out(
+        self, decision: Reserve | WithdrawOffer | Requeue | Announce | TakeBack | Rejoin
+    ) -> None:
         """Begin to do what the core decided."""
         match decision:
             case Reserve():
                 self.spawn(self._offer(decision))
             case WithdrawOffer():
                 self.spawn(self._try(self._control.withdraw_offer(decision.call_id)))
+            case Requeue():
+                self.spawn(self._try(self._control.requeue(decision.call_id)))
             case Announce():
                 self.spawn(self._try(self._control.announce(decision.call_id)))
             case TakeBack():

@@ -489,6 +489,20 @@ def test_a_rejoin_that_fails_is_tried_again_at_the_next_sign() -> None:
     assert world.shows(CHEN) == "NOT_READY:phone_lost", "nothing lasts for ever"
 
 
+def test_a_desk_phone_that_fell_silent_has_died_and_its_caller_waits_again() -> None:
+    world = World()
+    world.seat(ANNA)
+    call = world.enqueue("a", waited=30)
+    world.answer(call, ANNA)
+    world.leg_ended(call, ANNA, cause=44)
+    assert world.shows(ANNA) == "NOT_READY:phone_lost"
+    assert world.made(d.Requeue) == [d.Requeue(call)]
+    world.requeue(call)
+    world.seat(CHEN)
+    assert world.pairs()[-1] == (call, CHEN)
+    assert len(world.published(ev.CallAnswered)) == 1
+
+
 def test_a_desk_phone_that_hangs_up_means_it() -> None:
     world = World()
     world.seat(ANNA)

@@ -138,14 +138,16 @@ class World:
         )
         return leg_id
 
-    def leg_ended(self, call_id: CallId, agent: AgentId, leg_id: LegId | None = None) -> None:
+    def leg_ended(
+        self, call_id: CallId, agent: AgentId, leg_id: LegId | None = None, cause: int = 16
+    ) -> None:
         self.step(
             ev.LegEnded(
                 at=self.now,
                 call_id=call_id,
                 leg_id=leg_id or self._leg[call_id],
                 endpoint=PHONES[agent],
-                cause=16,
+                cause=cause,
             )
         )
 
