@@ -15,7 +15,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -139,11 +139,16 @@ class Live:
 
 
 @contextlib.asynccontextmanager
-async def live(company: Company | None = None, *, simulated: int = 12) -> AsyncIterator[Live]:
-    """Start everything; afterwards end it and prove that no call and no process is left."""
+async def live(
+    company: Company | None = None, *, simulated: int = 12, **pbx_settings: Any
+) -> AsyncIterator[Live]:
+    """Start everything; afterwards end it and prove that no call and no process is left.
+
+    ``pbx_settings`` are keys of ``PbxSettings``.
+    """
     base = company or parse_company(sample_company())
     whole = with_simulators(base, simulated)
-    with _pbx(whole) as pbx:
+    with _pbx(whole, pbx_settings) as pbx:
         settings = pbx.settings.model_copy(
             update={"web": WebSettings(port=free_port()), "simulated_agents": simulated}
         )
@@ -161,8 +166,8 @@ async def live(company: Company | None = None, *, simulated: int = 12) -> AsyncI
 
 
 @contextlib.contextmanager
-def _pbx(company: Company) -> Iterator[Pbx]:
-    with Pbx.started(company) as pbx:
+def _pbx(company: Company, settings: dict[str, Any]) -> Iterator[Pbx]:
+    with Pbx.started(company, **settings) as pbx:
         yield pbx
 
 

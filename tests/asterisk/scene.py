@@ -24,7 +24,8 @@ from cti.domain.ids import CallId
 from sip_sim import tones
 from sip_sim.desktop import HeadlessDesktop, signed_in
 from sip_sim.farm import AGENT_TONE, CALLER_TONE, AgentFarm, agents, callers
-from sip_sim.sipp import Load, Party
+from sip_sim.sipp import Load, Party, free_port, party
+from sip_sim.steps import Register, Step, registration
 from tests.asterisk.live import PASSWORD, Live
 from tests.until import until
 
@@ -35,7 +36,13 @@ FOREVER = timedelta(minutes=9)
 _numbers = itertools.count(13900000001)
 
 
-def fault_company(people: int = 6, *, announce_every: timedelta = timedelta(0)) -> Company:
+def fault_company(
+    people: int = 6,
+    *,
+    ring_time: timedelta = RING_TIME,
+    wrap_up_time: timedelta = timedelta(0),
+    announce_every: timedelta = timedelta(0),
+) -> Company:
     """One queue, a number that leads straight to it, a menu that keeps a caller for a minute."""
     nodes = (
         Node(
@@ -61,7 +68,7 @@ def fault_company(people: int = 6, *, announce_every: timedelta = timedelta(0)) 
         ),
         queues=(
             Queue(
-                name="line", label={"en": "Line"}, ring_time=RING_TIME, wrap_up_time=timedelta(0),
+                name="line", label={"en": "Line"}, ring_time=ring_time, wrap_up_time=wrap_up_time,
                 gap_time=timedelta(0), announce_every=announce_every,
             ),
         ),
@@ -103,8 +110,14 @@ class Scene:
     folder: Path
     parties: list[tuple[Party, int]] = field(default_factory=list)
     """The callers' processes, and how many calls each makes."""
+    rows: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
+    """How the odd phones registered, by login."""
 
     # ---- people --------------------------------------------------------------------------------
+
+    def number(self) -> str:
+        """A caller's number that nobody had before."""
+        return str(next(_numbers))
 
     @contextlib.asynccontextmanager
     async def phones(
@@ -114,7 +127,7 @@ class Scene:
         people = [self.product.agent(login) for login in logins]
         async with agents(
             self.product.place, people, answer_after=answer_after, talk=FOREVER,
-            tone=self._tone("agent", AGENT_TONE), keeps_ready=False,
+            tone=self.tone("agent", AGENT_TONE), keeps_ready=False,
         ) as farm:  # fmt: skip
             yield farm
 
@@ -131,20 +144,50 @@ class Scene:
         self, stack: contextlib.AsyncExitStack, count: int, number: str = LINE
     ) -> list[str]:
         """Let ``count`` callers call, one after the other; returns their numbers in this order."""
-        own = [str(next(_numbers)) for _ in range(count)]
+        own = [self.number() for _ in range(count)]
         party = await stack.enter_async_context(
             callers(
                 self.product.place, number, Load(count, count, 5), patience=FOREVER,
-                tone=self._tone("caller", CALLER_TONE), fields=[(n, f"Caller {n}") for n in own],
+                tone=self.tone("caller", CALLER_TONE), fields=[(n, f"Caller {n}") for n in own],
                 menu_time=timedelta(0),
             )
         )  # fmt: skip
         self.parties.append((party, count))
         return own
 
-    def _tone(self, name: str, frequency: float) -> Path:
+    def tone(self, name: str, frequency: float) -> Path:
+        """A file that a party speaks."""
         path = self.folder / f"{name}.ul"
         return path if path.exists() else tones.write_tone(path, frequency)
+
+    @contextlib.asynccontextmanager
+    async def odd_phone(self, login: str, *steps: Step) -> AsyncIterator[HeadlessDesktop]:
+        """A desk phone that does these steps (none: it is registered, but never replies); agent ready."""
+        agent, place, port = self.product.agent(login), self.product.place, free_port()
+        rows = self.rows[login] = [registration(agent.endpoint, agent.secret, port)]
+        async with contextlib.AsyncExitStack() as stack:
+            if steps:
+                await stack.enter_async_context(
+                    party("odd phone", steps, place.sip, port=port, called=Load(concurrent=4))
+                )
+            await self.register(rows)
+            stack.push_async_callback(self.register, rows, timedelta(0))
+            desktop = await stack.enter_async_context(self.desktop(login))
+            await desktop.command("agent.sign_in", phone="desk")
+            await desktop.until(lambda d: d.sections["phone"]["state"] == "idle")
+            await desktop.command("agent.ready")
+            try:
+                yield desktop
+            finally:
+                await desktop.command("agent.sign_out")
+
+    async def register(
+        self, rows: Sequence[Sequence[str]], expires: timedelta = timedelta(hours=1)
+    ) -> None:
+        """Register phones; ``rows`` are of ``sip_sim.steps.registration``."""
+        place = self.product.place.sip
+        async with party("register", [Register(expires)], place, load=Load(), fields=rows) as sipp:
+            assert (await sipp.finish(timedelta(seconds=30))).succeeded == 1
 
     # ---- looking -------------------------------------------------------------------------------
 
@@ -206,8 +249,8 @@ class Scene:
 
     async def assert_calls_well(self) -> None:
         """Every caller's SIPp says that his call went as a call should: none failed."""
-        for party, count in self.parties:
-            outcome = await party.finish(timedelta(seconds=20))
+        for calling, count in self.parties:
+            outcome = await calling.finish(timedelta(seconds=20))
             assert (outcome.succeeded, outcome.failed) == (count, 0), outcome
         self.parties.clear()
 
