@@ -2,11 +2,11 @@
 
 pjsua2 is GPL and wants the main thread, so it never enters our processes: ``sip_sim.phone`` starts
 this file with the interpreter for which pjsua2 was built, writes one command a line and reads
-events. Without sound card: the null device is the clock, files are microphone and
-loudspeaker. No import from this project, so that it can run anywhere.
+events. No sound card: the null device is the clock, files are microphone and loudspeaker.
+No import from this project, so that it can run anywhere.
 
-Commands: ``{"id", "do": "register"|"call"|"answer"|"hang_up"|"play"|"digits"|"hold"|"retrieve"|"transfer"|"quit", …}``.
-Each gets ``{"id", "ok": true|false, "error"}``. Events: ``{"event": "registered"|"incoming"|"state"|"media", …}``.
+Commands: ``{"id", "do": <a public method of Desk>, …its arguments}``; each gets ``{"id", "ok", "value"|"error"}``.
+Events: ``{"event": "ready"|"registered"|"incoming"|"state"|"media"|"heard"|"ended", …}``.
 """
 
 from __future__ import annotations
@@ -15,40 +15,37 @@ import json
 import os
 import select
 import sys
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pjsua2 as pj  # built apart, see tools/build_pjsua2
 
 _CALL_GONE = 6  # PJSIP_INV_STATE_DISCONNECTED
-
-
-def tell(**message: Any) -> None:
-    """Write one line to whoever drives us."""
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
+_WAV_SIZE_AT = 40  # where a WAV file's header says how long the samples are
 
 
 class Phone(pj.Account):  # type: ignore[misc]
-    """One registered line."""
+    """One line: registered as an extension, or a caller from outside."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[..., None]) -> None:
         super().__init__()
+        self.tell = tell
         self.calls: dict[int, Conversation] = {}
-        self.auto_answer = False
-        self.play: str | None = None
-        self.record: str | None = None
+        self.answer_with = 180
+        self.mouth: str | None = None
 
     def onRegState(self, prm: Any) -> None:  # noqa: N802 - pjsua2's name
         """Registered, or not."""
-        tell(event="registered", status=prm.code)
+        self.tell(event="registered", status=prm.code)
 
     def onIncomingCall(self, prm: Any) -> None:  # noqa: N802 - pjsua2's name
         """Somebody calls."""
         call = Conversation(self, prm.callId)
         self.calls[prm.callId] = call
+        self.tell(event="incoming", call=prm.callId, caller=call.getInfo().remoteUri)
         answer = pj.CallOpParam()
-        answer.statusCode = 200 if self.auto_answer else 180
-        tell(event="incoming", call=prm.callId, caller=call.getInfo().remoteUri)
+        answer.statusCode = self.answer_with
         call.answer(answer)
 
 
@@ -64,119 +61,191 @@ class Conversation(pj.Call):  # type: ignore[misc]
     def onCallState(self, prm: Any) -> None:  # noqa: N802 - pjsua2's name and signature
         """Ringing, connected, gone."""
         info = self.getInfo()
-        tell(event="state", call=info.id, state=info.stateText, status=info.lastStatusCode)
+        self.phone.tell(
+            event="state", call=info.id, state=info.stateText, status=info.lastStatusCode
+        )
         if info.state == _CALL_GONE:
-            # The recorder closes its file when it is deleted.
-            self.player = self.recorder = None
+            self.player = self.recorder = None  # a recorder closes its file when it is deleted
             self.phone.calls.pop(info.id, None)
-            tell(event="ended", call=info.id)
+            self.phone.tell(event="ended", call=info.id, status=info.lastStatusCode)
 
     def onCallMediaState(self, prm: Any) -> None:  # noqa: N802 - pjsua2's name and signature
-        """Sound flows: join the files to it."""
+        """Sound flows, or flows anew: join the files to it."""
+        if self.phone.mouth and self.player is None:
+            self.player = pj.AudioMediaPlayer()
+            self.player.createPlayer(self.phone.mouth)
+        for sound in self.sounds():
+            if self.player is not None:
+                self.player.startTransmit(sound)
+            if self.recorder is not None:
+                sound.startTransmit(self.recorder)
         info = self.getInfo()
-        for index, media in enumerate(info.media):
-            if media.type == pj.PJMEDIA_TYPE_AUDIO and self.getMedia(index):
-                sound = pj.AudioMedia.typecastFromMedia(self.getMedia(index))
-                active = media.status == pj.PJSUA_CALL_MEDIA_ACTIVE
-                if self.phone.play and self.player is None:
-                    self.player = pj.AudioMediaPlayer()
-                    self.player.createPlayer(self.phone.play)
-                if self.phone.record and self.recorder is None:
-                    self.recorder = pj.AudioMediaRecorder()
-                    self.recorder.createRecorder(self.phone.record)
-                if active and self.player is not None:
-                    self.player.startTransmit(sound)
-                if active and self.recorder is not None:
-                    sound.startTransmit(self.recorder)
-                tell(event="media", call=info.id, active=active)
+        active = any(media.status == pj.PJSUA_CALL_MEDIA_ACTIVE for media in info.media)
+        codec = self.getStreamInfo(0).codecName if active else ""
+        self.phone.tell(event="media", call=info.id, active=active, codec=codec)
+
+    def sounds(self) -> list[Any]:
+        """The other side's voice, as often as there are streams: once, or not at all."""
+        info = self.getInfo()  # kept: its list of media dies with it
+        return [
+            pj.AudioMedia.typecastFromMedia(self.getMedia(media.index))
+            for media in info.media
+            if media.type == pj.PJMEDIA_TYPE_AUDIO and self.getMedia(media.index)
+        ]
+
+    def record(self, path: str) -> None:
+        """Write what is heard from now on to a WAV file."""
+        self.recorder = pj.AudioMediaRecorder()
+        self.recorder.createRecorder(path)
+        for sound in self.sounds():
+            sound.startTransmit(self.recorder)
 
 
 class Desk:
-    """Carries out the commands."""
+    """Carries out the commands: every public method but ``take`` and ``look``."""
 
-    def __init__(self, endpoint: Any) -> None:
-        self.endpoint = endpoint
-        self.phone = Phone()
+    def __init__(self, endpoint: Any, tell: Callable[..., None]) -> None:
+        self._endpoint = endpoint
+        self._tell = tell
+        self._phone = Phone(tell)
+        self._ears: list[tuple[float, str, Conversation]] = []
+        self._closing: list[str] = []
         self.is_running = True
 
-    def register(self, server: str, user: str, password: str, **_: Any) -> None:
-        """Register a line."""
+    # ---- commands ------------------------------------------------------------------------------
+
+    def register(self, server: str, user: str, password: str) -> None:
+        """Register a line; ``registered`` tells with which status."""
         config = pj.AccountConfig()
         config.idUri = f"sip:{user}@{server}"
         config.regConfig.registrarUri = f"sip:{server}"
         config.regConfig.timeoutSec = 300
         config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))
         config.natConfig.contactRewriteUse = 0
-        self.phone.create(config)
+        self._phone.create(config)
 
-    def files(self, play: str | None = None, record: str | None = None, **_: Any) -> None:
-        """Which file is the mouth (looped) and which the ear, from the next call on."""
-        self.phone.play, self.phone.record = play, record
+    def outside(self, server: str, number: str, name: str = "") -> None:
+        """Be a caller from outside: no registration, just a number."""
+        config = pj.AccountConfig()
+        config.idUri = f'"{name}" <sip:{number}@{server}>' if name else f"sip:{number}@{server}"
+        self._phone.create(config)
 
-    def answering(self, automatic: bool, **_: Any) -> None:
-        """Answer by itself or ring."""
-        self.phone.auto_answer = automatic
+    def codecs(self, names: Sequence[str]) -> None:
+        """Offer and accept these only, the first one preferred (``G722``, ``opus``, ``PCMA``)."""
+        for codec in self._endpoint.codecEnum2():
+            rank = next((i for i, n in enumerate(names) if codec.codecId.startswith(f"{n}/")), None)
+            self._endpoint.codecSetPriority(codec.codecId, 0 if rank is None else 200 - rank)
 
-    def call(self, uri: str, **_: Any) -> int:
-        """Dial."""
-        conversation = Conversation(self.phone)
+    def speak(self, path: str | None = None) -> None:
+        """Which WAV file is the mouth, looped, from the next call on."""
+        self._phone.mouth = path
+
+    def answering(self, status: int) -> None:
+        """What an incoming call gets by itself: 180 rings, 200 answers, 486 declines."""
+        self._phone.answer_with = status
+
+    def call(self, uri: str) -> int:
+        """Dial; returns the call's number."""
+        conversation = Conversation(self._phone)
         conversation.makeCall(uri, pj.CallOpParam(True))
         number: int = conversation.getInfo().id
-        self.phone.calls[number] = conversation
+        self._phone.calls[number] = conversation
         return number
 
-    def _of(self, call: int | None) -> Conversation:
-        if call is None:
-            return next(iter(self.phone.calls.values()))
-        return self.phone.calls[call]
-
-    def answer(self, call: int | None = None, status: int = 200, **_: Any) -> None:
+    def answer(self, call: int | None = None, status: int = 200) -> None:
         """Take the call, or refuse it with a status."""
         parameter = pj.CallOpParam()
         parameter.statusCode = status
         self._of(call).answer(parameter)
 
-    def hang_up(self, call: int | None = None, **_: Any) -> None:
+    def hang_up(self, call: int | None = None) -> None:
         """End it."""
         self._of(call).hangup(pj.CallOpParam())
 
-    def digits(self, digits: str, call: int | None = None, **_: Any) -> None:
-        """Press keys (RFC 4733)."""
+    def digits(self, digits: str, call: int | None = None) -> None:
+        """Press keys, one after the other without a pause (RFC 4733)."""
         self._of(call).dialDtmf(digits)
 
-    def hold(self, call: int | None = None, **_: Any) -> None:
+    def hold(self, call: int | None = None) -> None:
         """The phone's own hold key."""
         self._of(call).setHold(pj.CallOpParam())
 
-    def retrieve(self, call: int | None = None, **_: Any) -> None:
+    def retrieve(self, call: int | None = None) -> None:
         """The phone's own retrieve key."""
         parameter = pj.CallOpParam(True)
         parameter.opt.flag = pj.PJSUA_CALL_UNHOLD
         self._of(call).reinvite(parameter)
 
-    def transfer(self, uri: str, call: int | None = None, **_: Any) -> None:
+    def transfer(self, uri: str, call: int | None = None) -> None:
         """Blind transfer by REFER."""
         self._of(call).xfer(uri, pj.CallOpParam())
 
-    def quit(self, **_: Any) -> None:
+    def listen(self, path: str, seconds: float, call: int | None = None) -> None:
+        """Record what is heard for so long; ``heard`` tells when the file is complete."""
+        conversation = self._of(call)
+        conversation.record(path)
+        self._ears.append((time.monotonic() + seconds, path, conversation))
+
+    def quit(self) -> None:
         """Hang up everything and go."""
         self.is_running = False
+
+    # ---- the loop ------------------------------------------------------------------------------
 
     def take(self, line: str) -> None:
         """Carry out one line."""
         command = json.loads(line)
-        verb = getattr(self, command.pop("do"))
-        number = command.pop("id")
+        verb, number = command.pop("do"), command.pop("id")
         try:
-            tell(id=number, ok=True, value=verb(**command))
+            self._tell(id=number, ok=True, value=getattr(self, verb)(**command))
         except pj.Error as error:
-            tell(id=number, ok=False, error=error.info())
-        except (KeyError, StopIteration):
-            tell(id=number, ok=False, error="no such call")
+            self._tell(id=number, ok=False, error=error.info())
+        except (AttributeError, KeyError, StopIteration, TypeError) as error:
+            self._tell(id=number, ok=False, error=f"{type(error).__name__}: {error}")
+
+    def look(self) -> None:
+        """Close the ears whose time is over; tell of files that are complete."""
+        now = time.monotonic()
+        for due in [ear for ear in self._ears if ear[0] <= now]:
+            self._ears.remove(due)
+            due[2].recorder = None
+            self._closing.append(due[1])
+        # The library closes a file in its own time: the header tells when that is done.
+        for path in [path for path in self._closing if _is_complete(path)]:
+            self._closing.remove(path)
+            self._tell(event="heard", path=path)
+
+    def close(self) -> None:
+        """Let go of what the library must not find at its end."""
+        self._ears.clear()
+        self._phone.calls.clear()
+        self._phone.shutdown()
+
+    def _of(self, call: int | None) -> Conversation:
+        calls = self._phone.calls
+        return next(iter(calls.values())) if call is None else calls[call]
 
 
-def main() -> None:
-    """Run until ``quit`` or the end of the input."""
+def _is_complete(path: str) -> bool:
+    with open(path, "rb") as file:  # noqa: PTH123 - this file stands alone
+        file.seek(_WAV_SIZE_AT)
+        return int.from_bytes(file.read(4), "little") > 0
+
+
+def _protocol() -> Callable[..., None]:
+    """Keep standard output for our lines: the library's own chatter goes nowhere."""
+    lines = os.fdopen(os.dup(1), "w")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+
+    def tell(**message: Any) -> None:
+        lines.write(json.dumps(message) + "\n")
+        lines.flush()
+
+    return tell
+
+
+def _library() -> Any:
     config = pj.EpConfig()
     config.uaConfig.threadCnt = 0
     config.uaConfig.mainThreadOnly = True
@@ -192,11 +261,19 @@ def main() -> None:
     endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
     endpoint.libStart()
     endpoint.audDevManager().setNullDev()
-    desk = Desk(endpoint)
+    return endpoint
+
+
+def main() -> None:
+    """Run until ``quit`` or the end of the input."""
+    tell = _protocol()
+    endpoint = _library()
+    desk = Desk(endpoint, tell)
     tell(event="ready")
     pending = b""
     while desk.is_running:
         endpoint.libHandleEvents(10)
+        desk.look()
         if select.select([0], [], [], 0)[0]:
             chunk = os.read(0, 65536)
             if not chunk:
@@ -207,10 +284,9 @@ def main() -> None:
     endpoint.hangupAllCalls()
     for _ in range(20):
         endpoint.libHandleEvents(10)
-    desk.phone.calls.clear()
-    desk.phone.shutdown()
+    desk.close()
     endpoint.libDestroy()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
