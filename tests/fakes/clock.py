@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -90,7 +90,11 @@ class VirtualClock:
         return False
 
 
-async def settle(rounds: int = 30) -> None:
+async def settle(rounds: int = 1000) -> None:
     """Let all tasks that are ready run until they wait for something."""
+    # The loop has no public word for "nothing is ready"; a fixed number of rounds is either too few or too slow.
+    ready: Sized = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
     for _ in range(rounds):
         await asyncio.sleep(0)
+        if not ready:
+            return

@@ -1,0 +1,100 @@
+"""The company of the acceptance tests, and the settings and secrets of its installation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asterisk_conf.secrets import Secrets
+from cti.company import Company, parse_company
+from cti.config import Settings
+from tests.fakes.asterisk import SECRET
+
+ZHANG = "13812340001"
+"""A customer on file."""
+KRUGERS = "00493023125106"
+"""A switchboard that two customers share."""
+STRANGER = "13900001111"
+WITHHELD = "anonymous"
+PIN = "735194"
+
+MAIN, SALES, HELP, OFFICE, SECRET_MENU, INVOICE = "4000", "4001", "4002", "4003", "4004", "4005"
+"""Numbers that callers dial: the menu, two queues at once, office hours, a PIN, an invoice number."""
+
+_TEXT = """
+people:
+  - {login: lina, name: 李娜, staff_number: "8001", extension: "1001", queues: [sales, help]}
+  - {login: tom, name: Tom Becker, staff_number: "8002", extension: "1002", queues: [sales]}
+  - {login: mei, name: 陈美, staff_number: "8003", extension: "1003", queues: [help]}
+  - {login: sofia, name: Sofia Marques, staff_number: "8010", extension: "1010", role: supervisor}
+queues:
+  - name: sales
+    label: {en: Sales, zh: 销售}
+    ring_time: PT15S
+    wrap_up_time: PT20S
+    announce_every: PT10S
+    dispositions: [order taken, callback, wrong number]
+  - name: help
+    label: {en: Help, zh: 客服}
+    ring_time: PT15S
+    wrap_up_time: PT0S
+    credit_time: PT10S
+    announce_every: PT0S
+reasons:
+  - {name: break, label: {en: Break}}
+  - {name: lunch, label: {en: Lunch}, is_paid: false}
+hours:
+  - {name: office, time_zone: Asia/Shanghai, open: [mon-fri 09:00-16:00]}
+default_flow: main
+flows:
+  - name: main
+    start: choose
+    nodes:
+      - {name: choose, kind: menu, label: Main menu, text: {en: "Sales 1, help 2."},
+         keys: {"1": sales, "2": help}, no_match: help}
+      - {name: sales, kind: queue, label: Sales, queue: sales}
+      - {name: help, kind: queue, label: Help, queue: help}
+  - {name: direct, start: wait, nodes: [{name: wait, kind: queue, label: Sales line, queue: sales}]}
+  - {name: helpline, start: wait, nodes: [{name: wait, kind: queue, queue: help}]}
+  - name: office
+    start: open_now
+    nodes:
+      - {name: open_now, kind: hours, hours: office, next: wait, closed: goodbye}
+      - {name: wait, kind: queue, queue: sales}
+      - {name: goodbye, kind: hangup, label: After hours, text: {en: "We are closed."}}
+  - name: secret
+    start: pin
+    nodes:
+      - {name: pin, kind: collect, label: Customer PIN, is_sensitive: true, max_digits: 6,
+         text: {en: "Your PIN, please."}, next: wait, no_match: wait}
+      - {name: wait, kind: queue, queue: sales}
+  - name: invoice
+    start: number
+    nodes:
+      - {name: number, kind: collect, label: Invoice number, max_digits: 10,
+         text: {en: "Your invoice number, please."}, next: wait, no_match: wait}
+      - {name: wait, kind: queue, queue: sales}
+numbers:
+  - {dnis: "4000", flow: main}
+  - {dnis: "4001", flow: direct}
+  - {dnis: "4002", flow: helpline}
+  - {dnis: "4003", flow: office}
+  - {dnis: "4004", flow: secret}
+  - {dnis: "4005", flow: invoice}
+customers:
+  - {name: 张伟, company: 宁波蓝海进出口, numbers: ["+8613812340001"], group: gold}
+  - {name: Anna Krüger, numbers: ["+493023125106"]}
+  - {name: Jonas Krüger, numbers: ["+493023125106"]}
+"""
+
+COMPANY: Company = parse_company(_TEXT)
+SECRETS = Secrets(
+    {
+        "ami:ringdesk": SECRET,
+        **{f"endpoint:{p.extension}{kind}": "sip" for p in COMPANY.people for kind in ("", "w")},
+    }
+)
+
+
+def settings_in(home: Path) -> Settings:
+    """Settings that name only places below a test's own folder."""
+    return Settings(home=home, cache=home / "cache", country="CN", area_code="10")
