@@ -170,6 +170,7 @@ class Company(_Part):
     name: str = "ringdesk"
     people: tuple[Person, ...] = ()
     queues: tuple[Queue, ...]
+    disposition_labels: dict[str, Text] = Field(default_factory=dict)  # none: shown as written
     reasons: tuple[NotReadyReason, ...] = ()
     hours: tuple[Hours, ...] = ()
     flows: tuple[Flow, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -34,6 +34,7 @@ class DeskConfig:
     reasons: Sequence[ReasonValue]
     zone: tzinfo
     country: str = "CN"
+    disposition_labels: Mapping[str, Labels] = field(default_factory=dict)
 
 
 def me_section(user: User, language: str, now: datetime) -> MeSection:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
 from cti.domain.ids import CallId
 from screenpop.ports import TicketDesk
-from screenpop.sections import CustomerSection, TicketSection
+from screenpop.sections import CustomerSection, Labels, TicketSection
 from screenpop.views import customer_section, ticket_section
 
 log = structlog.get_logger(__name__)
@@ -35,9 +35,14 @@ class Lookups:
     """Reads customers and tickets, and tells when they were read."""
 
     def __init__(
-        self, desk: TicketDesk, told: Told, interest: Callable[[CallId], Interest]
+        self,
+        desk: TicketDesk,
+        told: Told,
+        interest: Callable[[CallId], Interest],
+        disposition_labels: Mapping[str, Labels],
     ) -> None:
         self._desk = desk
+        self._disposition_labels = disposition_labels
         self._told = told
         self._interest = interest
         self._known: dict[CallId, tuple[CustomerSection | None, TicketSection | None]] = {}
@@ -93,9 +98,10 @@ class Lookups:
                 is_shown = self._interest(call_id) is Interest.SHOWN
                 caller = await self._desk.caller(call_id)
                 ticket = await self._desk.ticket(call_id) if is_shown else None
+                labels = self._disposition_labels
                 values = (
                     customer_section(caller) if caller is not None else None,
-                    ticket_section(ticket) if ticket is not None else None,
+                    ticket_section(ticket, labels) if ticket is not None else None,
                 )
                 interest = self._interest(call_id)
                 if interest is not Interest.NONE:

@@ -165,6 +165,7 @@ class TicketSection(TypedDict):
     version: int
     disposition: str
     dispositions: list[str]
+    disposition_labels: dict[str, Labels]
     open_tickets: list[OpenTicketValue]
     timeline: list[TimelineValue]
 

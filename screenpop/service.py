@@ -63,7 +63,7 @@ class ScreenPop:
     ) -> None:
         self.boot = secrets.token_hex(8)
         self.desks = Desks(config, self.boot)
-        self.lookups = Lookups(tickets, self._looked_up, self._interest)
+        self.lookups = Lookups(tickets, self._looked_up, self._interest, config.disposition_labels)
         self._bus = bus
         self._clock = clock
         self._agents: AgentDesk | None = None  # comes with start(): the ACD is made after us

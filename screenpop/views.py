@@ -18,6 +18,7 @@ from cti.domain.text import clean_name, hide_digits
 from screenpop.sections import (
     AgentSection,
     CustomerSection,
+    Labels,
     ReasonValue,
     TicketSection,
     iso,
@@ -231,8 +232,11 @@ def customer_section(view: CallerView) -> CustomerSection:
     )
 
 
-def ticket_section(view: TicketView) -> TicketSection:
-    """The call's ticket."""
+def ticket_section(
+    view: TicketView, disposition_labels: Mapping[str, Labels] | None = None
+) -> TicketSection:
+    """The call's ticket; ``disposition_labels`` are the company's words for its outcomes."""
+    labels = disposition_labels or {}
     return TicketSection(
         ticket_id=int(view.ticket_id),
         subject=view.subject,
@@ -243,6 +247,7 @@ def ticket_section(view: TicketView) -> TicketSection:
         version=view.version,
         disposition=view.disposition,
         dispositions=list(view.dispositions),
+        disposition_labels={name: labels[name] for name in view.dispositions if name in labels},
         open_tickets=[
             {
                 "ticket_id": int(ticket.ticket_id),

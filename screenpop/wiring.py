@@ -43,6 +43,9 @@ def desk_config(company: Company, country: str) -> DeskConfig:
         ],
         zone=zone,
         country=country,
+        disposition_labels={
+            name: _labels(text) for name, text in company.disposition_labels.items()
+        },
     )
 
 

@@ -133,6 +133,7 @@ export interface TicketSection {
   version: number;
   disposition: string;
   dispositions: string[];
+  disposition_labels: Record<string, Labels>;
   open_tickets: OpenTicket[];
   timeline: TimelineRow[];
 }

@@ -187,6 +187,7 @@ def ticket(**fields: Any) -> Json:
         "version": 3,
         "disposition": "",
         "dispositions": ["Solved", "Call back", "Passed on", "Wrong number"],
+        "disposition_labels": {"Solved": {"en": "Solved", "zh": "已解决"}},
         "open_tickets": [
             {"ticket_id": 4650, "subject": "Invoice charged twice", "created_at": ago(300_000)},
             {"ticket_id": 4602, "subject": "Change of address", "created_at": ago(900_000)},

@@ -53,6 +53,7 @@ CONFIG = DeskConfig(
     queue_labels={"sales": {"en": "Sales", "zh": "销售"}},
     reasons=[{"name": "lunch", "label": {"en": "Lunch"}, "paid": False}],
     zone=ZoneInfo("Asia/Shanghai"),
+    disposition_labels={"sold": {"en": "Sold", "zh": "已售"}, "other": {"en": "Other"}},
 )
 
 

@@ -136,6 +136,7 @@ async def test_ringing_talking_holding_and_wrapping_up(world: World) -> None:
     await world.agent("TALKING", "RINGING")
     await state()
     assert page.sections["ticket"]["dispositions"] == ["sold", "wrong number"]
+    assert page.sections["ticket"]["disposition_labels"] == {"sold": {"en": "Sold", "zh": "已售"}}
     await world.happen(ev.RecordingStarted)
     await world.happen(ev.CallHeld, by="agent")
     await state()
