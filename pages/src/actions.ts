@@ -227,7 +227,12 @@ const ready: Action = {
     if (isBusy() && (!agent?.next_state || agent.next_state === "READY")) return t("why.ready_after_call");
     return needsLink();
   },
-  run: () => void ask("state", "agent.ready", {}, stateReached("READY", "")),
+  run: () => {
+    const wasBusy = isBusy();
+    const reached = stateReached("READY", "");
+    // A caller may be waiting: then the state goes on to the next call before the page has seen it.
+    void ask("state", "agent.ready", {}, () => reached() || (!wasBusy && isBusy()));
+  },
 };
 
 const extend: Action = {

@@ -64,3 +64,7 @@ export function absolute(instant: string): string {
 export function timeOfDay(instant: string | number): string {
   return new Intl.DateTimeFormat(locale.value, { timeStyle: "medium" }).format(new Date(instant));
 }
+
+export function isToday(instant: string): boolean {
+  return new Date(instant).toDateString() === new Date(now()).toDateString();
+}

@@ -353,3 +353,47 @@ async def test_signing_out_ends_the_session(open_page: OpenPage, stub: StubDeskt
     await until(lambda: stub.commands("agent.sign_out") == [{}])
     await until(lambda: stub.of_type("sign_out") == [{"type": "sign_out", "csrf": "csrf-1"}])
     await expect(page.get_by_label("Password")).to_be_visible()
+
+
+async def test_the_journey_is_short_and_in_words(open_page: OpenPage) -> None:
+    rows = [
+        ("menu", "Billing", None),
+        ("digits", "2", None),
+        ("menu", "Invoice", None),
+        ("queue", "billing", None),
+        ("missed", "no_answer", None),
+        ("talk", "Li Na", None),
+        ("hold", "", None),
+        ("retrieved", "", None),
+        ("talk", "Li Na", None),
+        ("ended", "caller", None),
+        ("recording_failed", "truncated", None),
+        ("recording", "", "r1"),
+    ]
+    start = 200
+    timeline = [
+        {"at": scenes.ago(start - 4 * i), "what": what, "text": text, "recording_id": recording}
+        for i, (what, text, recording) in enumerate(rows)
+    ]
+    page = await open_page("talking", sections={"ticket": scenes.ticket(timeline=timeline)})
+    assert await page.locator(".timeline-text").all_inner_texts() == [
+        "Menu Billing › Invoice · keys 2",
+        "Queue Billing",
+        "Not answered rang too long",
+        "Talk Li Na",
+        "Hold 0:04",
+        "Ended by the caller",
+        "Recording incomplete",
+        "Recording",
+    ]
+    await expect(page.locator(".timeline [data-recording=r1]")).to_be_visible()
+
+
+async def test_a_state_that_moved_on_at_once_is_confirmed(
+    open_page: OpenPage, stub: StubDesktop
+) -> None:
+    page = await open_page("not_ready")
+    await page.keyboard.press("F8")
+    await until(lambda: stub.commands("agent.ready") != [])
+    await stub.push("agent", scenes.scene("ringing")["agent"])  # a caller was waiting
+    await expect(page.locator(".state-button")).not_to_have_attribute("aria-busy", "true")

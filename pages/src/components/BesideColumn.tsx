@@ -1,8 +1,9 @@
 // Beside the ticket: what this customer called about before.
 
-import { label, t } from "../i18n";
+import { t } from "../i18n";
 import type { Key } from "../i18n";
 import { sections } from "../store";
+import { queueLabel } from "../journey";
 import { tame } from "../line";
 import type { HistoryRow } from "../protocol";
 import { duration } from "../time";
@@ -18,17 +19,18 @@ const OUTCOME_WORDS: Record<string, Key> = {
 
 function Row({ row }: { row: HistoryRow }) {
   const key = OUTCOME_WORDS[row.outcome];
-  const queue = sections.queues.value?.find((each) => each.name === row.queue);
+  const queue = queueLabel(row.queue);
+  const isOver = row.outcome !== "";
   return (
     <li>
       <When at={row.at} />
-      <span class="figures history-length">{duration(row.duration_s)}</span>
+      <span class="figures history-length">{isOver ? duration(row.duration_s) : ""}</span>
       <span class="history-what">
-        <span class={`outcome ${row.outcome}`}>{key ? t(key) : row.outcome}</span>
-        <span>{label(queue?.label, row.queue)}</span>
+        <span class={`outcome ${row.outcome}`}>{key ? t(key) : row.outcome || t("outcome.live")}</span>
+        {queue && <span>{queue}</span>}
         {row.agent && <bdi class="faint">{tame(row.agent)}</bdi>}
       </span>
-      {row.recording_id ? <PlayButton id={row.recording_id} title={label(queue?.label, row.queue)} at={row.at} seconds={row.duration_s} /> : <span />}
+      {row.recording_id ? <PlayButton id={row.recording_id} title={queue} at={row.at} seconds={row.duration_s} /> : <span />}
     </li>
   );
 }

@@ -74,11 +74,14 @@ function Who() {
 function Why() {
   const call = sections.call.value;
   if (!call) return <div class="why">{isLinked.value ? "" : t("call.without_service")}</div>;
-  const path = call.menu_path.map(tame).filter(Boolean).join(" › ");
+  const queue = label(call.queue_label, call.queue);
+  const steps = call.menu_path.map(tame).filter(Boolean);
+  if (queue && steps.at(-1)?.includes(queue)) steps.pop(); // the way ended where the queue's name says it again
+  const path = steps.join(" › ");
   return (
     <div class="why">
       {path && <bdi class="path" title={path}>{path}</bdi>}
-      <span class="queue-chip">{label(call.queue_label, call.queue)}</span>
+      <span class="queue-chip">{queue}</span>
       {call.digits && <span>{t("call.digits", { digits: tame(call.digits) })}</span>}
       <span class="figures">{t("call.waited", { time: duration(call.waited_s) })}</span>
       {phase.value === "agent_lost" && <span class="problem">{t("call.agent_lost")}</span>}

@@ -2,9 +2,10 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import { attachTo, dispose } from "../actions";
-import { t } from "../i18n";
+import { label, t } from "../i18n";
 import type { Key } from "../i18n";
 import { isTyping } from "../keys";
+import { journey } from "../journey";
 import { phase, tame } from "../line";
 import { flushNotes, notesProblem, notesSavedAt, notesState, notesText, resolveConflict, typeNotes } from "../notes";
 import type { TicketSection } from "../protocol";
@@ -12,7 +13,7 @@ import { isLinked, pending, sections } from "../store";
 import { duration, timeOfDay } from "../time";
 import { play } from "../player";
 import { Icon } from "./Icon";
-import { When } from "./When";
+import { Clock, When } from "./When";
 
 export function TicketColumn() {
   const ticket = sections.ticket.value;
@@ -81,7 +82,7 @@ function Attach({ ticket }: { ticket: TicketSection }) {
           title={sections.call.value ? t("ticket.attach_hint", { subject: tame(other.subject) }) : t("why.no_call")}
           onClick={() => isLinked.value && sections.call.value && void attachTo(other.ticket_id)}
         >
-          {t("ticket.attach")} <span class="figures">#{other.ticket_id}</span> <bdi>{tame(other.subject)}</bdi>
+          {t("ticket.attach")} <span class="figures">#{other.ticket_id}</span> <bdi>{tame(other.subject)}</bdi> <When at={other.created_at} />
         </button>
       ))}
     </div>
@@ -148,7 +149,7 @@ function Dispositions({ ticket }: { ticket: TicketSection }) {
           aria-disabled={isLinked.value ? undefined : true}
           onClick={() => isLinked.value && dispose(each)}
         >
-          {each}
+          {label(ticket.disposition_labels[each], each)}
         </button>
       ))}
     </div>
@@ -156,44 +157,27 @@ function Dispositions({ ticket }: { ticket: TicketSection }) {
 }
 
 function Timeline({ ticket }: { ticket: TicketSection }) {
+  const list = useRef<HTMLOListElement>(null);
+  const steps = journey(ticket.timeline);
+  useEffect(() => {
+    if (list.current) list.current.scrollTop = list.current.scrollHeight; // the newest is at the end
+  }, [ticket.ticket_id, steps.length]);
   return (
     <div class="timeline">
       <h3>{t("timeline.title")}</h3>
-      <ol>
-        {ticket.timeline.map((row, index) => (
-          <li key={`${row.at}-${index}`}>
-            <When at={row.at} />
-            <span class="timeline-text">
-              <b>{whatWord(row.what)}</b> <bdi>{tame(row.text)}</bdi>
+      <ol ref={list}>
+        {steps.map((step, index) => (
+          <li key={`${step.at}-${index}`}>
+            <Clock at={step.at} />
+            <span class="timeline-text" title={step.text}>
+              <b>{step.word}</b> <bdi>{step.text}</bdi>
             </span>
-            {row.recording_id && <PlayButton id={row.recording_id} title={`#${ticket.ticket_id}`} at={row.at} />}
+            {step.recordingId && <PlayButton id={step.recordingId} title={`#${ticket.ticket_id}`} at={step.at} />}
           </li>
         ))}
       </ol>
     </div>
   );
-}
-
-const WHAT_WORDS: Record<string, Key> = {
-  abandoned: "timeline.abandoned",
-  agent_lost: "timeline.agent_lost",
-  attached: "timeline.attached",
-  digits: "timeline.digits",
-  ended: "timeline.ended",
-  fallback: "timeline.fallback",
-  hold: "timeline.hold",
-  menu: "timeline.menu",
-  missed: "timeline.missed",
-  queue: "timeline.queue",
-  recording: "timeline.recording",
-  recording_failed: "timeline.recording_failed",
-  retrieved: "timeline.retrieved",
-  talk: "timeline.talk",
-};
-
-function whatWord(what: string): string {
-  const key = WHAT_WORDS[what];
-  return key ? t(key) : what;
 }
 
 export function PlayButton({ id, title, at, seconds }: { id: string; title: string; at: string; seconds?: number }) {

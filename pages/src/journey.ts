@@ -1,0 +1,111 @@
+// What happened to a call, as people read it: the service's rows in words of the user's language, rows that belong
+// together as one.
+
+import { label, t } from "./i18n";
+import type { Key } from "./i18n";
+import { tame } from "./line";
+import type { TimelineRow } from "./protocol";
+import { sections } from "./store";
+import { duration } from "./time";
+
+export interface Step {
+  at: string;
+  word: string;
+  text: string;
+  recordingId: string | null;
+}
+
+const WORDS: Record<string, Key> = {
+  abandoned: "timeline.abandoned",
+  agent_lost: "timeline.agent_lost",
+  attached: "timeline.attached",
+  digits: "timeline.digits",
+  ended: "timeline.ended",
+  fallback: "timeline.fallback",
+  hold: "timeline.hold",
+  menu: "timeline.menu",
+  missed: "timeline.missed",
+  queue: "timeline.queue",
+  recording: "timeline.recording",
+  recording_failed: "timeline.recording_failed",
+  retrieved: "timeline.retrieved",
+  talk: "timeline.talk",
+};
+
+/** The service's words in a row's text, by what the row tells. */
+const REASONS: Record<string, Record<string, Key>> = {
+  ended: {
+    agent: "ended.agent",
+    caller: "ended.caller",
+    system: "ended.system",
+    unknown: "ended.unknown",
+  },
+  missed: {
+    declined: "missed.declined",
+    no_answer: "missed.no_answer",
+    unreachable: "missed.unreachable",
+  },
+  recording_failed: {
+    empty: "recording_failed.empty",
+    encode: "recording_failed.encode",
+    missing: "recording_failed.missing",
+  },
+};
+
+const NAMES_A_QUEUE = ["queue", "abandoned", "fallback"];
+
+function step(row: TimelineRow): Step {
+  const key = row.what === "recording_failed" && row.text === "truncated" ? "timeline.recording_short" : WORDS[row.what];
+  return { at: row.at, word: key ? t(key) : row.what, text: textOf(row), recordingId: row.recording_id };
+}
+
+function textOf(row: TimelineRow): string {
+  if (row.what === "recording_failed" && row.text === "truncated") return "";
+  const reason = REASONS[row.what]?.[row.text];
+  if (reason) return t(reason);
+  return tame(NAMES_A_QUEUE.includes(row.what) ? queueLabel(row.text) : row.text);
+}
+
+export function queueLabel(name: string): string {
+  const call = sections.call.value;
+  const labels = sections.queues.value?.find((each) => each.name === name)?.label;
+  return label(labels ?? (call?.queue === name ? call.queue_label : undefined), name);
+}
+
+/** The rows from `from` on that tell of the menu: what was heard and pressed, on one line. */
+function menuStep(rows: TimelineRow[]): Step {
+  const path = rows.filter((row) => row.what === "menu").map((row) => tame(row.text));
+  const keys = rows.filter((row) => row.what === "digits").map((row) => tame(row.text));
+  const pressed = keys.length ? t("call.digits", { digits: keys.join(" ") }) : "";
+  const first = rows[0] as TimelineRow;
+  const word = t(path.length ? "timeline.menu" : "timeline.digits");
+  const text = path.length ? [path.join(" › "), pressed].filter(Boolean).join(" · ") : keys.join(" ");
+  return { at: first.at, word, text, recordingId: null };
+}
+
+const isMenu = (row: TimelineRow): boolean => row.what === "menu" || row.what === "digits";
+
+/** In the order in which it happened. A hold that is over is one step, and what follows it is no second talk. */
+export function journey(rows: TimelineRow[]): Step[] {
+  const sorted = [...rows].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  const steps: Step[] = [];
+  let talkingWith = "";
+  for (let i = 0; i < sorted.length; i += 1) {
+    const row = sorted[i] as TimelineRow;
+    const next = sorted[i + 1];
+    if (isMenu(row)) {
+      const start = i;
+      while (i + 1 < sorted.length && isMenu(sorted[i + 1] as TimelineRow)) i += 1;
+      steps.push(menuStep(sorted.slice(start, i + 1)));
+    } else if (row.what === "hold" && next?.what === "retrieved") {
+      const seconds = (Date.parse(next.at) - Date.parse(row.at)) / 1000;
+      steps.push({ ...step(row), text: duration(Math.round(seconds)) });
+      i += 1;
+    } else if (row.what !== "talk" || row.text !== talkingWith) {
+      steps.push(step(row));
+    }
+    if (row.what === "talk") talkingWith = row.text;
+    else if (row.what === "queue" || row.what === "ended" || row.what === "agent_lost") talkingWith = "";
+  }
+  return steps;
+}
