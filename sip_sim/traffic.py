@@ -44,6 +44,9 @@ _SAYINGS = {
     "en": "Hello. I am a simulated caller. My voice is a computer's. I would like to ask about my order.",
     "zh": "您好，我是模拟来电，我的声音是电脑合成的。我想咨询一下我的订单。",
 }
+_IMPATIENT_SHARE = 0.15  # of the callers, who give up soon: abandoned calls are part of the picture
+_IMPATIENCE = (8.0, 20.0)  # seconds
+_PATIENCE = (40.0, 120.0)
 _VOICES = {"en": "en", "zh": "cmn"}
 _AGENT_SAYING = "Hello. You speak with a simulated agent. How can I help you?"
 
@@ -71,7 +74,8 @@ async def run(
             while True:
                 await places.acquire()
                 visitor = chance.choice(visitors)
-                patience = timedelta(seconds=chance.uniform(40, 120))
+                span = _IMPATIENCE if chance.random() < _IMPATIENT_SHARE else _PATIENCE
+                patience = timedelta(seconds=chance.uniform(*span))
                 call = _visit(place, visitor, number, voices[visitor.language], patience)
                 task = group.create_task(call)
                 task.add_done_callback(lambda _task: places.release())

@@ -35,7 +35,15 @@ from sip_sim.traffic import Visitor
 
 _STOP_LIMIT_S = 15.0
 _COLLEAGUES = ("tom", "mei", "otto")  # of the sample company: simulated, the others are for people
-_WAYS = (("11", "en"), ("13", "en"), ("21", "zh"), ("23", "zh"), ("124711#", "en"))
+_HOME = "+86"  # who calls from here speaks Chinese, the others English
+_LANGUAGE_KEYS = {"en": "1", "zh": "2"}
+_WAYS = (
+    "1",
+    "3",
+    "214711#",
+    "1",
+    "3",
+)  # to sales, to the help desk, an invoice's number to billing
 
 
 @app.command()
@@ -169,11 +177,12 @@ async def _traffic(ready: Deployment, passwords: dict[str, str]) -> None:
 
 
 def _visitors(company: Company) -> list[Visitor]:
-    known = [n.removeprefix("+") for customer in company.customers for n in customer.numbers]
-    unknown = [f"86139000009{n:02}" for n in range(len(known) // 2)]
+    known = [number for customer in company.customers for number in customer.numbers]
+    unknown = [f"+86139000009{n:02}" for n in range(len(known) // 2)]
     visitors = []
-    for index, number in enumerate([*known, *unknown]):
-        digits, language = _WAYS[index % len(_WAYS)]
+    for index, number in enumerate([*dict.fromkeys(known), *unknown]):
+        language = "zh" if number.startswith(_HOME) else "en"
+        digits = _LANGUAGE_KEYS[language] + _WAYS[index % len(_WAYS)]
         visitors.append(Visitor(number, "Simulated caller", digits, language))
     return visitors
 
