@@ -10,6 +10,7 @@ from typing import Any
 from cti.bootstrap import Service
 from cti.domain.people import User
 from screenpop.connection import CloseCode, Connection
+from tests.fakes.clock import settle
 
 _command_ids = count(1)
 
@@ -75,6 +76,7 @@ class Desktop:
         command_id = command_id or f"command-{next(_command_ids)}"
         commands = self._service.screenpop.commands
         result = await commands.execute(self._desk, command_id, name, args)
+        await settle()  # the page has read what came of it
         self.texts.append(json.dumps(result, ensure_ascii=False))
         if not result["ok"]:
             raise Refused(result["error"]["id"])

@@ -174,9 +174,12 @@ async def fallback(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
     variables = channel.variables
     channel.set_lease(0)
     variables["RD_STATE"] = "fallback"
+    if variables.get("RD_QUEUED") != "1":
+        variables |= {"RD_QUEUED": "1", "RD_T0": milliseconds(pbx)}
     queue = variables.get("RD_QUEUE") or ""
     if queue not in pbx.queues:
         queue = next(iter(pbx.queues))
+    variables["RD_QUEUE"] = queue
     user_event(pbx, channel, "RdFallback", Queue=queue)
     record(pbx, channel)
     status = await _queue(pbx, channel, queue)
