@@ -33,9 +33,7 @@ RING = timedelta(milliseconds=300)
 IDLE_S = 5.0
 GOAL_MS = 3.0
 _SHORT = "truncated"  # stored and attached all the same
-_LEAST_SHARE = (
-    0.97  # of the calls must have been recorded; on a choking machine a phone may stay mute
-)
+_LEAST_SHARE = 0.97  # of the calls must have been recorded: on a busy machine one may stay mute
 
 
 @dataclass(frozen=True, slots=True)

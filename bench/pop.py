@@ -228,6 +228,7 @@ def describe(rounds: list[Round], seconds: float) -> Part:
         figures=tuple(figures),
         notes=(
             "the goal of p99 is stated for 1,000 desktops; here are 100",
+            "read by the desktop includes waiting for the one process that plays all headless desktops",
             "painted includes the way of the page's word back to the service",
             "the echo is a round trip, a pop goes one way but through queue and lookup",
         ),
