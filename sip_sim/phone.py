@@ -41,9 +41,13 @@ class Heard:
         """How long it listened, by the phone's own clock."""
         return len(self.samples) / self.rate
 
-    def share(self, frequency: float) -> float:
-        """For how much of the time a tone was there: 0 to 1."""
-        return tones.seconds_heard(self.samples, frequency, self.rate) / max(self.seconds, 1e-9)
+    def share(self, frequency: float, floor_db: float = -30) -> float:
+        """For how much of the time a tone was there, louder than ``floor_db``: 0 to 1.
+
+        Music has notes of any pitch: where it plays, ask for a tone as loud as a phone's (-15 dB).
+        """
+        heard = tones.seconds_heard(self.samples, frequency, self.rate, floor_db)
+        return heard / max(self.seconds, 1e-9)
 
     @property
     def sound(self) -> float:
