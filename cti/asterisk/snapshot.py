@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from cti.asterisk.channels import endpoint_of
 from cti.asterisk.link import AmiLink
-from cti.asterisk.translator import HOLDING, instant, number, phone_state, said
+from cti.asterisk.translator import HOLDING, instant, number, phone_state, said, said_name
 from cti.domain.call import CallState
 from cti.domain.errors import InvalidValue
 from cti.domain.events import PhoneStateChanged
@@ -172,7 +172,7 @@ def _call(
         attempt=number(variables.get("RD_TRY", "")),
         is_recording=bool(variables.get("RD_REC")),
         ani=said(row.get("CallerIDNum")),
-        ani_name=said(row.get("CallerIDName")),
+        ani_name=said_name(row.get("CallerIDName")),
         legs=legs,
         agent_leg=agent_leg,
     )

@@ -13,6 +13,7 @@ Hold. Who ended the call? Whose HangupRequest came first, or who commanded it; n
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,8 @@ DEVICE_STATES = {
     "ONHOLD": "on_hold",
     "UNKNOWN": "unknown",
 }
+_ESCAPED = re.compile(r"\\([abfnrtv\\'\"?])")
+_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _CALL_REJECTED = 21  # Q.850: a phone's 603, which Dial calls CHANUNAVAIL
 
 
@@ -100,7 +103,7 @@ class Translator:
                 leg_id=LegId(message.headers["Uniqueid"]),
                 dnis=message.get("Dnis"),
                 ani=said(message.get("CallerIDNum")),
-                ani_name=said(message.get("CallerIDName")),
+                ani_name=said_name(message.get("CallerIDName")),
             )
         ]
 
@@ -164,7 +167,7 @@ class Translator:
             leg_id=call.leg_id,
             state=state,
             ani=said(message.get("CallerIDNum")),
-            ani_name=said(message.get("CallerIDName")),
+            ani_name=said_name(message.get("CallerIDName")),
         )
         return call, [repaired]
 
@@ -360,6 +363,11 @@ def phone_state(message: Message, at: datetime) -> ev.PhoneStateChanged | None:
 def said(value: str) -> str:
     """A caller's number or name; Asterisk writes ``<unknown>`` where there is none."""
     return "" if value == "<unknown>" else value
+
+
+def said_name(value: str) -> str:
+    """A caller's name; Asterisk escapes it as C does (a quote, a tab), unlike any other header."""
+    return _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), said(value))
 
 
 def number(value: str) -> int:

@@ -95,6 +95,22 @@ def test_a_call_in_a_queue(world: World) -> None:
     assert world.names(RD_IN) == []  # once is enough
 
 
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("O\\'Neil", "O'Neil"),
+        (r"a\tb\\c", "a\tb\\c"),
+        (r"\\n", r"\n"),
+        (r"\q", r"\q"),
+        ("<unknown>", ""),
+    ],
+)
+def test_a_name_is_read_as_asterisk_escapes_it(world: World, written: str, name: str) -> None:
+    (offered,) = world.see(f"{RD_IN} CallerIDName={written}")
+    assert isinstance(offered, ev.CallOffered)
+    assert offered.ani_name == name
+
+
 def test_the_events_own_time_counts(world: World) -> None:
     (offered,) = world.see(RD_IN + " Timestamp=1795303765.25")
     assert offered.at == datetime.fromtimestamp(1795303765.25, UTC)
