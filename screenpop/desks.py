@@ -37,7 +37,7 @@ class DeskConfig:
     disposition_labels: Mapping[str, Labels] = field(default_factory=dict)
 
 
-def me_section(user: User, language: str, now: datetime) -> MeSection:
+def me_section(user: User, language: str, now: datetime, config: DeskConfig) -> MeSection:
     """Who sits here."""
     return MeSection(
         user_id=user.user_id,
@@ -48,6 +48,7 @@ def me_section(user: User, language: str, now: datetime) -> MeSection:
         language=language if language in LANGUAGES else user.language,
         server_time=iso(now),
         permissions=sorted(p.value for p in PERMISSIONS[user.role]),
+        queue_labels=dict(config.queue_labels),
     )
 
 
@@ -59,7 +60,7 @@ class Desk:
         self.connection: Connection | None = None
         self._boot = boot
         sections = Sections(
-            me=me_section(user, user.language, now),
+            me=me_section(user, user.language, now, config),
             phone=PhoneSection(kind=None, endpoint=None, state="unknown", sip=None),
             agent=AgentSection(
                 state="LOGGED_OUT",

@@ -25,6 +25,7 @@ class MeSection(TypedDict):
     language: str
     server_time: str
     permissions: list[str]
+    queue_labels: dict[str, Labels]  # of all queues: the history names those of other agents too
 
 
 class SipValue(TypedDict):

@@ -242,7 +242,7 @@ class ScreenPop:
         before = desk.language
         # Nobody is told of these changes twice: they go into the document before the page is attached.
         old, desk.connection = desk.connection, None
-        desk.state.put("me", me_section(user, language, now))
+        desk.state.put("me", me_section(user, language, now, self._config))
         self._refresh_agent(desk)
         if desk.language != before:
             desk.state.relabel()

@@ -67,12 +67,10 @@ function textOf(row: TimelineRow): string {
 }
 
 export function queueLabel(name: string): string {
-  const call = sections.call.value;
-  const labels = sections.queues.value?.find((each) => each.name === name)?.label;
-  return label(labels ?? (call?.queue === name ? call.queue_label : undefined), name);
+  return label(sections.me.value?.queue_labels[name], name);
 }
 
-/** The rows from `from` on that tell of the menu: what was heard and pressed, on one line. */
+/** What was heard and pressed in the menu, on one line. */
 function menuStep(rows: TimelineRow[]): Step {
   const path = rows.filter((row) => row.what === "menu").map((row) => tame(row.text));
   const keys = rows.filter((row) => row.what === "digits").map((row) => tame(row.text));

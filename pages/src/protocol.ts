@@ -12,6 +12,7 @@ export interface Me {
   language: "en" | "zh";
   server_time: string;
   permissions: string[];
+  queue_labels: Record<string, Labels>;
 }
 
 export interface SipAccount {

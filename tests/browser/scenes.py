@@ -35,6 +35,7 @@ def _base() -> Json:
             "language": "en",
             "server_time": ago(0),
             "permissions": ["take_calls", "read_customers", "hear_own_recordings"],
+            "queue_labels": {"billing": {"en": "Billing", "zh": "账单"}},
         },
         "phone": {"kind": "desk", "endpoint": "1001", "state": "idle", "sip": None},
         "agent": _agent("READY", since=ago(761)),

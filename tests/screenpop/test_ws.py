@@ -147,6 +147,7 @@ async def test_hello_snapshot_pop_painted_command(site: Site) -> None:
     page = await (await site.browser()).connect()
     assert (await page.read())["type"] == "snapshot"
     assert page.sections["me"]["staff_number"] == "7001"
+    assert page.sections["me"]["queue_labels"] == {"sales": {"en": "Sales", "zh": "销售"}}
     await world.waiting()
     await world.show()
     call = await page.read_until("call")

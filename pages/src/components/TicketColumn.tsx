@@ -63,6 +63,8 @@ function Ticket({ ticket }: { ticket: TicketSection }) {
   );
 }
 
+const OFFERED = 2; // the palette finds the others
+
 function Attach({ ticket }: { ticket: TicketSection }) {
   const others = ticket.open_tickets.filter((other) => other.ticket_id !== ticket.ticket_id);
   return (
@@ -72,7 +74,7 @@ function Attach({ ticket }: { ticket: TicketSection }) {
         <Icon name="check" /> <span class="figures">#{ticket.ticket_id}</span>
       </span>
       {others.length === 0 && <span class="faint">{t("ticket.no_others")}</span>}
-      {others.slice(0, 3).map((other) => (
+      {others.slice(0, OFFERED).map((other) => (
         <button
           key={other.ticket_id}
           type="button"
