@@ -75,8 +75,14 @@ async def run(
             finally:
                 watcher.cancel()
                 await asyncio.gather(watcher, return_exceptions=True)
-            await _settled(facts, start, tell)
-    return Result(summarise(await facts.since(start)), outcome)
+            await _settled(facts, start, number, tell)
+    return Result(summarise(of_calls_to(number, await facts.since(start))), outcome)
+
+
+def of_calls_to(number: str, events: Sequence[ev.Event]) -> list[ev.CallEvent]:
+    """The events of the calls that dialled ``number``: the company's own calls go on meanwhile."""
+    ours = {e.call_id for e in events if isinstance(e, ev.CallOffered) and e.dnis == number}
+    return [e for e in events if isinstance(e, ev.CallEvent) and e.call_id in ours]
 
 
 def _people(count: int) -> list[tuple[str, str]]:
@@ -95,10 +101,10 @@ async def _watch(party: Party, total: int, tell: Callable[[str], None]) -> None:
             last = done
 
 
-async def _settled(facts: FactReader, start: int, tell: Callable[[str], None]) -> None:
+async def _settled(facts: FactReader, start: int, number: str, tell: Callable[[str], None]) -> None:
     """Wait until the last recordings hang on their tickets, at most a minute."""
     for second in range(60):
-        events = await facts.since(start)
+        events = of_calls_to(number, await facts.since(start))
         stopped = {e.call_id for e in events if isinstance(e, ev.RecordingStopped)}
         done = {
             e.call_id for e in events if isinstance(e, ev.RecordingAttached | ev.RecordingFailed)

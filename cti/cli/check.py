@@ -22,7 +22,7 @@ from cti.bootstrap import open_database
 from cti.builtin import SIM_NUMBER, sim_login
 from cti.cli import deployment
 from cti.cli.app import AsJson, SettingsFile, app, say, settings_of, told_plainly
-from cti.cli.service import demo_settings, is_running, place_of
+from cti.cli.service import current_settings, demo_settings, is_running, place_of
 from cti.config import Settings
 from cti.domain.errors import ConfigError, RingdeskError
 from cti.domain.events import Event
@@ -105,8 +105,9 @@ def simulate(
         print(json.dumps(answer))
     else:
         _print_summary(answer)
-        print("waiting  " + sparkline([m.waiting for m in result.summary.moments]))
-        print("talking  " + sparkline([m.talking for m in result.summary.moments]))
+        for name in ("waiting", "talking"):
+            values = [getattr(m, name) for m in result.summary.moments]
+            print(f"{name:8} {sparkline(values)}  at most {max(values, default=0)}")
     if result.callers.failed or result.summary.unfinished:
         raise typer.Exit(1)
 
@@ -115,8 +116,7 @@ def simulate(
 @told_plainly
 def doctor(settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
     """Say in words what is wrong and how to mend it."""
-    trial = demo_settings(settings_file)
-    settings = trial if is_running(trial) else settings_of(settings_file)
+    settings = current_settings(settings_file)
     findings = [_look(name, look) for name, look in _looks(settings)]
     if as_json:
         print(json.dumps([{"name": n, "ok": p is None, "remedy": p or ""} for n, p in findings]))
@@ -201,6 +201,12 @@ def _print_summary(answer: dict[str, Any]) -> None:
             value = ", ".join(
                 f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items()
             )
+        elif isinstance(value, list):
+            value = " of ".join(str(each) for each in value)
+        elif key == "service_level" and value is not None:
+            value = f"{value:.0%} answered within 20 s"
+        elif value is None:
+            value = "–"
         elif isinstance(value, float):
             value = f"{value:.3g}"
         print(f"{key.replace('_', ' '):22} {value}")

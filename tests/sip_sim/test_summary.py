@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId, CustomerId, LegId, QueueName, TicketId
+from sip_sim.simulate import of_calls_to
 from sip_sim.summary import picture, sparkline, spread, summarise
 
 pytestmark = pytest.mark.unit
@@ -107,3 +109,12 @@ def test_recordings_and_tickets_are_counted() -> None:
     )
     summary = summarise([*life("a", 0, 2, 5), opened])
     assert (summary.tickets, summary.recordings) == (1, 0)
+
+
+def test_calls_of_the_company_itself_do_not_count() -> None:
+    ours, others = life("c1", 0, 1, 5), life("c2", 0, None, 3)
+    ours[0] = replace(ours[0], dnis="99000")
+    others[0] = replace(others[0], dnis="4000")
+    kept = of_calls_to("99000", [*others, *ours])
+    assert kept == [event for event in ours if isinstance(event, ev.CallEvent)]
+    assert summarise(kept).offered == 1
