@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
@@ -56,3 +57,19 @@ def told_plainly(command: Callable[P, R]) -> Callable[P, R]:
 def settings_of(file: Path | None, **overrides: Any) -> Settings:
     """The settings of this call."""
     return load_settings(file, **overrides)
+
+
+def _tell_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"ringdesk {metadata.version('ringdesk')}")
+        raise typer.Exit
+
+
+@app.callback()
+def every_command(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """A telephone call centre on Asterisk."""

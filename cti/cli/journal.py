@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cti.bootstrap import open_database
-from cti.cli.app import AsJson, SettingsFile, app, settings_of, told_plainly
-from cti.cli.service import demo_settings, is_running
+from cti.cli.app import AsJson, SettingsFile, app, told_plainly
+from cti.cli.service import current_settings
 from cti.config import Settings
 from cti.domain.errors import ConfigError
 from cti.domain.ids import CallId, parse_call_id
@@ -33,7 +32,7 @@ def journal(
     as_json: AsJson = False,
 ) -> None:
     """Print a call's life, or the newest events."""
-    settings = _current(settings_file)
+    settings = current_settings(settings_file)
     if verify:
         broken = asyncio.run(_verify(settings))
         if broken is not None:
@@ -54,11 +53,6 @@ def journal(
                 f"{k}={v}" for k, v in row["data"].items() if k != "at" and v not in (None, "")
             )
             print(f"{row['sequence']:>6}  {row['at'][11:23]}  {row['event']:20} {facts}")
-
-
-def _current(file: Path | None) -> Settings:
-    trial = demo_settings(file)
-    return trial if is_running(trial) else settings_of(file)
 
 
 async def _rows(

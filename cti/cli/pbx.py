@@ -1,13 +1,19 @@
-"""``ringdesk pbx``: the private Asterisk's life."""
+"""``ringdesk pbx``: the private Asterisk's life.
+
+``stop`` and ``status`` speak of the demo's Asterisk while that one runs, else of the installation's.
+"""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import typer
 
+from asterisk_conf.process import AsteriskProcess
 from cti.cli import deployment
 from cti.cli.app import AsJson, SettingsFile, app, say, settings_of, told_plainly
+from cti.cli.service import demo_settings
 
 pbx = typer.Typer(help="Asterisk: install, start, stop, status.", no_args_is_help=True)
 app.add_typer(pbx, name="pbx")
@@ -34,7 +40,7 @@ def start(settings_file: SettingsFile = None) -> None:
 @told_plainly
 def stop(settings_file: SettingsFile = None) -> None:
     """Stop it; live calls end."""
-    process = deployment.pbx_process(settings_of(settings_file))
+    process = _process(settings_file)
     print("Asterisk stopped" if process.stop() else "Asterisk was not running")
 
 
@@ -42,7 +48,7 @@ def stop(settings_file: SettingsFile = None) -> None:
 @told_plainly
 def status(settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
     """Tell whether it runs; exit status 1 when it doesn't."""
-    current = deployment.pbx_process(settings_of(settings_file)).status()
+    current = _process(settings_file).status()
     if as_json:
         answer: dict[str, object] = {"running": current is not None}
         if current is not None:
@@ -63,3 +69,8 @@ def status(settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
         )
     if current is None:
         raise typer.Exit(1)
+
+
+def _process(file: Path | None) -> AsteriskProcess:
+    trial = deployment.pbx_process(demo_settings(file))
+    return trial if trial.is_running() else deployment.pbx_process(settings_of(file))

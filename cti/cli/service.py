@@ -66,6 +66,7 @@ def demo(
 ) -> None:
     """Run a sample company with simulated callers; prints address and accounts."""
     settings = demo_settings(settings_file)
+    _refuse_second(settings)
     if detach:
         _detach(settings, settings_file, traffic_on)
         return
@@ -90,7 +91,7 @@ def down(settings_file: SettingsFile = None) -> None:
 @told_plainly
 def phones(settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
     """Print the SIP accounts of the desk phones (server, user, secret)."""
-    settings = _current(settings_file)
+    settings = current_settings(settings_file)
     company = deployment.company_of(settings)
     secrets = load_or_make_secrets(settings.secrets_file, company)
     rows = [
@@ -123,19 +124,24 @@ def is_running(settings: Settings) -> int | None:
     return pid if b"ringdesk" in command or b"cti" in command else None
 
 
-def _current(file: Path | None) -> Settings:
+def current_settings(file: Path | None) -> Settings:
     """The installation that runs now: the demo if it does, else the real one."""
     trial = demo_settings(file)
     return trial if is_running(trial) else settings_of(file)
 
 
-def _prepare(settings: Settings) -> Deployment:
+def _refuse_second(settings: Settings) -> None:
     running_pid = is_running(settings)
     if running_pid is not None:
         raise CommandRefused(
             "already_running",
-            f"the service runs already (process {running_pid}): `ringdesk down` stops it",
+            f"the service runs already at {place_of(settings).web} (process {running_pid}): "
+            "`ringdesk down` stops it",
         )
+
+
+def _prepare(settings: Settings) -> Deployment:
+    _refuse_second(settings)
     ready = deployment.prepare(settings, say)
     check_ports_free(deployment.service_ports(settings))
     deployment.start_pbx(ready, say)
@@ -259,7 +265,8 @@ def _detach(settings: Settings, file: Path | None, traffic_on: bool) -> None:
             lines = log_file.read_text(encoding="utf-8", errors="replace").splitlines()
             raise ConfigError(f"the demo did not start: {lines[-1] if lines else 'no word'}")
         with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2):  # noqa: S310
-            print(log_file.read_text(encoding="utf-8"), end="")
+            lines = log_file.read_text(encoding="utf-8").splitlines()
+            print("\n".join(line for line in lines if not line.startswith("{")))  # no log lines
             return
         time.sleep(0.2)
     child.terminate()
