@@ -184,7 +184,7 @@ async def _serve(kind: str) -> None:
         application.add_route("ivr", endpoint)
         server = await asyncio.start_server(application.handler, "127.0.0.1", 0, backlog=512)
         port = server.sockets[0].getsockname()[1]
-    print(port, flush=True)  # noqa: T201 - the parent reads it
+    print(port, flush=True)
     await asyncio.Event().wait()
 
 
