@@ -101,14 +101,14 @@ class AmiCallControl:
             call.ended_by = before
             raise
 
-    async def hang_up_leg(self, leg: TrackedLeg) -> None:
-        """End a phone's leg that nobody talks to any more: its caller hung up while on hold.
+    async def hang_up_orphan(self, orphan: TrackedLeg | TrackedCall) -> None:
+        """End a phone's leg or a caller's: the other side hung up while on hold.
 
         Raises:
             CommandRefused: it is gone already.
             SwitchUnavailable: no link.
         """
-        await self._do(_hangup(leg.channel))
+        await self._do(_hangup(orphan.channel))
 
     # ---- talking -------------------------------------------------------------------------------
 

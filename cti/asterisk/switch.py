@@ -178,8 +178,8 @@ class Switch:
         try:
             for event in self.translator.translate(message, self._clock.now()):
                 self._bus.publish(event)
-            for leg in self.translator.take_orphans():
-                self._in_background(self.control.hang_up_leg(leg))
+            for orphan in self.translator.take_orphans():
+                self._in_background(self.control.hang_up_orphan(orphan))
         except Exception:  # the consumer's outermost frame: one event must not stop the next
             log.exception("event_failed", event_name=message.event)
 

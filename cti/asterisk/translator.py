@@ -35,6 +35,7 @@ from cti.wire.ami import Message
 log = structlog.get_logger(__name__)
 
 HOLDING = "holding_bridge"
+_NO_SOUND = 44  # the cause of a leg that fell to rtp_timeout
 DEVICE_STATES = {
     "UNAVAILABLE": "unavailable",
     "INVALID": "unavailable",
@@ -57,7 +58,7 @@ class Translator:
     def __init__(self, registry: ChannelRegistry, default_queue: QueueName) -> None:
         self.registry = registry
         self._default_queue = default_queue  # the dialplan's RD_FALLBACK_QUEUE
-        self._orphans: list[TrackedLeg] = []
+        self._orphans: list[TrackedLeg | TrackedCall] = []
         self.unknown: Counter[str] = Counter()
         """Events that the table doesn't know, by name."""
         self.malformed: Counter[str] = Counter()
@@ -79,8 +80,11 @@ class Translator:
             self._count(self.malformed, name, "ami_event_malformed", type(exc).__name__)
             return []
 
-    def take_orphans(self) -> list[TrackedLeg]:
-        """Phones left alone in silence since their caller hung up while on hold; each once."""
+    def take_orphans(self) -> list[TrackedLeg | TrackedCall]:
+        """Who was left alone on hold, since the other side hung up: phones and callers, each once.
+
+        Asterisk keeps the two apart while they are on hold, so nothing there ends the one with the other.
+        """
         orphans, self._orphans = self._orphans, []
         return orphans
 
@@ -296,6 +300,8 @@ class Translator:
         cause = number(message.get("Cause"))
         match self.registry.remove(message.headers["Uniqueid"]):
             case TrackedLeg() as leg:
+                if _is_meant(leg, cause) and leg.call.held_by == "agent":
+                    self._orphans.append(leg.call)
                 return [
                     ev.LegEnded(
                         at=at,
@@ -394,6 +400,14 @@ def _at(message: Message, now: datetime) -> datetime:
         return datetime.fromtimestamp(float(stamp), UTC) if stamp else now
     except (ValueError, OverflowError, OSError):
         return now
+
+
+def _is_meant(leg: TrackedLeg, cause: int) -> bool:
+    """Whether a desk phone's leg that spoke with the caller was ended by its agent.
+
+    A phone that died (no sound) or a browser phone may come back, or its caller waits again: the acd decides.
+    """
+    return leg.call.ended_by == "agent" and cause != _NO_SOUND and not leg.endpoint.endswith("w")
 
 
 def _result(status: str, cause: int) -> str:

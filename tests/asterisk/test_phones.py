@@ -93,7 +93,7 @@ def company() -> Company:
 
 def note(what: str, heard: Heard) -> None:
     """Keep a figure for the table that is printed at the end."""
-    test = os.environ.get("PYTEST_CURRENT_TEST", "").split("::")[-1].split(" ")[0]
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").split("::")[-1].rpartition(" ")[0]
     _figures.append(f"{test:70} {what:18} {heard}")
 
 
@@ -404,6 +404,20 @@ async def test_hold_and_retrieve_by_the_phones_own_key(stage: Stage, ann: Desk) 
         assert len(await stage.facts(ev.CallHeld)) == 1
 
 
+async def test_an_agent_who_hangs_up_on_hold_leaves_no_caller_behind(
+    stage: Stage, ann: Desk
+) -> None:
+    async with stage.caller() as caller:
+        await ann.until("TALKING")
+        await ann.command("hold")
+        await ann.until_call(state="on_hold")
+        await assert_on_hold(caller, ann.phone)
+        await ann.phone.do("hang_up")
+        await ann.until("WRAP_UP")
+        await caller.wait_for("ended", within=5)
+        assert (await stage.fact(ev.CallEnded)).ended_by == "agent"
+
+
 async def test_who_is_declined_goes_to_another_agent_with_his_place(stage: Stage) -> None:
     async with (
         stage.desk("bob", stage.lines["bob"], answer_with=486),
@@ -461,10 +475,12 @@ async def test_a_paused_recording_is_silent_in_place(stage: Stage, ann: Desk) ->
         assert after[channel].share(tone) > RECORDED, str(after[channel])
 
 
-async def test_keys_pressed_early_and_fast(stage: Stage, ann: Desk) -> None:
+@pytest.mark.parametrize("is_ahead", [False, True], ids=["step by step", "all at once"])
+async def test_keys_pressed_early_and_fast(stage: Stage, ann: Desk, is_ahead: bool) -> None:
     async with stage.caller(MENU) as caller:
         await caller.do("digits", digits="1")  # at once: before the prompt is over
-        await until(lambda: _entered(stage, "number"), 10)
+        if not is_ahead:
+            await until(lambda: _entered(stage, "number"), 10)
         await caller.do("digits", digits="1122334#")  # without a pause, twins included
         await ann.until("TALKING")
         await stage.fact(ev.MenuInput, count=2)

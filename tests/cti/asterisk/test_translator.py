@@ -214,6 +214,31 @@ def test_a_caller_who_leaves_while_on_hold_leaves_an_orphan(world: World) -> Non
     assert world.translator.take_orphans() == []
 
 
+@pytest.mark.parametrize(
+    ("request_", "cause", "is_left"),
+    [
+        (f"HangupRequest {AGENT} Cause=16", 16, True),
+        (f"HangupRequest {AGENT} Cause=44", 44, False),  # the phone died: its caller waits again
+        (f"HangupRequest {CALLER} Cause=16", 16, False),  # the caller goes himself
+    ],
+)
+def test_an_agent_who_hangs_up_on_hold_leaves_a_caller(
+    world: World, request_: str, cause: int, is_left: bool
+) -> None:
+    world.see(*TALKING, f"BridgeEnter {HOLD} {CALLER}", request_, f"Hangup {AGENT} Cause={cause}")
+    assert [o.channel for o in world.translator.take_orphans()] == [
+        "PJSIP/trunk_demo-00001454"
+    ] * is_left
+    (ended,) = world.see(END_OF_CALL)
+    assert isinstance(ended, ev.CallEnded)
+    assert world.translator.take_orphans() == []
+
+
+def test_an_agent_who_hangs_up_while_talking_leaves_nobody(world: World) -> None:
+    world.see(*TALKING, f"HangupRequest {AGENT} Cause=16", END_OF_LEG)
+    assert world.translator.take_orphans() == []
+
+
 def test_an_agent_who_is_lost_and_called_back(world: World) -> None:
     lost = f"UserEvent UserEvent=RdLost {USER} Agent=1201w {CALLER}"
     world.see(*TALKING, f"HangupRequest {AGENT}")
