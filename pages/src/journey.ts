@@ -13,6 +13,8 @@ export interface Step {
   word: string;
   text: string;
   recordingId: string | null;
+  /** Who spoke, for whether the recording may be heard. */
+  agent: string;
 }
 
 const WORDS: Record<string, Key> = {
@@ -54,9 +56,9 @@ const REASONS: Record<string, Record<string, Key>> = {
 
 const NAMES_A_QUEUE = ["queue", "abandoned", "fallback"];
 
-function step(row: TimelineRow): Step {
+function step(row: TimelineRow, agent: string): Step {
   const key = row.what === "recording_failed" && row.text === "truncated" ? "timeline.recording_short" : WORDS[row.what];
-  return { at: row.at, word: key ? t(key) : row.what, text: textOf(row), recordingId: row.recording_id };
+  return { at: row.at, word: key ? t(key) : row.what, text: textOf(row), recordingId: row.recording_id, agent };
 }
 
 function textOf(row: TimelineRow): string {
@@ -78,7 +80,7 @@ function menuStep(rows: TimelineRow[]): Step {
   const first = rows[0] as TimelineRow;
   const word = t(path.length ? "timeline.menu" : "timeline.digits");
   const text = path.length ? [path.join(" › "), pressed].filter(Boolean).join(" · ") : keys.join(" ");
-  return { at: first.at, word, text, recordingId: null };
+  return { at: first.at, word, text, recordingId: null, agent: "" };
 }
 
 const isMenu = (row: TimelineRow): boolean => row.what === "menu" || row.what === "digits";
@@ -88,6 +90,7 @@ export function journey(rows: TimelineRow[]): Step[] {
   const sorted = [...rows].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
   const steps: Step[] = [];
   let talkingWith = "";
+  let agent = "";
   for (let i = 0; i < sorted.length; i += 1) {
     const row = sorted[i] as TimelineRow;
     const next = sorted[i + 1];
@@ -97,12 +100,12 @@ export function journey(rows: TimelineRow[]): Step[] {
       steps.push(menuStep(sorted.slice(start, i + 1)));
     } else if (row.what === "hold" && next?.what === "retrieved") {
       const seconds = (Date.parse(next.at) - Date.parse(row.at)) / 1000;
-      steps.push({ ...step(row), text: duration(Math.round(seconds)) });
+      steps.push({ ...step(row, agent), text: duration(Math.round(seconds)) });
       i += 1;
     } else if (row.what !== "talk" || row.text !== talkingWith) {
-      steps.push(step(row));
+      steps.push(step(row, agent));
     }
-    if (row.what === "talk") talkingWith = row.text;
+    if (row.what === "talk") agent = talkingWith = row.text;
     else if (row.what === "queue" || row.what === "ended" || row.what === "agent_lost") talkingWith = "";
   }
   return steps;

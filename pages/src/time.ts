@@ -48,9 +48,9 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
 ];
 
 /** "3 days ago", "just now". */
-export function relative(instant: string): string {
+export function relative(instant: string, style: "long" | "short" = "long"): string {
   const seconds = (Date.parse(instant) - now()) / 1000;
-  const format = new Intl.RelativeTimeFormat(locale.value, { numeric: "auto" });
+  const format = new Intl.RelativeTimeFormat(locale.value, { numeric: "auto", style });
   for (const [unit, size] of STEPS) {
     if (Math.abs(seconds) >= size) return format.format(Math.trunc(seconds / size), unit);
   }

@@ -34,7 +34,7 @@ def _base() -> Json:
             "role": "agent",
             "language": "en",
             "server_time": ago(0),
-            "permissions": ["take_calls", "read_customers", "hear_own_recordings"],
+            "permissions": ["take_calls", "read_customers", "hear_team_recordings"],
             "queue_labels": {"billing": {"en": "Billing", "zh": "账单"}},
         },
         "phone": {"kind": "desk", "endpoint": "1001", "state": "idle", "sip": None},

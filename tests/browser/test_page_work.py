@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -397,3 +398,14 @@ async def test_a_state_that_moved_on_at_once_is_confirmed(
     await until(lambda: stub.commands("agent.ready") != [])
     await stub.push("agent", scenes.scene("ringing")["agent"])  # a caller was waiting
     await expect(page.locator(".state-button")).not_to_have_attribute("aria-busy", "true")
+
+
+async def test_recordings_of_others_say_why_they_are_silent(open_page: OpenPage) -> None:
+    me = {**scenes.scene("talking")["me"], "name": "李娜", "permissions": ["hear_own_recordings"]}
+    page = await open_page("talking", sections={"me": me})
+    own, other = page.locator("[data-recording=r1]"), page.locator("[data-recording=r2]")
+    await expect(own).not_to_have_attribute("aria-disabled", "true")
+    await expect(other).to_have_attribute("aria-disabled", "true")
+    await expect(other).to_have_attribute("title", re.compile("supervisors may hear"))
+    await other.click(force=True)
+    await expect(page.locator(".player")).to_have_count(0)

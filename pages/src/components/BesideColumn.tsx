@@ -30,7 +30,7 @@ function Row({ row }: { row: HistoryRow }) {
         {queue && <span>{queue}</span>}
         {row.agent && <bdi class="faint">{tame(row.agent)}</bdi>}
       </span>
-      {row.recording_id ? <PlayButton id={row.recording_id} title={queue} at={row.at} seconds={row.duration_s} /> : <span />}
+      {row.recording_id ? <PlayButton id={row.recording_id} title={queue} at={row.at} agent={row.agent} seconds={row.duration_s} /> : <span />}
     </li>
   );
 }

@@ -52,11 +52,17 @@ function CallerNumber() {
   );
 }
 
-function Who() {
-  const call = sections.call.value;
+/** What he is called by: the file's word, else the network's. */
+function callerName(): string {
   const customer = sections.customer.value;
   const known = customer?.match === "known" ? customer.customer : null;
-  const name = tame(known?.name || call?.caller_name || phoneCall.value?.name || "");
+  return tame(known?.name || sections.call.value?.caller_name || phoneCall.value?.name || "");
+}
+
+function Who() {
+  const customer = sections.customer.value;
+  const known = customer?.match === "known" ? customer.customer : null;
+  const name = callerName();
   return (
     <div class="who">
       <div class="who-line">
@@ -166,7 +172,7 @@ function Keypad() {
 /** What a screen reader is told when the call moves on. */
 function Announcement() {
   const call = sections.call.value;
-  const who = tame(call?.caller_name || call?.number || "");
+  const who = callerName() || tame(call?.number ?? "");
   return (
     <div class="unseen" role="status" aria-live="assertive">
       {call ? `${t(PHASE_WORDS[phase.value])}: ${who}` : ""}

@@ -74,6 +74,7 @@ function Attach({ ticket }: { ticket: TicketSection }) {
         <Icon name="check" /> <span class="figures">#{ticket.ticket_id}</span>
       </span>
       {others.length === 0 && <span class="faint">{t("ticket.no_others")}</span>}
+      {others.length > 0 && <span class="attach-head">{t("ticket.attach")}</span>}
       {others.slice(0, OFFERED).map((other) => (
         <button
           key={other.ticket_id}
@@ -84,7 +85,7 @@ function Attach({ ticket }: { ticket: TicketSection }) {
           title={sections.call.value ? t("ticket.attach_hint", { subject: tame(other.subject) }) : t("why.no_call")}
           onClick={() => isLinked.value && sections.call.value && void attachTo(other.ticket_id)}
         >
-          {t("ticket.attach")} <span class="figures">#{other.ticket_id}</span> <bdi>{tame(other.subject)}</bdi> <When at={other.created_at} />
+          <span class="figures">#{other.ticket_id}</span> <bdi>{tame(other.subject)}</bdi> <When at={other.created_at} isShort />
         </button>
       ))}
     </div>
@@ -174,7 +175,7 @@ function Timeline({ ticket }: { ticket: TicketSection }) {
             <span class="timeline-text" title={step.text}>
               <b>{step.word}</b> <bdi>{step.text}</bdi>
             </span>
-            {step.recordingId && <PlayButton id={step.recordingId} title={`#${ticket.ticket_id}`} at={step.at} />}
+            {step.recordingId && <PlayButton id={step.recordingId} title={`#${ticket.ticket_id}`} at={step.at} agent={step.agent} />}
           </li>
         ))}
       </ol>
@@ -182,15 +183,32 @@ function Timeline({ ticket }: { ticket: TicketSection }) {
   );
 }
 
-export function PlayButton({ id, title, at, seconds }: { id: string; title: string; at: string; seconds?: number }) {
+interface Playable {
+  id: string;
+  title: string;
+  at: string;
+  agent: string;
+  seconds?: number;
+}
+
+/** Whether the service will hand the recording out; who spoke unknown, only it can tell. */
+function mayHear(agent: string): boolean {
+  const me = sections.me.value;
+  return !agent || agent === me?.name || Boolean(me?.permissions.includes("hear_team_recordings"));
+}
+
+export function PlayButton({ id, title, at, agent, seconds }: Playable) {
+  const isAllowed = mayHear(agent);
+  const hint = seconds === undefined ? t("player.play") : `${t("player.play")} ${duration(seconds)}`;
   return (
     <button
       type="button"
       class="icon-button play"
       aria-label={t("player.play")}
-      title={seconds === undefined ? t("player.play") : `${t("player.play")} ${duration(seconds)}`}
+      aria-disabled={isAllowed ? undefined : true}
+      title={isAllowed ? hint : t("why.not_your_recording")}
       data-recording={id}
-      onClick={() => play({ id, title, at })}
+      onClick={() => isAllowed && play({ id, title, at })}
     >
       <Icon name="play" />
     </button>

@@ -2,10 +2,10 @@
 
 import { absolute, isToday, relative, timeOfDay } from "../time";
 
-export function When({ at }: { at: string }) {
+export function When({ at, isShort }: { at: string; isShort?: boolean }) {
   return (
     <time dateTime={at} title={absolute(at)}>
-      {relative(at)}
+      {relative(at, isShort ? "short" : "long")}
     </time>
   );
 }
