@@ -13,7 +13,7 @@ import random
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -71,15 +71,20 @@ async def run(
             asyncio.TaskGroup() as group,
         ):
             places = asyncio.Semaphore(most)
-            while True:
+            for visitor in _in_turns(visitors, chance):
                 await places.acquire()
-                visitor = chance.choice(visitors)
                 span = _IMPATIENCE if chance.random() < _IMPATIENT_SHARE else _PATIENCE
                 patience = timedelta(seconds=chance.uniform(*span))
                 call = _visit(place, visitor, number, voices[visitor.language], patience)
                 task = group.create_task(call)
                 task.add_done_callback(lambda _task: places.release())
                 await asyncio.sleep(chance.uniform(*pause))
+
+
+def _in_turns(visitors: Sequence[Visitor], chance: random.Random) -> Iterator[Visitor]:
+    """Everybody once in any order, then again: nobody rings in while he is still on the line."""
+    while True:
+        yield from chance.sample(visitors, len(visitors))
 
 
 @contextlib.asynccontextmanager
