@@ -7,8 +7,8 @@ should have come before. An event about a channel that isn't ours is none of our
 is unknown, lacks a header or holds a value that can't be is counted, logged once, and survived.
 
 When is a caller connected? When his channel and a phone's are in one bridge. Is he on hold? By
-command, when his channel enters a holding bridge (AMI's hold gives no Hold event); by the phone's own key, at
-Hold. Who ended the call? Whose HangupRequest came first, or who commanded it; nobody's: the system.
+command, when both channels are in a holding bridge (AMI's hold gives no Hold event); by the phone's own
+key, at Hold. Who ended the call? Whose HangupRequest came first, or who commanded it; nobody's: the system.
 """
 
 from __future__ import annotations
@@ -222,12 +222,22 @@ class Translator:
         self.registry.enter(bridge_id, uniqueid, message.headers["Channel"])
         who = self.registry.find(uniqueid)
         if message.headers["BridgeTechnology"] == HOLDING:
-            if not isinstance(who, TrackedCall) or who.held_by == "agent":
-                return []
-            who.held_by = "agent"
-            return [ev.CallHeld(at=at, call_id=who.call_id, by="agent")]
+            return self._in_room(who, bridge_id, at)
         call = self.registry.caller_in(bridge_id)
         return [] if call is None else self._together(call, bridge_id, at)
+
+    def _in_room(
+        self, who: TrackedCall | TrackedLeg | None, bridge_id: str, at: datetime
+    ) -> list[ev.Event]:
+        """On hold is who can be retrieved: Bridge fails as long as the phone is on its way to the room."""
+        call = who.call if isinstance(who, TrackedLeg) else who
+        if call is None or call.held_by == "agent":
+            return []
+        inside, leg = self.registry.members(bridge_id), call.agent_leg
+        if call.leg_id not in inside or (leg is not None and leg.leg_id not in inside):
+            return []
+        call.held_by = "agent"
+        return [ev.CallHeld(at=at, call_id=call.call_id, by="agent")]
 
     def _bridge_leave(self, message: Message, _at: datetime) -> list[ev.Event]:
         self.registry.leave(message.headers["BridgeUniqueid"], message.headers["Uniqueid"])

@@ -409,6 +409,11 @@ async def test_an_agent_who_hangs_up_on_hold_leaves_no_caller_behind(
 ) -> None:
     async with stage.caller() as caller:
         await ann.until("TALKING")
+        for _ in range(3):  # as fast as a desktop can
+            await ann.command("hold")
+            await ann.until_call(state="on_hold")
+            await ann.command("retrieve")
+            await ann.until_call(state="talking")
         await ann.command("hold")
         await ann.until_call(state="on_hold")
         await assert_on_hold(caller, ann.phone)

@@ -38,6 +38,7 @@ ANSWER = [
     f"BridgeEnter {B1} {AGENT}",
     f"BridgeEnter {B1} {CALLER}",
 ]
+ROOM = [f"BridgeEnter {HOLD} {CALLER}", f"BridgeEnter {HOLD} {AGENT}"]
 END_OF_LEG = f"Hangup {AGENT} Cause=16"
 END_OF_CALL = f"Hangup {CALLER} Cause=16"
 TALKING = [RD_IN, RD_WAIT, f"MixMonitorStart {CALLER}", DIAL, RINGING, *ANSWER]
@@ -187,9 +188,8 @@ def test_a_phone_rings_anew_at_each_dial(world: World) -> None:
 
 def test_hold_by_command_and_by_the_phone(world: World) -> None:
     world.see(*TALKING)
-    rooms = [f"BridgeEnter {HOLD} {CALLER}", f"BridgeEnter {HOLD} {AGENT}"]
     leave = [f"BridgeLeave {B1} {AGENT}", f"BridgeLeave {B1} {CALLER}"]
-    (held,) = world.see(*leave, *rooms, f"BridgeEnter {HOLD} {CALLER}")
+    (held,) = world.see(*leave, *ROOM, f"BridgeEnter {HOLD} {CALLER}")
     assert held == ev.CallHeld(at=NOW, call_id=CALL, by="agent")
     assert world.names(f"Hold {AGENT}", f"Unhold {AGENT}") == []  # the phone's own key: not now
     (back,) = world.see(f"BridgeEnter {B2} {CALLER}", f"BridgeEnter {B2} {AGENT}")
@@ -207,8 +207,17 @@ def test_hold_by_command_and_by_the_phone(world: World) -> None:
     assert world.calls.get(CALL).held_at is not None  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_on_hold_is_who_can_be_retrieved(world: World, order: int) -> None:
+    """Both must be in the room: Bridge fails, and drops the caller, while one is on his way."""
+    world.see(*TALKING)
+    first, second = ROOM[::order]
+    assert world.names(first) == []
+    assert world.names(second) == ["CallHeld"]
+
+
 def test_a_caller_who_leaves_while_on_hold_leaves_an_orphan(world: World) -> None:
-    world.see(*TALKING, f"BridgeEnter {HOLD} {CALLER}", END_OF_CALL)
+    world.see(*TALKING, *ROOM, END_OF_CALL)
     (leg,) = world.translator.take_orphans()
     assert leg.channel == LEG
     assert world.translator.take_orphans() == []
@@ -225,7 +234,7 @@ def test_a_caller_who_leaves_while_on_hold_leaves_an_orphan(world: World) -> Non
 def test_an_agent_who_hangs_up_on_hold_leaves_a_caller(
     world: World, request_: str, cause: int, is_left: bool
 ) -> None:
-    world.see(*TALKING, f"BridgeEnter {HOLD} {CALLER}", request_, f"Hangup {AGENT} Cause={cause}")
+    world.see(*TALKING, *ROOM, request_, f"Hangup {AGENT} Cause={cause}")
     assert [o.channel for o in world.translator.take_orphans()] == [
         "PJSIP/trunk_demo-00001454"
     ] * is_left
