@@ -209,6 +209,13 @@ def _known(where: str, what: str, wanted: set[Any], known: set[str]) -> None:
         raise ValueError(f"{where}: no {what} is named {', '.join(sorted(missing))}")
 
 
+def _first_line(error: yaml.YAMLError) -> str:
+    """What is wrong and where, on one line."""
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}: " if mark is not None else ""
+    return f"{where}{getattr(error, 'problem', None) or 'this is not YAML'}"
+
+
 def parse_company(text: str, source: str = "company file") -> Company:
     """Read and check a company document.
 
@@ -218,13 +225,17 @@ def parse_company(text: str, source: str = "company file") -> Company:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as exc:
-        raise ConfigError(f"{source}: {exc}") from exc
+        raise ConfigError(f"{source}: {_first_line(exc)}") from exc
+    if not isinstance(document, dict):
+        raise ConfigError(f"{source}: it describes no company: it has no keys")
     try:
         return Company.model_validate(document)
     except ValidationError as exc:
         first = exc.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "document"
-        raise ConfigError(f"{source}: {place}: {first['msg']}") from exc
+        is_unknown = first["type"] == "extra_forbidden"
+        problem = "there is no such key" if is_unknown else first["msg"]
+        raise ConfigError(f"{source}: {place}: {problem}") from exc
 
 
 def load_company(path: Path) -> Company:
@@ -235,5 +246,7 @@ def load_company(path: Path) -> Company:
     """
     try:
         return parse_company(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"company file {path}: it is not UTF-8 text") from exc
     except OSError as exc:
         raise ConfigError(f"company file {path}: {exc.strerror}") from exc

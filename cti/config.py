@@ -112,9 +112,14 @@ class Settings(BaseSettings):
         return self.home / "secrets.json"
 
     @property
+    def database_file(self) -> Path:
+        """The embedded database's file."""
+        return self.home / "ringdesk.db"
+
+    @property
     def database_url(self) -> str:
         """The embedded database."""
-        return f"sqlite+aiosqlite:///{self.home / 'ringdesk.db'}"
+        return f"sqlite+aiosqlite:///{self.database_file}"
 
 
 def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
@@ -128,8 +133,10 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
     if file is not None or path.exists():
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError) as exc:
-            raise ConfigError(f"{path}: {exc}") from exc
+        except OSError as exc:
+            raise ConfigError(f"settings file {path}: {exc.strerror}") from exc
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+            raise ConfigError(f"settings file {path}: {exc}") from exc
     try:
         # Init arguments win over the environment in pydantic-settings, so the file's values are
         # put beneath the environment by hand.
@@ -138,7 +145,9 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
     except ValidationError as exc:
         first = exc.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"setting {key}: {first['msg']}") from exc
+        is_unknown = first["type"] == "extra_forbidden"
+        problem = "there is no such setting" if is_unknown else first["msg"]
+        raise ConfigError(f"setting {key}: {problem}") from exc
 
 
 def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:

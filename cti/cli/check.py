@@ -258,7 +258,9 @@ def _service_is_well(settings: Settings) -> None:
 
 
 def _spool_is_small(settings: Settings) -> None:
-    raw = list(settings.spool_dir.glob("*.raw")) if settings.spool_dir.exists() else []
+    if not settings.spool_dir.exists():
+        return
+    raw = list(settings.spool_dir.glob("*.raw"))
     size = sum(file.stat().st_size for file in raw)
     if size > shutil.disk_usage(settings.home).free / 2:
         raise ConfigError(f"{len(raw)} raw recordings take {size // 2**20} MB: is ffmpeg slow?")

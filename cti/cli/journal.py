@@ -33,6 +33,8 @@ def journal(
 ) -> None:
     """Print a call's life, or the newest events."""
     settings = current_settings(settings_file)
+    if not settings.database_file.exists():
+        raise ConfigError(f"there is no journal in {settings.home}: nothing has run there yet")
     if verify:
         broken = asyncio.run(_verify(settings))
         if broken is not None:

@@ -35,6 +35,7 @@ from sip_sim.traffic import Visitor
 
 _STOP_LIMIT_S = 15.0
 _COLLEAGUES = ("tom", "mei", "otto")  # of the sample company: simulated, the others are for people
+_UNKNOWN_CALLERS = 8
 _HOME = "+86"  # who calls from here speaks Chinese, the others English
 _LANGUAGE_KEYS = {"en": "1", "zh": "2"}
 _WAYS = (
@@ -66,7 +67,7 @@ def demo(
 ) -> None:
     """Run a sample company with simulated callers; prints address and accounts."""
     settings = demo_settings(settings_file)
-    _refuse_second(settings)
+    _see_that_it_can_start(settings)
     if detach:
         _detach(settings, settings_file, traffic_on)
         return
@@ -130,7 +131,8 @@ def current_settings(file: Path | None) -> Settings:
     return trial if is_running(trial) else settings_of(file)
 
 
-def _refuse_second(settings: Settings) -> None:
+def _see_that_it_can_start(settings: Settings) -> None:
+    """What can be known at once is told at once, before prompts are spoken for half a minute."""
     running_pid = is_running(settings)
     if running_pid is not None:
         raise CommandRefused(
@@ -138,12 +140,13 @@ def _refuse_second(settings: Settings) -> None:
             f"the service runs already at {place_of(settings).web} (process {running_pid}): "
             "`ringdesk down` stops it",
         )
+    deployment.check_room(settings.home)
+    check_ports_free(deployment.service_ports(settings))
 
 
 def _prepare(settings: Settings) -> Deployment:
-    _refuse_second(settings)
+    _see_that_it_can_start(settings)
     ready = deployment.prepare(settings, say)
-    check_ports_free(deployment.service_ports(settings))
     deployment.start_pbx(ready, say)
     return ready
 
@@ -184,7 +187,7 @@ async def _traffic(ready: Deployment, passwords: dict[str, str]) -> None:
 
 def _visitors(company: Company) -> list[Visitor]:
     known = [number for customer in company.customers for number in customer.numbers]
-    unknown = [f"+86139000009{n:02}" for n in range(len(known) // 2)]
+    unknown = [f"+86139000009{n:02}" for n in range(_UNKNOWN_CALLERS)]
     visitors = []
     for index, number in enumerate([*dict.fromkeys(known), *unknown]):
         language = "zh" if number.startswith(_HOME) else "en"
