@@ -291,6 +291,11 @@ class Scene:
             ) from None
         return {call_id: found[call_id] for call_id in ids}
 
+    async def until_recorded(self, call_id: CallId) -> None:
+        """Wait until two seconds of a conversation are in the spool: less may count as nothing said."""
+        spool = self.product.settings.spool_dir
+        await until(lambda: sum(p.stat().st_size for p in spool.glob(f"{call_id}*")) >= 65_536, 15)
+
     async def places(self, ids: Sequence[CallId]) -> dict[CallId, datetime]:
         """When each was enqueued; fails where the journal ever says two different instants."""
         found: dict[CallId, datetime] = {}

@@ -78,12 +78,6 @@ async def call_id_of(stage: Scene, ani: str) -> CallId:
     return CallId(ids[ani])
 
 
-async def until_recorded(stage: Scene, ani: str) -> None:
-    """Two seconds of the conversation are in the spool."""
-    spool, call_id = stage.product.settings.spool_dir, await call_id_of(stage, ani)
-    await until(lambda: sum(p.stat().st_size for p in spool.glob(f"{call_id}*")) >= 65_536, 15)
-
-
 def count(facts: list[ev.Event], kind: type[ev.Event]) -> int:
     return sum(type(event) is kind for event in facts)
 
@@ -173,7 +167,7 @@ async def test_who_hangs_up_while_he_talks_leaves_a_wrap_up(stage: Scene) -> Non
     async with stage.phones(AGENT) as farm, caller(stage) as (ani, sipp):
         desktop = farm.desktops[0]
         await desktop.until(lambda d: d.state == "TALKING", 20)
-        await until_recorded(stage, ani)
+        await stage.until_recorded(await call_id_of(stage, ani))
         await sipp.hang_up()
         await until_free(desktop, "WRAP_UP")
         facts = await story(stage, ani, ev.RecordingAttached)
@@ -186,7 +180,7 @@ async def test_who_hangs_up_on_hold_frees_the_agent_in_his_silent_room(stage: Sc
     async with stage.phones(AGENT) as farm, caller(stage) as (ani, sipp):
         desktop = farm.desktops[0]
         await desktop.until(lambda d: d.state == "TALKING" and d.call, 20)
-        await until_recorded(stage, ani)
+        await stage.until_recorded(await call_id_of(stage, ani))
         await desktop.command("call.hold", call_id=(desktop.call or {})["call_id"])
         await desktop.until(lambda d: d.call and d.call["state"] == "on_hold")
         await sipp.hang_up()
@@ -309,6 +303,7 @@ async def test_a_caller_whose_agents_phone_dies_is_not_lost() -> None:
             async with stage.phones(OTHER) as farm:
                 await stage.until_at("talking", [ani], 30)
                 await stage.places([call_id])
+                await stage.until_recorded(call_id)
                 await stage.end_all([ani])
                 await stage.assert_calls_well()
                 await until_free(farm.desktops[0], "WRAP_UP")

@@ -229,7 +229,7 @@ async def test_a_recording_that_vanishes_is_told_on_the_ticket(stage: Scene) -> 
         number = (await stage.call(stack, 1))[0]
         await stage.until_at("talking", [number])
         call_id = (await stage.call_ids(0, [number]))[number]
-        await until(lambda: sum(p.stat().st_size for p in spool.glob(f"{call_id}*")) >= 65_536, 15)
+        await stage.until_recorded(call_id)
         await stage.end_all([number])
         await until(lambda: _remove(spool, call_id), 5)
         failed = (await stage.until_fact(ev.RecordingFailed, [call_id], 40))[call_id]
