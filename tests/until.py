@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-T = TypeVar("T")
+from collections.abc import Callable
+from typing import Any
 
 
-async def until(condition: Callable[[], T | Awaitable[T]], within: float = 5.0) -> T:
+async def until(condition: Callable[[], Any], within: float = 5.0) -> Any:
     """Return the first true value of ``condition``.
 
     Raises:
@@ -19,8 +17,9 @@ async def until(condition: Callable[[], T | Awaitable[T]], within: float = 5.0) 
     """
     deadline = time.monotonic() + within
     while True:
-        got = condition()
-        value: T = await got if inspect.isawaitable(got) else got
+        value = condition()
+        if inspect.isawaitable(value):
+            value = await value
         if value:
             return value
         if time.monotonic() > deadline:
