@@ -54,6 +54,7 @@ def up(settings_file: SettingsFile = None) -> None:
     settings = settings_of(settings_file)
     ready = _prepare(settings)
     asyncio.run(_serve(ready))
+    _tell_what_goes_on()
 
 
 @app.command()
@@ -76,6 +77,7 @@ def demo(
     passwords = asyncio.run(_demo_accounts(ready))
     _introduce(settings, passwords)
     asyncio.run(_serve(ready, passwords if traffic_on else None))
+    _tell_what_goes_on()
 
 
 @app.command()
@@ -129,6 +131,10 @@ def current_settings(file: Path | None) -> Settings:
     """The installation that runs now: the demo if it does, else the real one."""
     trial = demo_settings(file)
     return trial if is_running(trial) else settings_of(file)
+
+
+def _tell_what_goes_on() -> None:
+    say(f"the service has stopped; Asterisk goes on until `{_program()} down`")
 
 
 def _see_that_it_can_start(settings: Settings) -> None:
@@ -243,7 +249,14 @@ def _introduce(settings: Settings, passwords: dict[str, str]) -> None:
     print(
         f"  call      sip:4000@{settings.pbx.bind}:{settings.pbx.sip_port} from any SIP phone here"
     )
-    print("  stop      ringdesk down    (or Ctrl C)\n", flush=True)
+    print(f"  stop      {_program()} down\n", flush=True)
+
+
+def _program() -> str:
+    """How this program is called from here."""
+    program = Path(sys.executable).with_name("ringdesk")
+    here = Path.cwd()
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)
 
 
 def _detach(settings: Settings, file: Path | None, traffic_on: bool) -> None:
