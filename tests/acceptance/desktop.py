@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -31,6 +32,7 @@ class Desktop:
         self._connection = Connection()
         self._reads = asyncio.Event()
         self._reads.set()
+        self._slowness = timedelta(0)
         self._desk = service.screenpop.pop.open(user, self._connection, None, 0, "en")
         self._task = asyncio.create_task(self._read())
 
@@ -93,6 +95,10 @@ class Desktop:
         """The page reads nothing any more."""
         self._reads.clear()
 
+    def be_slow(self, slowness: timedelta) -> None:
+        """Take so long for each message from now on."""
+        self._slowness = slowness
+
     def leave(self) -> None:
         """Close the page."""
         self._desk.detach(self._connection)
@@ -105,6 +111,8 @@ class Desktop:
             text = await self._connection.next_message()
             if text is None:
                 return
+            if self._slowness:
+                await self._service.clock.sleep(self._slowness)
             self.texts.append(text)
             message = json.loads(text)
             if message["type"] == "snapshot":

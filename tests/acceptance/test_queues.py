@@ -124,13 +124,13 @@ async def test_an_agent_may_sign_out_with_a_call_waiting_and_the_caller_waits_on
 
 
 async def test_of_two_queues_the_longest_effective_wait_comes_first(centre: Centre) -> None:
-    sales = await centre.waiting(SALES)
+    first = await centre.waiting(SALES)
     await centre.wait(5)
-    help_caller = await centre.waiting(HELP)  # ten seconds of credit: five ahead of sales
-    await centre.wait(1)
-    later = await centre.waiting(SALES)
+    second = await centre.waiting(SALES)
+    await centre.wait(7)
+    helped = await centre.waiting(HELP)  # ten seconds of credit: between the two
     lina = await centre.agent("lina", answers_after=AT_ONCE)
-    for caller in (help_caller, sales, later):
+    for caller in (first, helped, second):
         await centre.until(lambda: lina.call == "talking", within=30)
         assert lina.call_id == caller.call_id
         caller.hang_up()
@@ -183,6 +183,18 @@ async def test_a_hung_desktop_delays_the_ring_by_no_more_than_its_limit(centre: 
     assert not centre.of(caller, ev.PopSent)
     centre.answer(lina)
     await centre.until(lambda: caller.talks_with == "1001w")
+
+
+async def test_a_slow_desktop_is_waited_for_before_the_phone_rings(centre: Centre) -> None:
+    lina = await centre.agent("lina")
+    lina.be_slow(timedelta(milliseconds=30))
+    caller = centre.pbx.call(SALES)
+    await centre.until(lambda: centre.of(caller, ev.LegDialled))
+    assert centre.shown_at_ring == [("1001w", caller.call_id)]
+    [reserved], [dialled] = centre.of(caller, ev.AgentReserved), centre.of(caller, ev.LegDialled)
+    assert dialled.at - reserved.at >= timedelta(milliseconds=30)
+    [sent] = centre.of(caller, ev.PopSent)
+    assert reserved.at < sent.at <= dialled.at
 
 
 async def test_an_agent_without_a_page_is_rung_at_once_and_the_journal_says_so(
