@@ -147,8 +147,14 @@ class Centre:
         self.journal.crash()
         self.pbx.agi = None
         self.pbx.drop_links()
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Close all doors; a menu that waits for its call to be told takes a second to end."""
         self.leave()
-        await self.service.stop()
+        stopping = asyncio.create_task(self.service.stop())
+        await self.until(stopping.done)
+        await stopping
 
     def leave(self) -> None:
         """Close all pages."""
@@ -279,8 +285,7 @@ async def running(home: Path) -> AsyncIterator[Centre]:
             assert not centre.service.switch.translator.malformed
             assert not centre.service.switch.translator.unknown
         finally:
-            centre.leave()
-            await centre.service.stop()
+            await centre.stop()
             await centre.pbx.close()
     errors = [line for line in logs if line["log_level"] in ("error", "critical")]
     assert [line for line in errors if line["event"] not in centre.expected_errors] == []
