@@ -101,7 +101,7 @@ class FakeChannel:
             ("ChannelState", {"Down": "0", "Ring": "4", "Ringing": "5", "Up": "6"}[self.state]),
             ("ChannelStateDesc", self.state),
             ("CallerIDNum", self.number or "<unknown>"),
-            ("CallerIDName", self.caller_name or "<unknown>"),
+            ("CallerIDName", _as_c(self.caller_name) or "<unknown>"),
             ("ConnectedLineNum", "<unknown>"),
             ("ConnectedLineName", "<unknown>"),
             ("Language", self.language),
@@ -352,3 +352,16 @@ class FakeCaller:
             pbx = self.channel.pbx
             pbx.tell("HangupRequest", [*self.channel.shown(), ("Cause", "16")])
             self.channel.hang_up(16)
+
+
+_C_ESCAPES = str.maketrans(
+    {
+        "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v",
+        "\\": "\\\\", "'": "\\'", '"': '\\"', "?": "\\?",
+    }
+)  # fmt: skip
+
+
+def _as_c(name: str) -> str:
+    """A caller's name as Asterisk writes it into an event (ast_escape_c)."""
+    return name.translate(_C_ESCAPES)
