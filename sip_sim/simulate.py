@@ -105,7 +105,9 @@ async def _settled(facts: FactReader, start: int, number: str, tell: Callable[[s
     """Wait until the last recordings hang on their tickets, at most a minute."""
     for second in range(60):
         events = of_calls_to(number, await facts.since(start))
-        stopped = {e.call_id for e in events if isinstance(e, ev.RecordingStopped)}
+        # Not those that were seen to stop: the last one's end may not be in the journal yet.
+        talked = {e.call_id for e in events if isinstance(e, ev.CallAnswered)}
+        stopped = talked & {e.call_id for e in events if isinstance(e, ev.RecordingStarted)}
         done = {
             e.call_id for e in events if isinstance(e, ev.RecordingAttached | ev.RecordingFailed)
         }
