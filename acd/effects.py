@@ -100,12 +100,17 @@ class Effects:
         except SwitchUnavailable:
             self._tell(OfferRefused(call_id, agent_id, chosen_at, "switch_unavailable"))
 
+    async def _pop_up(self, reserve: Reserve) -> None:
+        # A task begins a moment after it was made: the caller may have hung up in between, and a pop that is
+        # shown after its reservation ended would stand on the desktop for ever.
+        if self._is_reserved(reserve):
+            chosen_at = self._timeline.to_wall(reserve.chosen_at)
+            await self._pop.show(
+                reserve.call_id, reserve.agent_id, reserve.queue, chosen_at, reserve.waits_for_paint
+            )
+
     async def _show(self, reserve: Reserve) -> None:
-        chosen_at = self._timeline.to_wall(reserve.chosen_at)
-        show = self._pop.show(
-            reserve.call_id, reserve.agent_id, reserve.queue, chosen_at, reserve.waits_for_paint
-        )
-        task = self.spawn(show)
+        task = self.spawn(self._pop_up(reserve))
         limit: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         timer = self._clock.call_later(
             POP_TIMEOUT, lambda: None if limit.done() else limit.set_result(None)

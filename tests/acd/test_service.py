@@ -152,6 +152,20 @@ async def centre() -> AsyncIterator[Centre]:
     await found.acd.stop()
 
 
+async def test_a_caller_who_hangs_up_as_an_agent_is_chosen_pops_nowhere(centre: Centre) -> None:
+    await centre.link()
+    await centre.seat(ANNA, DESK)
+    now, call_id = centre.clock.now(), CallId("c1")
+    # All in one go, as the link delivers them: the pop's own task has not begun yet.
+    centre.bus.publish(ev.CallOffered(at=now, call_id=call_id, leg_id=LegId("c1")))
+    centre.bus.publish(ev.CallEnqueued(at=now, call_id=call_id, queue=SALES, enqueued_at=now))
+    centre.bus.publish(ev.CallEnded(at=now, call_id=call_id, cause=16, ended_by="caller"))
+    await settle()
+    assert [e.agent_id for e in centre.events if isinstance(e, ev.AgentReserved)] == [ANNA]
+    assert centre.screen.shown == []
+    assert centre.control.named("offer") == []
+
+
 async def test_the_pop_comes_before_the_ring_and_the_call_ends_in_wrap_up(centre: Centre) -> None:
     await centre.seat(ANNA, DESK)
     call = await centre.enqueue("a", waited=3)
