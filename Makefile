@@ -32,25 +32,25 @@ check: setup ## format, lint, types, layers, rules about the code
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
-	$(PYTEST) -q -m architecture --session-timeout=120
+	$(PYTEST) -q -m architecture --session-timeout=300
 
 unit: setup ## the pure parts; under 5 s
-	$(PYTEST) -q -m unit --session-timeout=60
+	$(PYTEST) -q -m unit --session-timeout=180
 
 contract: setup ## each port against its fake and its real adapter
-	$(PYTEST) -q -m contract --session-timeout=180
+	$(PYTEST) -q -m contract --session-timeout=600
 
 acceptance: setup ## the whole service in memory, on virtual time
-	$(PYTEST) -q -m acceptance --session-timeout=120
+	$(PYTEST) -q -m acceptance --session-timeout=300
 
 installation: setup ## the set-up itself: refusals, remedies, second start
-	$(PYTEST) -q -m install --session-timeout=240
+	$(PYTEST) -q -m install --session-timeout=600
 
 asterisk: setup ## real Asterisk, SIPp callers, pjsua2 phones
-	$(PYTEST) -m asterisk --session-timeout=720
+	$(PYTEST) -m asterisk --session-timeout=1800
 
 browser: setup ## Chromium, a real WebRTC call
-	$(PYTEST) -m browser --session-timeout=360
+	$(PYTEST) -m browser --session-timeout=900
 
 pjsua2: setup-demo ## build the SIP library of the test phones into the cache
 	@tools/setup pjsua2
