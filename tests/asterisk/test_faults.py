@@ -2,7 +2,7 @@
 
 Callers talk, ring, wait, hear their position and sit in a menu; then the service dies (SIGKILL) or hangs
 (SIGSTOP). Asterisk itself is asked where everybody is. After the service is back: order kept, conversations known
-again, recordings and tickets complete. How often: ``RINGDESK_FAULT_ROUNDS``.
+again, recordings and tickets complete. How often: ``RINGDESK_FAULT_ROUNDS``, from seed ``RINGDESK_FAULT_SEED`` on.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 ROUNDS = int(os.environ.get("RINGDESK_FAULT_ROUNDS", "3"))
+FIRST = int(os.environ.get("RINGDESK_FAULT_SEED", "0"))
 TALKING = ("agent1", "agent2", "agent3")
 LATE = "agent4"
 FALLBACK_LIMIT = 10.0
@@ -148,7 +149,7 @@ async def _service_is_back(product: Live) -> AsyncIterator[None]:
         await product.start()
 
 
-@pytest.mark.parametrize("seed", range(ROUNDS))
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + ROUNDS))
 @pytest.mark.parametrize("fault", ["kill", "freeze"])
 async def test_nobody_is_dropped_and_nobody_loses_his_place(
     product: Live, fault: str, seed: int
