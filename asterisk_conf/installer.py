@@ -39,7 +39,7 @@ from asterisk_conf.installation import (
     require,
     version_of,
 )
-from cti.config import default_cache
+from cti.places import default_cache
 
 __all__ = [
     "MINIMUM_MAJOR",

@@ -13,7 +13,7 @@ from pathlib import Path
 from asterisk_conf.apt import PrivateApt, Report
 from asterisk_conf.apt_sources import Suite, host_suites
 from asterisk_conf.errors import InstallError, PackagesMissing
-from cti.config import default_cache
+from cti.places import default_cache
 
 _SOURCE_NAME = "*.orig-Xpjproject.tar.*"
 

@@ -7,9 +7,7 @@ joined by two underscores: ``RINGDESK_PBX__SIP_PORT=5070``.
 
 from __future__ import annotations
 
-import os
 import tomllib
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,16 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cti.domain.errors import ConfigError
+from cti.places import default_cache
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-def default_cache(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder for downloads and builds: RINGDESK_CACHE, else ringdesk in the user's cache."""
-    if environ.get("RINGDESK_CACHE"):
-        return Path(environ["RINGDESK_CACHE"]).expanduser().resolve()
-    base = environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "ringdesk"
 
 
 class _Section(BaseModel):

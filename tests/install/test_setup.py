@@ -17,7 +17,9 @@ import pytest
 pytestmark = pytest.mark.install
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("tools", "asterisk_conf", "cti/__init__.py", "cti/domain", "pyproject.toml")
+COPIED = (
+    "tools", "asterisk_conf", "cti/__init__.py", "cti/places.py", "cti/domain", "pyproject.toml",
+)  # fmt: skip
 NOBODY = 65534
 
 
