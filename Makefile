@@ -5,6 +5,9 @@ SHELL := /bin/sh
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest tests
 
+# Folders without unit tests (tests/conftest.py sees to that): importing them would take longer than the tests.
+NO_UNITS := $(addprefix --ignore=tests/,asterisk browser contracts acceptance install)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-demo demo test check unit contract acceptance asterisk browser installation \
 	pjsua2 bench campaign
@@ -35,7 +38,7 @@ check: setup ## format, lint, types, layers, rules about the code
 	$(PYTEST) -q -m architecture --session-timeout=300
 
 unit: setup ## the pure parts; under 5 s
-	$(PYTEST) -q -m unit --session-timeout=180
+	$(PYTEST) -q -m unit --session-timeout=180 $(NO_UNITS)
 
 contract: setup ## each port against its fake and its real adapter
 	$(PYTEST) -q -m contract --session-timeout=600
