@@ -30,7 +30,7 @@ async def test_a_pop_is_acknowledged_once_when_painted(
     await until(lambda: stub.of_type("painted"))
     await expect(page.locator(".strip .name")).to_have_text("王小明")
     await stub.change("call", digits="25")
-    await expect(page.locator(".strip")).to_contain_text("key 25")
+    await expect(page.locator(".strip")).to_contain_text("keys 25")
     assert stub.of_type("painted") == [
         {"type": "painted", "call_id": scenes.CALL_ID, "token": "token-1"}
     ]

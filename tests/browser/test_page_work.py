@@ -149,6 +149,8 @@ async def test_wrap_up_is_extended(open_page: OpenPage, stub: StubDesktop) -> No
 
 async def test_the_palette_finds_and_does(open_page: OpenPage, stub: StubDesktop) -> None:
     page = await open_page("talking")
+    # A call that is there puts the focus into its notes; the palette gives it back there.
+    await expect(page.locator("#notes")).to_be_focused()
     await page.keyboard.press("Control+k")
     await page.keyboard.type("4650")
     assert await page.get_by_role("option").all_inner_texts() == [
