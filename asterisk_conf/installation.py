@@ -101,7 +101,9 @@ def require(cache: Path, which: Literal["private", "host"]) -> AsteriskInstall:
         return found
     found = find(cache)
     if found is None:
-        raise InstallError(f"no private Asterisk is in {cache}: ringdesk pbx install")
+        raise InstallError(
+            f"the private Asterisk is not installed: run `ringdesk pbx install` (looked in {cache})"
+        )
     return found
 
 

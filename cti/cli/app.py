@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, ParamSpec, TypeVar
 
 import typer
 
@@ -54,9 +54,9 @@ def told_plainly(command: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def settings_of(file: Path | None, **overrides: Any) -> Settings:
+def settings_of(file: Path | None) -> Settings:
     """The settings of this call."""
-    return load_settings(file, **overrides)
+    return load_settings(file)
 
 
 def _tell_version(is_wanted: bool) -> None:

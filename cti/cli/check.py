@@ -21,8 +21,8 @@ from asterisk_conf.secrets import load_or_make_secrets
 from cti.bootstrap import open_database
 from cti.builtin import SIM_NUMBER, sim_login
 from cti.cli import deployment
-from cti.cli.app import AsJson, SettingsFile, app, say, settings_of, told_plainly
-from cti.cli.service import current_settings, demo_settings, is_running, place_of
+from cti.cli.app import AsJson, SettingsFile, app, say, told_plainly
+from cti.cli.service import current_settings, is_running, place_of
 from cti.config import Settings
 from cti.domain.errors import ConfigError, RingdeskError
 from cti.domain.events import Event
@@ -130,10 +130,12 @@ def doctor(settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
 
 
 def _running(file: Path | None) -> Settings:
-    for settings in (demo_settings(file), settings_of(file)):
-        if is_running(settings):
-            return settings
-    raise ConfigError("the service is not running: start it with `ringdesk up` or `ringdesk demo`")
+    settings = current_settings(file)
+    if not is_running(settings):
+        raise ConfigError(
+            "the service is not running: start it with `ringdesk up` or `ringdesk demo`"
+        )
+    return settings
 
 
 @contextlib.asynccontextmanager

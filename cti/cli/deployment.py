@@ -16,7 +16,6 @@ from importlib.resources import files
 from pathlib import Path
 
 from asterisk_conf import installer
-from asterisk_conf.errors import NotRunning
 from asterisk_conf.installer import AsteriskInstall
 from asterisk_conf.listening import PortNeed, check_ports_free
 from asterisk_conf.process import AsteriskProcess
@@ -42,7 +41,6 @@ class Deployment:
     company: Company
     secrets: Secrets
     install: AsteriskInstall
-    prompts: PromptFolder
 
     @property
     def pbx(self) -> AsteriskProcess:
@@ -94,20 +92,9 @@ def find_install(settings: Settings) -> AsteriskInstall:
     """The Asterisk to use, installed before.
 
     Raises:
-        ConfigError: it is not there; names the remedy.
+        InstallError: it is not there; names the remedy.
     """
-    if settings.pbx.asterisk == "host":
-        found = installer.find_host()
-        if found is None:
-            raise ConfigError(
-                "setting pbx.asterisk is `host`, but no Asterisk 20 or newer was found on this machine: "
-                "install one or set it to `private`"
-            )
-        return found
-    found = installer.find(settings.cache)
-    if found is None:
-        raise NotRunning("the private Asterisk is not installed: run `ringdesk pbx install`")
-    return found
+    return installer.require(settings.cache, settings.pbx.asterisk)
 
 
 def find_or_install(settings: Settings, say: Say) -> AsteriskInstall:
@@ -116,14 +103,13 @@ def find_or_install(settings: Settings, say: Say) -> AsteriskInstall:
     Raises:
         PbxError: no network, no room, an unknown system: one line that names the remedy.
     """
-    try:
-        return find_install(settings)
-    except NotRunning:
+    if settings.pbx.asterisk == "private" and installer.find(settings.cache) is None:
         say("installing a private Asterisk (about 100 MB, once)")
         printer = LinePrinter(sys.stderr)
         installed = installer.install(settings.cache, progress=printer)
         printer.close()
         return installed
+    return find_install(settings)
 
 
 def prepare(settings: Settings, say: Say) -> Deployment:
@@ -137,13 +123,12 @@ def prepare(settings: Settings, say: Say) -> Deployment:
     company = company_of(settings)
     install = find_or_install(settings, say)
     secrets = load_or_make_secrets(settings.secrets_file, company)
-    prompts = PromptFolder(settings.sounds_dir)
-    report = prompts.make(company)
+    report = PromptFolder(settings.sounds_dir).make(company)
     if report.made:
         say(
             f"spoke {report.made} prompts with espeak-ng (a synthetic voice; replace by recordings)"
         )
-    return Deployment(settings, company, secrets, install, prompts)
+    return Deployment(settings, company, secrets, install)
 
 
 def start_pbx(deployment: Deployment, say: Say) -> None:

@@ -21,13 +21,13 @@ import aiohttp
 
 from cti.bootstrap import keep_people, open_database
 from cti.builtin import with_simulators
+from cti.cli.check import JournalFile
 from cti.cli.deployment import sample_company
 from cti.company import Company, parse_company
 from cti.config import Settings, WebSettings
 from cti.domain.events import Event
 from cti.domain.ids import CallId
 from cti.storage.database import Database
-from cti.storage.journal import SqlJournal
 from cti.storage.people import SqlAccounts
 from cti.web.passwords import Passwords
 from ivr.adapters.prompts import PromptFolder
@@ -114,12 +114,11 @@ class Live:
 
     async def last(self) -> int:
         """The newest event's number."""
-        return await SqlJournal(self.database).newest()
+        return await JournalFile(self.database).last()
 
     async def since(self, sequence: int = 0, call_id: CallId | None = None) -> list[Event]:
         """What happened after it."""
-        source = SqlJournal(self.database)
-        return [item.event async for item in source.read(after=sequence, call_id=call_id)]
+        return await JournalFile(self.database).since(sequence, call_id)
 
     async def events(self, kind: type[E], since: int = 0) -> list[E]:
         """The events of one kind after a number."""
