@@ -298,6 +298,11 @@ async def test_the_link_comes_back_although_idle_sockets_hold_the_ami(stage: Sce
             shown = await product.pbx.rx("manager show connected")
             session = next(row.split()[4] for row in shown.splitlines() if "ringdesk" in row)
             await product.pbx.rx(f"manager kick session {session}")
-            down, up = (await product.wait_for(ev.SwitchLinkChanged, since=since, count=2))[:2]
-    assert (down.is_up, up.is_up) == (False, True)
-    assert (up.at - down.at).total_seconds() <= 6
+
+            async def is_back() -> bool:
+                seen = [c.is_up for c in await product.events(ev.SwitchLinkChanged, since)]
+                # The link's first coming up may still have been on its way to the journal.
+                return False in seen and seen[-1]
+
+            # Asterisk's own authtimeout would keep the link out for 30 s, ours for 3.
+            await until(is_back, within=15)
