@@ -14,6 +14,7 @@ from typing import Protocol
 from cti.domain.events import Event
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 from cti.domain.people import User
+from cti.domain.targets import Target
 
 Listener = Callable[[Event], None]
 Unsubscribe = Callable[[], None]
@@ -119,8 +120,61 @@ class CallControl(Protocol):
     async def hang_up(self, call_id: CallId) -> None:
         """End the call for everybody. Confirmed by CallEnded."""
 
-    async def hold(self, call_id: CallId) -> None:
-        """Put the caller on hold with music. Confirmed by CallHeld."""
+    async def leave(self, call_id: CallId, endpoint: Endpoint) -> None:
+        """End one phone's part in a call (its leg); the others talk on. Confirmed by LegEnded."""
+
+    async def originate(self, endpoint: Endpoint, target: Target, command_id: str) -> None:
+        """Call the agent's own phone, then the target: a colleague, queue, menu or number outside.
+
+        Confirmed by CallOffered with this endpoint. ``command_id`` is carried along, so that nothing is dialled twice.
+        """
+
+    async def transfer(
+        self, call_id: CallId, target: Target, sender: Endpoint | None = None
+    ) -> None:
+        """Send the caller on (blind): his agent is free at once. Confirmed by CallTransferred.
+
+        ``sender`` is the phone to which he goes back when nobody takes him.
+        """
+
+    async def consult(self, call_id: CallId, endpoint: Endpoint, target: Target) -> None:
+        """Put the caller on hold and let the agent speak with somebody else. Confirmed by ConsultStarted."""
+
+    async def complete_consult(self, call_id: CallId) -> None:
+        """Hand the caller over to the one consulted. Confirmed by ConsultEnded(completed) or CallTransferred."""
+
+    async def cancel_consult(self, call_id: CallId) -> None:
+        """End the consultation and take the caller back. Confirmed by ConsultEnded(cancelled), CallRetrieved."""
+
+    async def join_consult(self, call_id: CallId) -> None:
+        """Bring caller, agent and the one consulted together. Confirmed by PartyJoined."""
+
+    async def add_party(self, call_id: CallId, target: Target) -> None:
+        """Ring a colleague or a number outside and let him in when he answers. Confirmed by LegDialled(party)."""
+
+    async def drop_party(self, call_id: CallId, endpoint: Endpoint) -> None:
+        """Send one party out of a conference. Confirmed by PartyLeft or LegEnded."""
+
+    async def park(self, call_id: CallId, slot: str, sender: Endpoint | None = None) -> None:
+        """Let the caller wait in a numbered place. Confirmed by CallParked."""
+
+    async def fetch(self, call_id: CallId, endpoint: Endpoint) -> None:
+        """Ring a phone for a parked caller. Confirmed by LegDialled."""
+
+    async def move(self, call_id: CallId, endpoint: Endpoint, to_endpoint: Endpoint) -> None:
+        """Take the call over by another phone of the same agent. Confirmed by CallConnected with it."""
+
+    async def send_digits(self, call_id: CallId, endpoint: Endpoint, digits: str) -> None:
+        """Send DTMF to whoever speaks with this phone. Success is all that Asterisk tells."""
+
+    async def answer(self, endpoint: Endpoint) -> None:
+        """Ask a desk phone to go off the hook (SIP NOTIFY ``talk``). Confirmed by CallConnected, if it can."""
+
+    async def hold(self, call_id: CallId, endpoint: Endpoint | None = None) -> None:
+        """Put the caller on hold with music. Confirmed by CallHeld.
+
+        ``endpoint`` says who puts on hold where two phones of ours talk; none: the agent.
+        """
 
     async def retrieve(self, call_id: CallId) -> None:
         """Take the caller back. Confirmed by CallRetrieved."""

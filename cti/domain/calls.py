@@ -62,8 +62,9 @@ class CallTable:
         return iter(list(self._live.values()))
 
     def on_endpoint(self, endpoint: Endpoint) -> Call | None:
-        """The live call that rings or talks on a phone."""
-        return next((c for c in self._live.values() if c.endpoint == endpoint), None)
+        """The live call that rings or talks on a phone, or was begun by it."""
+        mine = (c for c in self._live.values() if endpoint in (c.endpoint, c.origin))
+        return next(mine, None)
 
     def __len__(self) -> int:
         return len(self._live)
@@ -74,6 +75,8 @@ def _from_repair(event: ev.CallRecovered) -> Call:
         at=event.enqueued_at or event.at,
         call_id=event.call_id,
         leg_id=event.leg_id,
+        direction=event.direction,
+        endpoint=event.origin,
         dnis=event.dnis,
         ani=event.ani,
         ani_name=event.ani_name,

@@ -13,173 +13,107 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
+from cti.domain.call_events import (
+    AgentLegLost,
+    CallAnchored,
+    CallConnected,
+    CallEnded,
+    CallEnqueued,
+    CallFellBack,
+    CallHeld,
+    CallMerged,
+    CallNotAnswered,
+    CallOffered,
+    CallParked,
+    CallRecovered,
+    CallRetrieved,
+    CallTransferred,
+    ConsultConnected,
+    ConsultEnded,
+    ConsultStarted,
+    DialFailed,
+    LegDialled,
+    LegEnded,
+    LegMoved,
+    LegMuted,
+    LegRang,
+    PartyJoined,
+    PartyLeft,
+    TransferFailed,
+)
+from cti.domain.event import CallEvent, Event, personal
 from cti.domain.ids import (
     AgentId,
     CallId,
     CustomerId,
     Endpoint,
-    LegId,
     QueueName,
     RecordingId,
     TicketId,
 )
 
-
-def personal(default: str = "") -> Any:
-    """Declare a field that identifies a person; it never stands in the event's journal row."""
-    return field(default=default, metadata={"personal": True}, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something that happened."""
-
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallEvent(Event):
-    """Something that happened to one call."""
-
-    call_id: CallId
-
-
-# ---- the call and its legs (published by cti/asterisk) -----------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallOffered(CallEvent):
-    """A caller reached our entry point: the call exists from here on."""
-
-    leg_id: LegId
-    direction: str = "inbound"  # inbound, internal, outbound
-    dnis: str = ""  # the number dialled; ours, hence not personal
-    ani: str = personal()  # as delivered: claimed, spoofable, perhaps hostile
-    ani_name: str = personal()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallEnqueued(CallEvent):
-    """The caller waits in a queue; ``enqueued_at`` is kept through every further attempt."""
-
-    queue: QueueName
-    enqueued_at: datetime
-    credit_time: timedelta = timedelta(0)  # priority, in seconds of wait
-    attempt: int = 0  # agents tried so far
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallFellBack(CallEvent):
-    """The dialplan took the call into Asterisk's own Queue(), since our heartbeat had stopped."""
-
-    queue: QueueName
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRecovered(CallEvent):
-    """A snapshot showed a call that the journal didn't know in this state: it was repaired.
-
-    ``state`` is a CallState value. ``endpoint`` is the agent's phone where one is connected.
-    """
-
-    leg_id: LegId
-    state: str
-    queue: QueueName | None = None
-    enqueued_at: datetime | None = None
-    credit_time: timedelta = timedelta(0)
-    attempt: int = 0
-    endpoint: Endpoint | None = None
-    dnis: str = ""
-    ani: str = personal()
-    ani_name: str = personal()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegDialled(CallEvent):
-    """Asterisk began to call a phone for this call."""
-
-    leg_id: LegId
-    endpoint: Endpoint
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegRang(CallEvent):
-    """The phone said that it rings (SIP 180)."""
-
-    leg_id: LegId
-    endpoint: Endpoint
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallConnected(CallEvent):
-    """Caller and phone hear each other."""
-
-    leg_id: LegId
-    endpoint: Endpoint
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallNotAnswered(CallEvent):
-    """The phone that was dialled did not take the call; the caller waits on.
-
-    ``result`` is ``no_answer`` (let ring), ``declined`` (busy or rejected) or ``unreachable`` (not registered,
-    no reply to SIP).
-    """
-
-    endpoint: Endpoint
-    result: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallHeld(CallEvent):
-    """The caller is on hold. ``by`` is ``agent`` (command) or ``phone`` (its own key)."""
-
-    by: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRetrieved(CallEvent):
-    """The caller is back from hold."""
-
-    by: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegMuted(CallEvent):
-    """A party's microphone was muted or opened by command."""
-
-    leg_id: LegId
-    is_muted: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentLegLost(CallEvent):
-    """The agent's leg ended although nobody hung up on purpose; the caller is held for him."""
-
-    endpoint: Endpoint
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegEnded(CallEvent):
-    """A dialled leg is gone: the phone is free. ``cause`` is the Q.850 number."""
-
-    leg_id: LegId
-    endpoint: Endpoint
-    cause: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallEnded(CallEvent):
-    """The caller's leg is gone: the call is over.
-
-    ``ended_by`` is ``caller``, ``agent``, ``system`` or ``unknown`` (a repair).
-    """
-
-    cause: int
-    ended_by: str
-
+__all__ = [
+    "AgentDidNotAnswer",
+    "AgentLegLost",
+    "AgentReserved",
+    "AgentStateChanged",
+    "CallAbandoned",
+    "CallAnchored",
+    "CallAnswered",
+    "CallAttached",
+    "CallConnected",
+    "CallEnded",
+    "CallEnqueued",
+    "CallEvent",
+    "CallFellBack",
+    "CallHeld",
+    "CallMerged",
+    "CallNotAnswered",
+    # the call and its legs
+    "CallOffered",
+    "CallParked",
+    "CallRecovered",
+    "CallRetrieved",
+    "CallTransferred",
+    "CallerIdentified",
+    "CommandAccepted",
+    "ConsultConnected",
+    "ConsultEnded",
+    "ConsultStarted",
+    "DialFailed",
+    "DispositionSet",
+    "Event",
+    "LegDialled",
+    "LegEnded",
+    "LegMoved",
+    "LegMuted",
+    "LegRang",
+    # the departments and the system
+    "MenuEntered",
+    "MenuInput",
+    "MenuLeft",
+    "PartyJoined",
+    "PartyLeft",
+    "PhoneStateChanged",
+    "PopPainted",
+    "PopSent",
+    "PopTimed",
+    "QueueChanged",
+    "RecordingAttached",
+    "RecordingFailed",
+    "RecordingPaused",
+    "RecordingResumed",
+    "RecordingStarted",
+    "RecordingStopped",
+    "RecordingStored",
+    "ReservationReleased",
+    "SecurityNoted",
+    "SwitchLinkChanged",
+    "TicketOpened",
+    "TransferFailed",
+    "personal",
+]
 
 # ---- ivr ---------------------------------------------------------------------------------------
 
@@ -286,6 +220,7 @@ class AgentStateChanged(Event):
     next_reason: str = ""
     until_at: datetime | None = None
     endpoint: Endpoint | None = None  # the phone signed in with; none: signed out
+    kind: str = ""  # of the call: queue, direct, internal, outbound, consult, transfer; empty: none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

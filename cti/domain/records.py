@@ -2,6 +2,11 @@
 
 A record is ``(name, data, personal)``: the event class, its fields as JSON values without the
 personal ones, and the personal ones apart. Instants become ISO 8601 text, durations seconds.
+
+Rows are written once and read for ever, so a record says under which ``SCHEMA_VERSION`` it was written. Adding
+an event or a field with a default needs nothing. Whoever renames or removes one, or gives it another meaning, raises
+``SCHEMA_VERSION`` by one and adds to ``UPCASTERS`` how an older record becomes a newer one;
+``tests/cti/storage/golden`` holds rows of every version and fails until that is done.
 """
 
 from __future__ import annotations
@@ -9,11 +14,11 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cti.domain import events
 from cti.domain.errors import InvalidValue
 from cti.domain.events import Event
 
@@ -27,6 +32,13 @@ class EventRecord:
     name: str
     data: dict[str, Any]
     personal: dict[str, str]
+    version: int = SCHEMA_VERSION
+
+
+Upcaster = Callable[[EventRecord], EventRecord]
+
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = types.MappingProxyType({})
+"""Event name and schema version → how such a record becomes one of the next version. Others stay as they are."""
 
 
 def _all_events(base: type[Event]) -> dict[str, type[Event]]:
@@ -42,14 +54,17 @@ _HINTS: dict[type[Event], dict[str, Any]] = {}
 
 
 def to_record(event: Event) -> EventRecord:
-    """Turn an event into plain values, personal fields apart."""
+    """Turn an event into plain values, personal fields apart.
+
+    What no database can keep as text (NUL, half a surrogate pair) becomes U+FFFD: a caller's name may hold anything.
+    """
     data: dict[str, Any] = {}
     personal: dict[str, str] = {}
     for spec in dataclasses.fields(event):
         value = getattr(event, spec.name)
         if spec.metadata.get("personal"):
             if value:
-                personal[spec.name] = value
+                personal[spec.name] = _storable(value)
         else:
             data[spec.name] = _plain(value)
     return EventRecord(type(event).__name__, data, personal)
@@ -61,12 +76,13 @@ def from_record(record: EventRecord) -> Event:
     Raises:
         InvalidValue: no event class has this name, or a value is not of its type.
     """
+    record = upcast(record)
     cls = EVENT_CLASSES.get(record.name)
     if cls is None:
         raise InvalidValue("event name", record.name)
     hints = _HINTS.get(cls)
     if hints is None:  # dear: Python compiles each annotation anew
-        hints = _HINTS[cls] = typing.get_type_hints(cls, vars(events))
+        hints = _HINTS[cls] = typing.get_type_hints(cls)
     known = {spec.name for spec in dataclasses.fields(cls)}
     try:
         values = {k: _typed(v, hints[k]) for k, v in record.data.items() if k in known}
@@ -76,13 +92,39 @@ def from_record(record: EventRecord) -> Event:
         raise InvalidValue(f"record of {record.name}", str(exc)) from exc
 
 
+def upcast(
+    record: EventRecord, upcasters: Mapping[tuple[str, int], Upcaster] = UPCASTERS
+) -> EventRecord:
+    """Bring a record of an older version up to this one; a newer one is left as it is.
+
+    Where a version has nothing to say of an event, the record passes it unchanged.
+    """
+    for version in range(record.version, SCHEMA_VERSION):
+        change = upcasters.get((record.name, version))
+        if change is not None:
+            record = change(record)
+        record = dataclasses.replace(record, version=version + 1)
+    return record
+
+
+def _storable(text: str) -> str:
+    if "\0" in text or not text.isascii():
+        text = text.replace("\0", "\ufffd")
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return _storable(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {_plain(k): _plain(v) for k, v in value.items()}
     return value
 
 

@@ -23,7 +23,7 @@ ABSTRACT = {"CallEvent"}
 
 def example(cls: type[ev.Event]) -> ev.Event:
     """An event of a class with a value in every field."""
-    hints = typing.get_type_hints(cls, vars(ev))
+    hints = typing.get_type_hints(cls)
     values: dict[str, Any] = {}
     for spec in dataclasses.fields(cls):
         hint = str(hints[spec.name])
