@@ -1,10 +1,17 @@
-"""Rules for all tests: each module carries one category marker."""
+"""Rules for all tests: each module carries one category marker. And the servers that a run starts once."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests import servers
+
+if TYPE_CHECKING:
+    from cti.storage.database import Database
 
 TESTS = Path(__file__).parent
 CATEGORIES = {
@@ -31,3 +38,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             )
         if "unit" in names and item.path.relative_to(TESTS).parts[0] in NO_UNITS:
             raise pytest.UsageError(f"{item.nodeid}: `make unit` doesn't look here for unit tests")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[servers.Postgres]:
+    """A real PostgreSQL, started by the first test that asks for it."""
+    with servers.postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind that an installation may have."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/test.db"
+    server: servers.Postgres = request.getfixturevalue("postgres_server")
+    return server.new_database()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A database of each kind, with its tables."""
+    from cti.storage.database import Database  # not for those who only test the core
+
+    database = Database(database_url)
+    await database.migrate()
+    yield database
+    await database.close()

@@ -2,7 +2,8 @@
 
 # A line per need: set, package, and what shows that it is there (a command, a file or an installed package).
 # demo: Python environments, sound conversion, spoken prompts, simulated callers.
-# test: the browser with a font for Chinese, clock faking. pjsua2: compiler and libraries.
+# test: the browser with a font for Chinese, the servers of the contract tests, clock faking.
+# pjsua2: compiler and libraries.
 needs() {
   cat <<'NEEDS'
 demo python3          cmd:python3
@@ -12,6 +13,8 @@ demo espeak-ng        cmd:espeak-ng
 demo sip-tester       cmd:sipp
 demo util-linux       cmd:setsid
 test fonts-noto-cjk   pkg
+test postgresql       postgres
+test redis-server     cmd:redis-server
 test faketime         cmd:faketime
 pjsua2 build-essential    cmd:g++
 pjsua2 make               cmd:make
@@ -49,6 +52,8 @@ is_there() { # PACKAGE CHECK
     cmd:*) command -v "${2#cmd:}" >/dev/null ;;
     pkg) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
     venv) [ -x .venv/bin/python ] || (find_python) >/dev/null 2>&1 ;;
+    # Of whatever major version; not on PATH.
+    postgres) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ;;
     header) "$(own_python)" -c 'import pathlib, sysconfig, sys
 sys.exit(not pathlib.Path(sysconfig.get_paths()["include"], "Python.h").exists())' ;;
   esac

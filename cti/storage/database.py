@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from cti.storage import postgres
 from cti.storage.sqlite_driver import SqliteModule
 
 _BUSY_TIMEOUT_MS = 5000
@@ -35,7 +36,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {} if self._is_sqlite else postgres.engine_options()
         if self._is_sqlite:
             options["connect_args"] = {"timeout": _BUSY_TIMEOUT_MS / 1000}
             options["module"] = SqliteModule()
@@ -58,6 +59,8 @@ class Database:
             if self._is_sqlite:
                 # The driver's own BEGIN is switched off below, so this is the transaction's start.
                 await session.execute(text("BEGIN IMMEDIATE"))
+            else:
+                await session.execute(text(postgres.TAKE_TURN))
             yield session
 
     async def migrate(self) -> None:

@@ -7,74 +7,52 @@ not part of the hash: erasing it leaves the chain intact.
 
 Disk full or database locked: what was recorded stays on the list and is tried again; ``flush``
 raises, so nothing that depends on it is acknowledged; ``is_failing`` is for alarms.
+
+There is one writer (``writer_lock.py``), since numbers and chain are kept in its memory. Another process that
+has a fact to tell puts it into ``journal_inbox`` with ``hand_in``, in the transaction that makes it true, and the
+writer takes it from there. Rows are never changed: triggers in the database forbid it (migration 0004).
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import ForeignKey, Integer, String, Text, insert, select, text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Mapped, mapped_column
 
-from cti.domain.errors import InvalidValue
+from cti.domain.errors import CommandRefused, InvalidValue
 from cti.domain.events import AgentStateChanged, CallEvent, Event
 from cti.domain.ids import CallId
-from cti.domain.records import SCHEMA_VERSION, EventRecord, from_record, to_record
+from cti.domain.records import EventRecord, from_record, to_record
 from cti.ports import Recorded
-from cti.storage.base import Base, UtcDateTime
 from cti.storage.database import Database
+from cti.storage.journal_rows import (
+    GENESIS,
+    InboxRow,
+    JournalRow,
+    LatestRow,
+    SubjectRow,
+    chain_hash,
+    hand_in,
+    json_of,
+    record_of,
+)
+from cti.storage.writer_lock import WriterLock
+
+__all__ = ["JournalRow", "SqlJournal", "SubjectRow", "hand_in"]
 
 log = structlog.get_logger(__name__)
 
 GROUP_TIME = timedelta(milliseconds=100)
+INBOX_TIME = timedelta(seconds=1)
+"""How often the writer looks for events that other processes handed in."""
+
 _PAGE = 500
-_GENESIS = "0" * 64
-
-
-class JournalRow(Base):
-    """One event, without what identifies a person."""
-
-    __tablename__ = "journal"
-
-    sequence: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    at = mapped_column(UtcDateTime, nullable=False)
-    name: Mapped[str] = mapped_column(String(64))
-    version: Mapped[int] = mapped_column(Integer)
-    call_id: Mapped[str | None] = mapped_column(String(96), index=True)
-    data: Mapped[str] = mapped_column(Text)
-    chain: Mapped[str] = mapped_column(String(64))
-
-
-class SubjectRow(Base):
-    """One personal field of an event; source data, erasable."""
-
-    __tablename__ = "journal_subject"
-
-    sequence: Mapped[int] = mapped_column(
-        Integer,
-        ForeignKey("journal.sequence", name="fk_journal_subject_sequence_journal"),
-        primary_key=True,
-    )
-    field: Mapped[str] = mapped_column(String(64), primary_key=True)
-    value: Mapped[str] = mapped_column(Text)
-
-
-class LatestRow(Base):
-    """Where an agent's newest state stands, however long ago: a start needn't read the whole journal."""
-
-    __tablename__ = "journal_latest"
-
-    agent_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    sequence: Mapped[int] = mapped_column(Integer)
-
-
 _INSERT_ROWS = insert(JournalRow)
 _INSERT_SUBJECTS = insert(SubjectRow)
 # Both SQLite and PostgreSQL understand this.
@@ -88,11 +66,9 @@ _KEEP_LATEST = text(
 class _Pending:
     sequence: int
     event: Event
-
-
-def chain_hash(previous: str, sequence: int, name: str, data: str) -> str:
-    """The link of the hash chain: covers the event's place, name and data, not the person."""
-    return hashlib.sha256(f"{previous}\n{sequence}\n{name}\n{data}".encode()).hexdigest()
+    record: EventRecord
+    data: str
+    entry: int | None = None  # of the inbox, where it came from there
 
 
 class SqlJournal:
@@ -102,11 +78,16 @@ class SqlJournal:
         self._database = database
         self._pending: list[_Pending] = []
         self._next = 1
-        self._chain = _GENESIS
+        self._chain = GENESIS
         self._wake = asyncio.Event()
         self._write_lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._lock = WriterLock(database)
+        self._inbox_lock = asyncio.Lock()
+        self._taken = 0  # the newest entry of the inbox that is on the list or in the journal
         self.is_failing = False
+        self.on_handed_in: Callable[[Event], object] | None = None
+        """Told of an event that another process handed in, and has to record it; None: it is just recorded."""
 
     @property
     def last(self) -> int:
@@ -114,7 +95,16 @@ class SqlJournal:
         return self._next - 1
 
     async def start(self) -> None:
-        """Find the end of the journal and begin to write behind it."""
+        """Find the end of the journal and begin to write behind it.
+
+        Raises:
+            CommandRefused: another process writes it (``journal_in_use``).
+        """
+        if not await self._lock.acquire():
+            raise CommandRefused(
+                "journal_in_use",
+                "another process writes this installation's journal: stop the service first",
+            )
         newest = await self._newest()
         if newest is not None:
             self._next, self._chain = newest[0] + 1, newest[1]
@@ -130,18 +120,52 @@ class SqlJournal:
             await self._commit()
         except OSError:
             log.exception("journal: events lost at shutdown", count=len(self._pending))
+        await self._lock.release()
 
     def record(self, event: Event) -> int:
         """Number an event and put it on the list."""
+        # Made plain here: an event that can't be written is its publisher's failure, and takes no number.
+        record = to_record(event)
+        data = json_of(record.data)
         sequence = self._next
         self._next += 1
-        self._pending.append(_Pending(sequence, event))
+        self._pending.append(_Pending(sequence, event, record, data))
         self._wake.set()
         return sequence
 
     async def flush(self) -> None:
         """Commit everything recorded so far; see the port for what is raised."""
         await self._commit()
+
+    async def take_in(self) -> None:
+        """Record what other processes handed in; the writer does it by itself every ``INBOX_TIME``.
+
+        Raises:
+            OSError: the database can't be read.
+        """
+        async with self._inbox_lock:
+            query = select(InboxRow).where(InboxRow.entry > self._taken).order_by(InboxRow.entry)
+            try:
+                async with self._database.read() as session:
+                    rows = (await session.scalars(query.limit(_PAGE))).all()
+            except SQLAlchemyError as exc:
+                raise OSError("the journal's inbox can't be read") from exc
+            for row in rows:
+                self._taken = row.entry
+                try:
+                    event = from_record(record_of(row))
+                except InvalidValue:
+                    log.warning("journal: an event handed in is unknown here", entry=row.entry)
+                    continue
+                self._take(row.entry, event)
+
+    def _take(self, entry: int, event: Event) -> None:
+        first = len(self._pending)
+        (self.on_handed_in or self.record)(event)
+        # Its entry goes in the transaction that writes it, so that a crash can't double it.
+        for index, item in enumerate(self._pending[first:], first):
+            if item.event is event:
+                self._pending[index] = replace(item, entry=entry)
 
     async def read(
         self, *, after: int = 0, call_id: CallId | None = None
@@ -163,17 +187,6 @@ class SqlJournal:
         newest = await self._newest()
         return newest[0] if newest else 0
 
-    async def _newest(self) -> tuple[int, str] | None:
-        async with self._database.read() as session:
-            row = (
-                await session.execute(
-                    select(JournalRow.sequence, JournalRow.chain)
-                    .order_by(JournalRow.sequence.desc())
-                    .limit(1)
-                )
-            ).first()
-        return (row.sequence, row.chain) if row else None
-
     async def agent_states(self, *, before: int) -> list[Event]:
         """The newest state of each agent, if it was recorded up to ``before``; oldest first."""
         async with self._database.read() as session:
@@ -183,11 +196,11 @@ class SqlJournal:
                 .where(JournalRow.sequence <= before)
                 .order_by(JournalRow.sequence)
             )
-            return [from_record(EventRecord(r.name, json.loads(r.data), {})) for r in rows]
+            return [from_record(record_of(row)) for row in rows]
 
     async def verify(self) -> int | None:
         """Walk the hash chain; returns the first sequence number that doesn't fit, or None."""
-        chain, after = _GENESIS, 0
+        chain, after = GENESIS, 0
         while True:
             async with self._database.read() as session:
                 rows = (
@@ -206,6 +219,14 @@ class SqlJournal:
             if len(rows) < _PAGE:
                 return None
 
+    async def _newest(self) -> tuple[int, str] | None:
+        newest = select(JournalRow.sequence, JournalRow.chain)
+        async with self._database.read() as session:
+            row = (
+                await session.execute(newest.order_by(JournalRow.sequence.desc()).limit(1))
+            ).first()
+        return (row.sequence, row.chain) if row else None
+
     async def _page(self, after: int, call_id: CallId | None) -> list[tuple[int, EventRecord]]:
         query = select(JournalRow).where(JournalRow.sequence > after)
         if call_id is not None:
@@ -223,23 +244,32 @@ class SqlJournal:
         personal: dict[int, dict[str, str]] = {}
         for subject in subjects:
             personal.setdefault(subject.sequence, {})[subject.field] = subject.value
-        return [
-            (r.sequence, EventRecord(r.name, json.loads(r.data), personal.get(r.sequence, {})))
-            for r in rows
-        ]
+        return [(row.sequence, record_of(row, personal.get(row.sequence))) for row in rows]
 
     async def _write_on(self) -> None:
+        loop = asyncio.get_running_loop()
+        looked_at = float("-inf")
         while True:
-            await self._wake.wait()
-            await asyncio.sleep(GROUP_TIME.total_seconds())
-            self._wake.clear()
             try:
+                if loop.time() - looked_at >= INBOX_TIME.total_seconds():
+                    looked_at = loop.time()
+                    await self.take_in()
+                if not await self._is_woken():
+                    continue
+                await asyncio.sleep(GROUP_TIME.total_seconds())
+                self._wake.clear()
                 await self._commit()
             except OSError as exc:
                 log.error(
                     "journal: cannot write, will try again", error=type(exc.__cause__).__name__
                 )
                 self._wake.set()
+
+    async def _is_woken(self) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(INBOX_TIME.total_seconds()):
+                await self._wake.wait()
+        return self._wake.is_set()
 
     async def _commit(self) -> None:
         async with self._write_lock:
@@ -257,6 +287,10 @@ class SqlJournal:
                         await connection.execute(_INSERT_SUBJECTS, subjects)
                     if newest := _newest_states(batch):
                         await connection.execute(_KEEP_LATEST, newest)
+                    if entries := [item.entry for item in batch if item.entry is not None]:
+                        await connection.execute(
+                            delete(InboxRow).where(InboxRow.entry.in_(entries))
+                        )
             except (SQLAlchemyError, OSError) as exc:
                 self.is_failing = True
                 raise OSError("the journal could not be written: is the disk full?") from exc
@@ -271,18 +305,16 @@ class SqlJournal:
         subjects: list[dict[str, object]] = []
         chain = self._chain
         for item in batch:
-            record = to_record(item.event)
-            data = json.dumps(record.data, ensure_ascii=False, sort_keys=True)
-            chain = chain_hash(chain, item.sequence, record.name, data)
-            is_call = isinstance(item.event, CallEvent)
+            record, event = item.record, item.event
+            chain = chain_hash(chain, item.sequence, record.name, item.data)
             rows.append(
                 {
                     "sequence": item.sequence,
-                    "at": item.event.at,
+                    "at": event.at,
                     "name": record.name,
-                    "version": SCHEMA_VERSION,
-                    "call_id": item.event.call_id if is_call else None,  # type: ignore[attr-defined]
-                    "data": data,
+                    "version": record.version,
+                    "call_id": event.call_id if isinstance(event, CallEvent) else None,
+                    "data": item.data,
                     "chain": chain,
                 }
             )

@@ -30,6 +30,7 @@ from recorder.ports import (
 )
 from tests.fakes.recordings import HandSpool, MemoryBook, MemoryStore
 from tests.recorder.stories import CALL, LINA, T0, at, plain_call
+from tests.servers import Postgres
 
 pytestmark = pytest.mark.contract
 
@@ -198,12 +199,16 @@ async def test_a_join_that_was_cut_short_is_done_again_and_loses_nothing(tmp_pat
 # ---- the book ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["memory", "sql"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def book(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RecordingBook]:
     if request.param == "memory":
         yield MemoryBook()
         return
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/book.db")
+    url = f"sqlite+aiosqlite:///{tmp_path}/book.db"
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres_server")
+        url = server.new_database()
+    database = Database(url)
     await database.migrate()
     yield SqlBook(database)
     await database.close()

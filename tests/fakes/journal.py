@@ -72,9 +72,9 @@ class MemoryJournal:
         self._pending.clear()
 
     def record(self, event: Event) -> int:
+        record = to_record(event)
         sequence = self._next
         self._next += 1
-        record = to_record(event)
         self._pending.append(
             Page(
                 sequence,

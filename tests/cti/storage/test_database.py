@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
 from cti.domain.ids import AgentId
 from cti.domain.people import Role, User
@@ -31,14 +29,6 @@ LINA = User(
     extension="1001",
     role=Role.AGENT,
 )
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    db = Database(f"sqlite+aiosqlite:///{tmp_path}/test.db")
-    await db.migrate()
-    yield db
-    await db.close()
 
 
 async def test_migrations_make_exactly_the_tables_that_the_code_declares(
@@ -64,7 +54,11 @@ async def test_a_failed_write_is_rolled_back(database: Database) -> None:
 
     async def write_and_fail() -> None:
         async with database.write() as session:
-            await session.execute(text("INSERT INTO sessions VALUES ('h','u','c',0,0,0)"))
+            await session.execute(
+                text("INSERT INTO sessions VALUES ('h','u','c',:at,:at,:at)").bindparams(
+                    bindparam("at", T0, UtcDateTime())
+                )
+            )
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
