@@ -142,6 +142,7 @@ class Service:
                 self.calls.apply(event)
             self._listen(stack)
             await self.ivr.configure(self.company)
+            await self.tickets.service.restore(past, self.journal)
             await self._start(stack, self.tickets)
             await self._start(stack, self.recorder.service)
             self.acd.restore(past)

@@ -178,10 +178,14 @@ def fold(file: CallFile, event: ev.CallEvent) -> CallFile:
         case ev.CallAbandoned():
             return note(replace(file, outcome="abandoned"), event.at, "abandoned", event.queue)
         case ev.RecordingStored():
+            if file.recording_id == event.recording_id:
+                return file  # told again after a crash
             item = TimelineItem(event.at, "recording", "", event.recording_id)
             return replace(file, recording_id=event.recording_id, timeline=(*file.timeline, item))
         case ev.RecordingFailed():
             return note(file, event.at, "recording_failed", event.reason)
+        case ev.CallAttached():
+            return note(file, event.at, "attached", f"#{event.from_ticket_id}")
         case _:
             return _fold_talk(file, event)
 

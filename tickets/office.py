@@ -6,8 +6,9 @@ here, and each refusal says why. Every command is one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused
@@ -18,10 +19,12 @@ from tickets import model
 from tickets.model import MAX_NOTE_LENGTH, WRONG_NUMBER, CallFile, Customer, Match, Ticket
 from tickets.ports import Files
 from tickets.service import TicketService
-from tickets.views import CallerView, HistoryCall, TicketView, history_call
+from tickets.shelf import HISTORY_LENGTH, Reading, read_around
+from tickets.views import CallerView, TicketView, history_call
 
-HISTORY_LENGTH = 10
 _MAX_FIELD = 100
+
+T = TypeVar("T")
 
 
 class TicketOffice:
@@ -36,7 +39,7 @@ class TicketOffice:
         default_dispositions: tuple[str, ...],
     ) -> None:
         self._service = service
-        self._store = service.files.store
+        self._shelf = service.shelf
         self._bus = bus
         self._clock = clock
         self._dispositions = dispositions  # by queue
@@ -53,20 +56,12 @@ class TicketOffice:
         file = await self._service.files.get(call_id)
         if file is None:
             return None
-        async with self._store.read() as files:
-            candidates = [await files.customer(c) for c in file.candidates]
-            customer = None
-            if file.customer_id is not None and file.match is not Match.MAYBE:
-                customer = await files.customer(file.customer_id)
-            history: tuple[HistoryCall, ...] = ()
-            if customer is not None:
-                calls = await files.calls_of(customer.customer_id, HISTORY_LENGTH + 1)
-                history = tuple(history_call(c) for c in calls if c.call_id != call_id)
+        reading = await self._read(file)
         return CallerView(
             match=file.match.value,
-            customer=customer,
-            candidates=tuple(c for c in candidates if c) if file.match is Match.MAYBE else (),
-            history=history[:HISTORY_LENGTH],
+            customer=reading.customer,
+            candidates=reading.candidates,
+            history=tuple(history_call(c) for c in self._shelf.newest(reading.history)),
         )
 
     async def ticket(self, call_id: CallId) -> TicketView | None:
@@ -74,18 +69,11 @@ class TicketOffice:
         file = await self._service.files.get(call_id)
         if file is None or file.ticket_id is None:
             return None
-        async with self._store.read() as files:
-            ticket = await files.ticket(file.ticket_id)
-            if ticket is None:
-                return None
-            others: list[Ticket] = []
-            if ticket.customer_id is not None and file.match is not Match.MAYBE:
-                others = [
-                    t
-                    for t in await files.tickets_of(ticket.customer_id)
-                    if t.status == "open" and t.ticket_id != ticket.ticket_id
-                ]
-            calls = [c for c in await files.calls_on(ticket.ticket_id) if c.call_id != call_id]
+        reading = await self._read(file)
+        ticket = reading.ticket
+        if ticket is None:
+            return None
+        calls = self._shelf.newest(reading.others)
         steps = [item for c in (*calls, file) for item in c.timeline]
         return TicketView(
             ticket_id=ticket.ticket_id,
@@ -98,9 +86,17 @@ class TicketOffice:
             version=ticket.version,
             disposition=ticket.disposition,
             dispositions=self._dispositions.get(file.queue, self._default_dispositions),
-            open_tickets=tuple(others[:20]),
+            open_tickets=reading.open_tickets[:20],
             timeline=tuple(sorted(steps, key=lambda item: item.at)[-model.MAX_TIMELINE :]),
         )
+
+    async def _read(self, file: CallFile) -> Reading:
+        found = self._shelf.find(file)
+        if found is None:
+            since = self._shelf.now
+            found = await self._service.files.store.read(lambda files: read_around(files, file))
+            self._shelf.put(file.call_id, found, since)
+        return found
 
     # ---- writing -------------------------------------------------------------------------------
 
@@ -113,15 +109,19 @@ class TicketOffice:
         """
         if len(text) > MAX_NOTE_LENGTH:
             raise CommandRefused("too_long", f"A note has at most {MAX_NOTE_LENGTH} characters.")
-        async with self._store.write() as files:
-            ticket = await _ticket(files, ticket_id)
+
+        def write(files: Files) -> Sequence[CallFile]:
+            ticket = _ticket(files, ticket_id)
             if ticket.version != version:
                 raise CommandRefused(
                     "note_changed",
                     "Somebody else has changed this note meanwhile; your text was not saved.",
                 )
-            await files.put_ticket(replace(ticket, note=text, version=version + 1))
-            calls = await files.calls_on(ticket_id)
+            files.put_ticket(replace(ticket, note=text, version=version + 1))
+            return files.calls_on(ticket_id)
+
+        calls = await self._write(write)
+        self._shelf.drop(tickets=[ticket_id])
         for file in calls:
             self._service.tell_change(file.call_id)
 
@@ -139,10 +139,14 @@ class TicketOffice:
                 raise CommandRefused("no_such_disposition", "This queue has no such outcome.")
             if file.ticket_id != ticket_id:
                 raise CommandRefused("no_such_ticket", "The call is on another ticket by now.")
-            async with self._store.write() as files:
-                ticket = await _ticket(files, ticket_id)
-                await files.put_ticket(replace(ticket, disposition=disposition))
-                await _mark_in_vain(files, file, disposition)
+
+            def name_outcome(files: Files) -> None:
+                ticket = _ticket(files, ticket_id)
+                files.put_ticket(replace(ticket, disposition=disposition))
+                _mark_in_vain(files, file, disposition)
+
+            await self._write(name_outcome)
+            self._shelf.drop(customers=[file.customer_id], tickets=[ticket_id])
         self._bus.publish(
             ev.DispositionSet(
                 at=self._clock.now(),
@@ -166,27 +170,30 @@ class TicketOffice:
                 raise CommandRefused("no_ticket_yet", "The call has no ticket yet.")
             if file.ticket_id == ticket_id:
                 return
-            async with self._store.write() as files:
-                source, target = (
-                    await _ticket(files, file.ticket_id),
-                    await _ticket(files, ticket_id),
-                )
+            from_ticket_id, now = file.ticket_id, self._clock.now()
+
+            def move(files: Files) -> CallFile:
+                source, target = _ticket(files, from_ticket_id), _ticket(files, ticket_id)
                 if target.status != "open":
                     raise CommandRefused("closed", "That ticket is closed; open it first.")
                 moved = replace(file, ticket_id=ticket_id, customer_id=target.customer_id)
                 if file.match is Match.MAYBE:
                     moved = replace(moved, match=Match.KNOWN)  # the choice of ticket was the choice
-                moved = model.note(moved, self._clock.now(), "attached", f"#{source.ticket_id}")
-                await files.put_call(moved)
-                await _move_writing(files, source, target)
-                await _remove_if_in_vain(files, source.customer_id)
+                moved = model.note(moved, now, "attached", f"#{from_ticket_id}")
+                files.put_calls([moved])
+                _move_writing(files, source, target)
+                _remove_if_in_vain(files, source.customer_id)
+                return moved
+
+            moved = await self._write(move)
             self._service.files.keep(moved)
+            self._shelf.drop([file.customer_id, moved.customer_id], [from_ticket_id, ticket_id])
         self._bus.publish(
             ev.CallAttached(
                 at=self._clock.now(),
                 call_id=call_id,
                 ticket_id=ticket_id,
-                from_ticket_id=source.ticket_id,
+                from_ticket_id=from_ticket_id,
                 by=by,
             )
         )
@@ -201,12 +208,16 @@ class TicketOffice:
         name, company = clean_name(name, _MAX_FIELD), clean_name(company, _MAX_FIELD)
         if not name:
             raise CommandRefused("name_missing", "A customer needs a name.")
-        async with self._store.write() as files:
-            customer = await _customer(files, customer_id)
-            await files.put_customer(
+
+        def write(files: Files) -> Sequence[CallFile]:
+            customer = _customer(files, customer_id)
+            files.put_customer(
                 replace(customer, name=name, company=company, is_provisional=False, is_touched=True)
             )
-            calls = await files.calls_of(customer_id, HISTORY_LENGTH)
+            return files.calls_of(customer_id, HISTORY_LENGTH)
+
+        calls = await self._write(write)
+        self._shelf.drop(customers=[customer_id])
         for file in calls:
             self._service.tell_change(file.call_id)
 
@@ -220,17 +231,25 @@ class TicketOffice:
             file = await self._file(call_id)
             if customer_id not in file.candidates:
                 raise CommandRefused("no_such_customer", "That customer isn't one of the choices.")
-            async with self._store.write() as files:
-                await _customer(files, customer_id)
+
+            def choose(files: Files) -> CallFile:
+                _customer(files, customer_id)
                 chosen = replace(file, match=Match.KNOWN, customer_id=customer_id)
-                await files.put_call(chosen)
+                files.put_calls([chosen])
                 if file.ticket_id is not None:
-                    ticket = await _ticket(files, file.ticket_id)
-                    await files.put_ticket(replace(ticket, customer_id=customer_id))
+                    ticket = _ticket(files, file.ticket_id)
+                    files.put_ticket(replace(ticket, customer_id=customer_id))
                 if file.customer_id != customer_id:
-                    await _remove_if_in_vain(files, file.customer_id)
+                    _remove_if_in_vain(files, file.customer_id)
+                return chosen
+
+            chosen = await self._write(choose)
             self._service.files.keep(chosen)
+            self._shelf.drop([file.customer_id, customer_id], [file.ticket_id])
         self._service.tell_change(call_id)
+
+    async def _write(self, work: Callable[[Files], T]) -> T:
+        return await self._service.files.write(work)
 
     async def _file(self, call_id: CallId) -> CallFile:
         file = await self._service.files.get(call_id)
@@ -239,47 +258,47 @@ class TicketOffice:
         return file
 
 
-async def _ticket(files: Files, ticket_id: TicketId) -> Ticket:
-    ticket = await files.ticket(ticket_id)
+def _ticket(files: Files, ticket_id: TicketId) -> Ticket:
+    ticket = files.ticket(ticket_id)
     if ticket is None:
         raise CommandRefused("no_such_ticket", "There is no such ticket.")
     return ticket
 
 
-async def _customer(files: Files, customer_id: CustomerId) -> Customer:
-    customer = await files.customer(customer_id)
+def _customer(files: Files, customer_id: CustomerId) -> Customer:
+    customer = files.customer(customer_id)
     if customer is None:
         raise CommandRefused("no_such_customer", "There is no such customer.")
     return customer
 
 
-async def _move_writing(files: Files, source: Ticket, target: Ticket) -> None:
-    if await files.calls_on(source.ticket_id):
+def _move_writing(files: Files, source: Ticket, target: Ticket) -> None:
+    if files.calls_on(source.ticket_id):
         return  # other calls are on it: what was written there stays
     note = "\n\n".join(text for text in (target.note, source.note) if text)[:MAX_NOTE_LENGTH]
     version = target.version + (note != target.note)
     disposition = source.disposition or target.disposition
-    await files.put_ticket(replace(target, note=note, version=version, disposition=disposition))
-    await files.remove_ticket(source.ticket_id)
+    files.put_ticket(replace(target, note=note, version=version, disposition=disposition))
+    files.remove_ticket(source.ticket_id)
 
 
-async def _remove_if_in_vain(files: Files, customer_id: CustomerId | None) -> None:
+def _remove_if_in_vain(files: Files, customer_id: CustomerId | None) -> None:
     """A file that a call made and that nobody needs after the call went elsewhere."""
-    if customer_id is None or (customer := await files.customer(customer_id)) is None:
+    if customer_id is None or (customer := files.customer(customer_id)) is None:
         return
     if customer.made_by_call is None or customer.is_touched:
         return
-    if not await files.tickets_of(customer_id) and not await files.calls_of(customer_id, 1):
-        await files.remove_customer(customer_id)
+    if not files.tickets_of(customer_id) and not files.calls_of(customer_id, 1):
+        files.remove_customer(customer_id)
 
 
-async def _mark_in_vain(files: Files, file: CallFile, disposition: str) -> None:
+def _mark_in_vain(files: Files, file: CallFile, disposition: str) -> None:
     """A wrong number's file, made by this very call, is swept away unless somebody touched it."""
     if file.customer_id is None:
         return
-    customer = await files.customer(file.customer_id)
+    customer = files.customer(file.customer_id)
     if customer is None or customer.made_by_call != file.call_id or customer.is_touched:
         return
     is_wrong = disposition == WRONG_NUMBER or not file.number_key
     if customer.is_provisional != is_wrong and file.match is Match.NONE:
-        await files.put_customer(replace(customer, is_provisional=is_wrong))
+        files.put_customer(replace(customer, is_provisional=is_wrong))

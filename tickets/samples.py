@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from cti.domain.numbers import DialPlan, read_number
-from tickets.ports import TicketStore
+from tickets.ports import Files, TicketStore
 
 
 class Sample(Protocol):
@@ -38,13 +38,14 @@ async def seed_customers(
     store: TicketStore, samples: Iterable[Sample], plan: DialPlan, at: datetime
 ) -> int:
     """Add those who aren't there yet (same name and company); returns how many were added."""
-    added = 0
-    async with store.write() as files:
+
+    def seed(files: Files) -> int:
+        added = 0
         for sample in samples:
-            if await files.customer_named(sample.name, sample.company) is not None:
+            if files.customer_named(sample.name, sample.company) is not None:
                 continue
             keys = [read_number(number, plan).key for number in sample.numbers]
-            await files.add_customer(
+            files.add_customer(
                 sample.name,
                 at,
                 company=sample.company,
@@ -53,4 +54,6 @@ async def seed_customers(
                 number_keys=[key for key in dict.fromkeys(keys) if key],
             )
             added += 1
-    return added
+        return added
+
+    return await store.write(seed)

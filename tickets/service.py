@@ -9,12 +9,9 @@ What agents command (``office.py``) changes the same files, hence the lock by ca
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from weakref import WeakValueDictionary
 
 import structlog
 
@@ -23,10 +20,12 @@ from cti.domain.ids import CallId, CustomerId, Endpoint
 from cti.domain.numbers import DialPlan, read_number
 from cti.domain.people import User
 from cti.domain.text import clean_name, hide_digits
-from cti.ports import Accounts, Clock, EventBus
-from tickets import model
-from tickets.model import CallFile, Customer, Match, TicketRules
+from cti.ports import Accounts, Clock, EventBus, Journal, Timer
+from tickets import model, restoring
+from tickets.call_files import CallFiles
+from tickets.model import CallFile, Customer, Match, Ticket, TicketRules
 from tickets.ports import Files, TicketStore
+from tickets.shelf import Reading, Shelf, read_around
 from tickets.workers import CallWorkers
 
 log = structlog.get_logger(__name__)
@@ -34,7 +33,7 @@ log = structlog.get_logger(__name__)
 PROVISIONAL_TIME = timedelta(minutes=15)
 """After its call, how long a provisional file waits for somebody to write into it."""
 
-_KEPT_FILES = 2000
+_SWEEP_PAUSE_TIME = timedelta(minutes=1)
 _PEOPLE_TIME = 60.0  # seconds until names are looked up again
 
 _KINDS = (
@@ -55,53 +54,7 @@ _KINDS = (
     ev.RecordingStored,
     ev.RecordingFailed,
 )
-# Steps after which a crash must not lose the file; the others are written with the next of these.
-_SAVED = (
-    ev.CallEnqueued,
-    ev.CallFellBack,
-    ev.CallConnected,
-    ev.CallEnded,
-    ev.RecordingStored,
-    ev.RecordingFailed,
-)
-
-
-class CallFiles:
-    """The files of live calls in memory, the others in the store; one writer a call at a time."""
-
-    def __init__(self, store: TicketStore) -> None:
-        self.store = store
-        self._live: OrderedDict[CallId, CallFile] = OrderedDict()
-        self._locks: WeakValueDictionary[CallId, asyncio.Lock] = WeakValueDictionary()
-
-    @asynccontextmanager
-    async def locked(self, call_id: CallId) -> AsyncIterator[None]:
-        """Be the only one who changes this call's file."""
-        lock = self._locks.get(call_id)
-        if lock is None:
-            lock = self._locks[call_id] = asyncio.Lock()
-        async with lock:
-            yield
-
-    async def get(self, call_id: CallId) -> CallFile | None:
-        """A call's file as it is now."""
-        if (file := self._live.get(call_id)) is not None:
-            return file
-        async with self.store.read() as files:
-            return await files.call(call_id)
-
-    def keep(self, file: CallFile) -> None:
-        """Take the new state of a file, after it was written or before it will be."""
-        self._live[file.call_id] = file
-        self._live.move_to_end(file.call_id)
-        while len(self._live) > _KEPT_FILES:
-            self._live.popitem(last=False)
-
-    def forget_customers(self, removed: frozenset[CustomerId]) -> None:
-        """Customers are gone: no file that is held here may name them any more."""
-        for call_id, file in self._live.items():
-            if file.customer_id in removed:
-                self._live[call_id] = replace(file, customer_id=None)
+_TOLD_AGAIN = (*_KINDS, ev.CallAttached, ev.TicketOpened)
 
 
 class TicketService:
@@ -116,7 +69,8 @@ class TicketService:
         plan: DialPlan,
         rules: TicketRules | None = None,
     ) -> None:
-        self.files = CallFiles(store)
+        self.files = CallFiles(store, clock)
+        self.shelf = Shelf(self.files.at_hand)
         self._store = store
         self._bus = bus
         self._clock = clock
@@ -129,6 +83,56 @@ class TicketService:
         self._people: dict[str, User] = {}
         self._people_at = float("-inf")
         self._sweeps: set[asyncio.Task[None]] = set()
+        self._sweep_timer: Timer | None = None
+        self._ended_at = 0.0  # monotonic; the latest call's end
+
+    async def restore(self, past: Sequence[ev.Event], journal: Journal) -> int:
+        """Give back what a crash lost, from the latest events of the journal; before ``start``.
+
+        Files are written a moment after they changed, tickets after their call was connected: whatever the journal
+        knows and the store doesn't is done again. Returns how many files were behind.
+
+        Raises:
+            OSError: journal or store can't be read.
+        """
+        stories = restoring.stories(past, _TOLD_AGAIN)
+        stored = await self._store.read(lambda files: files.calls(list(stories)))
+        rows = {file.call_id: file for file in stored}
+        behind = 0
+        for call_id, story in stories.items():
+            row, events = rows.get(call_id), story
+            if not restoring.is_whole(story):
+                if restoring.is_over(row, story):
+                    continue
+                whole = [e.event async for e in journal.read(call_id=call_id)]
+                events = restoring.stories(whole, _TOLD_AGAIN).get(call_id, [])
+            if restoring.is_whole(events):
+                behind += await self._tell_again(row, events)
+        await self.files.save()
+        if behind:
+            log.info("tickets: files were behind the journal", files=behind)
+        return behind
+
+    async def _tell_again(self, row: CallFile | None, events: Sequence[ev.CallEvent]) -> bool:
+        first = events[0]
+        assert isinstance(first, (ev.CallOffered, ev.CallRecovered))  # noqa: S101 - a whole story
+        file = begin_file(first, self._plan)
+        if row is None:
+            file, _ = await self._read_caller(file)
+        else:
+            file = restoring.with_sources(file, row)
+        has_opened = any(isinstance(event, ev.TicketOpened) for event in events)
+        for event in events:
+            if isinstance(event, (ev.CallConnected, ev.CallAnswered)):
+                file = await self._name_agent(file, event)
+            file = model.fold(file, event)
+            reason = model.why_open(file, event, self._rules)
+            if reason is not None and not has_opened:
+                file = await self._open_ticket(file, event, reason)
+        if file == row:
+            return False
+        self.files.keep(file)
+        return True
 
     async def start(self) -> None:
         """Begin to listen."""
@@ -138,12 +142,18 @@ class TicketService:
     async def stop(self) -> None:
         """Stop listening; what was heard is still worked on."""
         self._unsubscribe()
-        await self.idle()
-
-    async def idle(self) -> None:
-        """Return when everything heard so far was worked on."""
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+        self._workers.end()
         await self._workers.idle()
         await asyncio.gather(*self._sweeps)
+        await self.files.stop()
+
+    async def idle(self) -> None:
+        """Return when everything heard so far was worked on, and stands in the store."""
+        await self._workers.idle()
+        await asyncio.gather(*self._sweeps)
+        await self.files.save()
 
     def on_change(self, listener: Callable[[CallId], None]) -> None:
         """Be told whenever a call's file or ticket looks different."""
@@ -157,20 +167,17 @@ class TicketService:
     async def sweep(self) -> list[CustomerId]:
         """Remove provisional files that nobody touched and whose calls are long over."""
         before = self._clock.now() - PROVISIONAL_TIME
-        removed: list[CustomerId] = []
-        async with self._store.write() as files:
-            for customer in await files.provisional():
-                if await self._is_in_vain(files, customer, before):
-                    await files.remove_customer(customer.customer_id)
-                    removed.append(customer.customer_id)
-        self.files.forget_customers(frozenset(removed))
-        return removed
 
-    async def _is_in_vain(self, files: Files, customer: Customer, before: datetime) -> bool:
-        calls = await files.calls_of(customer.customer_id, 100)
-        is_over = all(c.ended_at is not None and c.ended_at <= before for c in calls)
-        tickets = tuple(await files.tickets_of(customer.customer_id))
-        return is_over and model.is_removable(customer, tickets)
+        def remove(files: Files) -> list[CustomerId]:
+            in_vain = [c for c in files.provisional() if _is_in_vain(files, c, before)]
+            for customer in in_vain:
+                files.remove_customer(customer.customer_id)
+            return [customer.customer_id for customer in in_vain]
+
+        removed = await self.files.write(remove)
+        self.files.forget_customers(removed)
+        self.shelf.drop(customers=removed)
+        return removed
 
     def _listen(self, event: ev.Event) -> None:
         if isinstance(event, ev.CallEvent):
@@ -178,7 +185,8 @@ class TicketService:
 
     async def _react(self, event: ev.CallEvent) -> None:
         async with self.files.locked(event.call_id):
-            file = await self.files.get(event.call_id)
+            before = await self.files.get(event.call_id)
+            file = before
             if file is None:
                 if isinstance(event, (ev.CallOffered, ev.CallRecovered)):
                     file = await self._identify(event)
@@ -187,7 +195,8 @@ class TicketService:
             elif isinstance(event, ev.CallOffered):
                 return  # told twice
             file = await self._fold(file, event)
-        self.tell_change(event.call_id)
+        if file != before:
+            self.tell_change(event.call_id)
         if isinstance(event, ev.RecordingStored) and file.ticket_id is not None:
             self._bus.publish(
                 ev.RecordingAttached(
@@ -198,9 +207,18 @@ class TicketService:
                 )
             )
         if isinstance(event, ev.CallEnded):
-            self._clock.call_later(PROVISIONAL_TIME, self._sweep_later)
+            self._ended_at = self._clock.monotonic()
+            if self._sweep_timer is None:
+                self._sweep_timer = self._clock.call_later(PROVISIONAL_TIME, self._sweep_later)
 
     def _sweep_later(self) -> None:
+        # One timer for all calls: those that ended since it was set are swept by the next.
+        self._sweep_timer = None
+        left_s = self._ended_at + PROVISIONAL_TIME.total_seconds() - self._clock.monotonic()
+        if left_s > 0:
+            pause_time = max(_SWEEP_PAUSE_TIME, timedelta(seconds=left_s))
+            self._sweep_timer = self._clock.call_later(pause_time, self._sweep_later)
+
         async def sweep() -> None:
             try:
                 await self.sweep()
@@ -214,49 +232,47 @@ class TicketService:
     # ---- who calls -----------------------------------------------------------------------------
 
     async def _identify(self, event: ev.CallOffered | ev.CallRecovered) -> CallFile:
-        number = read_number(event.ani, self._plan)
-        file = CallFile(
-            call_id=event.call_id,
-            offered_at=event.at,
-            direction=event.direction if isinstance(event, ev.CallOffered) else "inbound",
-            dnis=event.dnis[:32],
-            number_key=number.key,
-            caller_name=hide_digits(clean_name(event.ani_name)),
-        )
-        if isinstance(event, ev.CallRecovered) and event.queue:
-            file = replace(file, queue=event.queue, enqueued_at=event.enqueued_at)
-        async with self._store.write() as files:
-            found = await files.customers_with(number.key) if number.key else ()
-            ids = tuple(customer.customer_id for customer in found)
-            if len(ids) == 1:
-                file = replace(file, match=Match.KNOWN, customer_id=ids[0])
-            elif ids:
-                file = replace(file, match=Match.MAYBE, candidates=ids[:10])
-            await files.put_call(file)
+        file = begin_file(event, self._plan)
+        file, reading = await self._read_caller(file)
+        ids = file.candidates or tuple(c for c in (file.customer_id,) if c is not None)
         self.files.keep(file)
+        self.shelf.put(file.call_id, reading, self.shelf.now)
         self._bus.publish(
             ev.CallerIdentified(
                 at=self._clock.now(),
                 call_id=event.call_id,
                 match=file.match.value,
-                customer_ids=ids[:10],
+                customer_ids=ids,
             )
         )
         return file
 
+    async def _read_caller(self, file: CallFile) -> tuple[CallFile, Reading]:
+        def read(files: Files) -> tuple[CallFile, Reading]:
+            ids = tuple(c.customer_id for c in files.customers_with(file.number_key))
+            found = file
+            if len(ids) == 1:
+                found = replace(file, match=Match.KNOWN, customer_id=ids[0])
+            elif ids:
+                found = replace(file, match=Match.MAYBE, candidates=ids[:10])
+            return found, read_around(files, found)
+
+        if not file.number_key:
+            return file, Reading(None, None, file.match)
+        return await self._store.read(read)
+
     # ---- what happens --------------------------------------------------------------------------
 
     async def _fold(self, file: CallFile, event: ev.CallEvent) -> CallFile:
+        named = file
         if isinstance(event, (ev.CallConnected, ev.CallAnswered)):
-            file = await self._name_agent(file, event)
-        file = model.fold(file, event)
-        if (reason := model.why_open(file, event, self._rules)) is not None:
-            return await self._open_ticket(file, event, reason)
-        if isinstance(event, _SAVED):
-            async with self._store.write() as files:
-                await files.put_call(file)
-        self.files.keep(file)
-        return file
+            named = await self._name_agent(file, event)
+        folded = model.fold(named, event)
+        if (reason := model.why_open(folded, event, self._rules)) is not None:
+            return await self._open_ticket(folded, event, reason)
+        if folded is not file:
+            self.files.keep(folded)
+        return folded
 
     async def _name_agent(
         self, file: CallFile, event: ev.CallConnected | ev.CallAnswered
@@ -277,14 +293,20 @@ class TicketService:
         return self._people.get(endpoint.removesuffix("w"))
 
     async def _open_ticket(self, file: CallFile, event: ev.CallEvent, reason: str) -> CallFile:
-        async with self._store.write() as files:
-            customer = await self._customer_for(files, file, event)
-            ticket = await files.add_ticket(
+        def open_it(files: Files) -> tuple[CallFile, Ticket, Customer, Reading]:
+            customer = _customer_for(files, file, event)
+            ticket = files.add_ticket(
                 customer.customer_id, file.subject[:500], event.at, file.call_id
             )
-            file = replace(file, ticket_id=ticket.ticket_id, customer_id=customer.customer_id)
-            await files.put_call(file)
-        self.files.keep(file)
+            opened = replace(file, ticket_id=ticket.ticket_id, customer_id=customer.customer_id)
+            files.put_calls([opened])
+            return opened, ticket, customer, read_around(files, opened)
+
+        since = self.shelf.now
+        opened, ticket, customer, reading = await self.files.write(open_it, may_wait=True)
+        self.files.keep(opened)
+        self.shelf.put(opened.call_id, reading, since)
+        self.shelf.drop(customers=[customer.customer_id], but=opened.call_id)
         self._bus.publish(
             ev.TicketOpened(
                 at=self._clock.now(),
@@ -294,23 +316,47 @@ class TicketService:
                 reason=reason,
             )
         )
-        return file
+        return opened
 
-    async def _customer_for(self, files: Files, file: CallFile, event: ev.CallEvent) -> Customer:
-        if file.customer_id is not None:
-            known = await files.customer(file.customer_id)
-            if known is not None:
-                return known
-        if file.match is not Match.MAYBE and file.number_key:
-            # Looked up again: another call of the same number may have made the file meanwhile.
-            found = await files.customers_with(file.number_key)
-            if len(found) == 1:
-                return found[0]
-        is_provisional = file.match is Match.MAYBE or not file.number_key
-        return await files.add_customer(
-            file.caller_name,
-            event.at,
-            number_keys=() if is_provisional else (file.number_key,),
-            is_provisional=is_provisional,
-            made_by_call=file.call_id,
-        )
+
+def begin_file(event: ev.CallOffered | ev.CallRecovered, plan: DialPlan) -> CallFile:
+    """The file of a call that we hear of for the first time; who calls is not looked up yet."""
+    number = read_number(event.ani, plan)
+    file = CallFile(
+        call_id=event.call_id,
+        offered_at=event.at,
+        direction=event.direction if isinstance(event, ev.CallOffered) else "inbound",
+        dnis=event.dnis[:32],
+        number_key=number.key,
+        caller_name=hide_digits(clean_name(event.ani_name)),
+    )
+    if isinstance(event, ev.CallRecovered) and event.queue:
+        file = replace(file, queue=event.queue, enqueued_at=event.enqueued_at)
+    return file
+
+
+def _is_in_vain(files: Files, customer: Customer, before: datetime) -> bool:
+    calls = files.calls_of(customer.customer_id, 100)
+    is_over = all(c.ended_at is not None and c.ended_at <= before for c in calls)
+    tickets = tuple(files.tickets_of(customer.customer_id))
+    return is_over and model.is_removable(customer, tickets)
+
+
+def _customer_for(files: Files, file: CallFile, event: ev.CallEvent) -> Customer:
+    if file.customer_id is not None:
+        known = files.customer(file.customer_id)
+        if known is not None:
+            return known
+    if file.match is not Match.MAYBE and file.number_key:
+        # Looked up again: another call of the same number may have made the file meanwhile.
+        found = files.customers_with(file.number_key)
+        if len(found) == 1:
+            return found[0]
+    is_provisional = file.match is Match.MAYBE or not file.number_key
+    return files.add_customer(
+        file.caller_name,
+        event.at,
+        number_keys=() if is_provisional else (file.number_key,),
+        is_provisional=is_provisional,
+        made_by_call=file.call_id,
+    )

@@ -20,6 +20,7 @@ from cti.ports import Clock
 log = structlog.get_logger(__name__)
 
 _RETRY_AFTER = (timedelta(milliseconds=200), timedelta(seconds=1), timedelta(seconds=5))
+_STORE_RETRY_TIME = timedelta(seconds=2)
 
 
 class CallWorkers:
@@ -30,6 +31,7 @@ class CallWorkers:
         self._clock = clock
         self._waiting: dict[CallId, deque[CallEvent]] = {}
         self._tasks: dict[CallId, asyncio.Task[None]] = {}
+        self._is_ending = False
         self.given_up = 0
         """Reactions that failed however often they were tried; each is in the log."""
 
@@ -42,6 +44,10 @@ class CallWorkers:
         self._tasks[event.call_id] = asyncio.get_running_loop().create_task(
             self._work(event.call_id)
         )
+
+    def end(self) -> None:
+        """What fails from now on is not tried again: the next start takes it from the journal."""
+        self._is_ending = True
 
     async def idle(self) -> None:
         """Return when everything put in so far was worked on."""
@@ -59,17 +65,24 @@ class CallWorkers:
             del self._tasks[call_id]
 
     async def _try(self, event: CallEvent) -> None:
-        for wait_time in (*_RETRY_AFTER, None):
+        pauses = list(_RETRY_AFTER)
+        while True:
             try:
                 await self._react(event)
+            except OSError as exc:
+                # The store's fault, not the event's: it waits until somebody has mended it.
+                log.error("tickets: the store failed", error=str(exc), is_last_try=self._is_ending)
+                wait_time = _STORE_RETRY_TIME if pauses == [] else pauses.pop(0)
+                if self._is_ending:
+                    break
             except Exception:  # the outermost frame of a reaction; the next events still count
-                log.exception(
-                    "tickets: a reaction failed",
-                    event_name=type(event).__name__,
-                    is_last_try=wait_time is None,
-                )
+                is_last = not pauses or self._is_ending
+                name = type(event).__name__
+                log.exception("tickets: a reaction failed", event_name=name, is_last_try=is_last)
+                if is_last:
+                    break
+                wait_time = pauses.pop(0)
             else:
                 return
-            if wait_time is not None:
-                await self._clock.sleep(wait_time)
+            await self._clock.sleep(wait_time)
         self.given_up += 1

@@ -244,22 +244,24 @@ class Centre:
     async def file(self, caller: FakeCaller) -> CallFile:
         """What is kept of a call."""
         await self.service.tickets.service.idle()
-        async with self.tickets.read() as files:
-            found = await files.call(CallId(caller.call_id))
+        call_id = CallId(caller.call_id)
+        found = await self.tickets.read(lambda files: files.call(call_id))
         assert found is not None
         return found
 
     async def ticket(self, caller: FakeCaller) -> Ticket | None:
         """The ticket that a call is on."""
-        file = await self.file(caller)
-        async with self.tickets.read() as files:
-            return await files.ticket(file.ticket_id) if file.ticket_id is not None else None
+        ticket_id = (await self.file(caller)).ticket_id
+        if ticket_id is None:
+            return None
+        return await self.tickets.read(lambda files: files.ticket(ticket_id))
 
     async def customer(self, caller: FakeCaller) -> Customer | None:
         """The customer's file that a call is in."""
-        file = await self.file(caller)
-        async with self.tickets.read() as files:
-            return await files.customer(file.customer_id) if file.customer_id is not None else None
+        customer_id = (await self.file(caller)).customer_id
+        if customer_id is None:
+            return None
+        return await self.tickets.read(lambda files: files.customer(customer_id))
 
     def actions(self, name: str) -> list[dict[str, str]]:
         """What Asterisk was asked for, of one kind."""

@@ -121,8 +121,7 @@ async def test_a_call_attached_to_an_older_ticket_takes_its_note_and_recording_a
     assert ticket is not None
     assert attached.ticket_id == ticket.ticket_id == older["ticket_id"]
     assert ticket.note == "Wants it on Friday."
-    async with centre.tickets.read() as files:
-        assert await files.ticket(own) is None
+    assert await centre.tickets.read(lambda files: files.ticket(own)) is None
 
 
 async def test_a_withheld_number_leaves_no_file_behind_if_nobody_wrote_into_it(

@@ -1,4 +1,4 @@
-"""The department on memory and on SQLite, with a switch that a test plays."""
+"""The department on memory, on SQLite and on PostgreSQL, with a switch that a test plays."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from cti.domain.numbers import DialPlan
 from cti.domain.people import Role, User
 from cti.storage.database import Database
 from tests.fakes.people import HandClock, MemoryAccounts
+from tests.servers import Postgres
 from tickets.adapters.memory import MemoryTicketStore
 from tickets.adapters.sql import SqlTicketStore
 from tickets.ports import TicketStore
@@ -93,10 +94,15 @@ class World:
 
 @pytest.fixture(params=["memory", "sqlite"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TicketStore]:
+    """A store; a test module may ask for ``postgres`` too."""
     if request.param == "memory":
         yield MemoryTicketStore()
         return
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/test.db")
+    url = f"sqlite+aiosqlite:///{tmp_path}/test.db"
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres_server")
+        url = server.new_database()
+    database = Database(url)
     await database.migrate()
     yield SqlTicketStore(database)
     await database.close()

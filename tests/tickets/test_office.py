@@ -114,8 +114,8 @@ async def test_attaching_a_nameless_call_removes_its_provisional_file(
     known = (await _caller(office, TWO)).customer
     assert known is not None
     assert known.name == "王小明"
-    async with world.tickets.store.read() as files:
-        assert await files.customer(provisional.customer_id) is None
+    gone = provisional.customer_id
+    assert await world.tickets.store.read(lambda files: files.customer(gone)) is None
 
 
 async def test_attaching_is_refused_with_its_cause(world: World, office: TicketOffice) -> None:
@@ -148,8 +148,7 @@ async def test_choosing_one_of_several(world: World, office: TicketOffice) -> No
     assert (view.match, view.candidates) == ("known", ())
     assert view.customer == ben
     assert (await _ticket(office)).customer_id == ben.customer_id
-    async with world.tickets.store.read() as files:
-        assert await files.provisional() == []
+    assert await world.tickets.store.read(lambda files: files.provisional()) == []
     # Chosen wrongly: the other choice is still open.
     await office.choose(CALL, ann.customer_id)
     assert (await _caller(office)).customer == ann

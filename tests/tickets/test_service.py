@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -23,8 +22,7 @@ TWO = CallId("pbx1-2.1-1")
 
 
 async def _file(world: World, call_id: CallId = CALL) -> CallFile:
-    async with world.tickets.store.read() as files:
-        file = await files.call(call_id)
+    file = await world.tickets.store.read(lambda files: files.call(call_id))
     assert file is not None
     return file
 
@@ -217,9 +215,9 @@ async def test_a_wrong_numbers_new_file_goes_but_never_an_old_one(world: World) 
     await world.ended(TWO)
     world.clock.advance(15 * 60)
     await world.tickets.service.idle()
-    async with world.tickets.store.read() as files:
-        assert await files.customers_with("+8613900139000") == []
-        assert len(await files.customers_with("+8613800138000")) == 1
+    read = world.tickets.store.read
+    assert await read(lambda files: files.customers_with("+8613900139000")) == []
+    assert len(await read(lambda files: files.customers_with("+8613800138000"))) == 1
 
 
 async def test_a_restart_continues_the_file_of_a_live_call(
@@ -271,16 +269,14 @@ async def test_a_store_that_fails_for_a_while_loses_nothing(
 ) -> None:
     await world.offered(WANG)
     real_write = world.tickets.store.write
-    failures = 2
+    failures = 9
 
-    @asynccontextmanager
-    async def failing() -> AsyncIterator[Files]:
+    async def failing(work: Callable[[Files], Any], *, may_wait: bool = False) -> Any:
         nonlocal failures
         if failures:
             failures -= 1
             raise OSError("no space left on device")
-        async with real_write() as files:
-            yield files
+        return await real_write(work, may_wait=may_wait)
 
     monkeypatch.setattr(world.tickets.store, "write", failing)
     at = world.clock.now()

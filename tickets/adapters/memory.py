@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 
 from cti.domain.ids import CallId, CustomerId, TicketId
 from tickets.model import CallFile, Customer, Ticket
 from tickets.ports import Files
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -34,39 +35,42 @@ class _MemoryFiles:
     def __init__(self, rows: _Rows) -> None:
         self._rows = rows
 
-    async def customer(self, customer_id: CustomerId) -> Customer | None:
+    def customer(self, customer_id: CustomerId) -> Customer | None:
         return self._rows.customers.get(customer_id)
 
-    async def customers_with(self, number_key: str) -> Sequence[Customer]:
+    def customers_with(self, number_key: str) -> Sequence[Customer]:
         ids = sorted(c for key, c in self._rows.numbers if key == number_key)
         return [self._rows.customers[customer_id] for customer_id in ids]
 
-    async def customer_named(self, name: str, company: str) -> Customer | None:
+    def customer_named(self, name: str, company: str) -> Customer | None:
         found = (c for c in self._rows.customers.values() if (c.name, c.company) == (name, company))
         return next(found, None)
 
-    async def provisional(self) -> Sequence[Customer]:
+    def provisional(self) -> Sequence[Customer]:
         return [c for c in self._rows.customers.values() if c.is_provisional and not c.is_touched]
 
-    async def ticket(self, ticket_id: TicketId) -> Ticket | None:
+    def ticket(self, ticket_id: TicketId) -> Ticket | None:
         return self._rows.tickets.get(ticket_id)
 
-    async def tickets_of(self, customer_id: CustomerId) -> Sequence[Ticket]:
+    def tickets_of(self, customer_id: CustomerId) -> Sequence[Ticket]:
         own = [t for t in self._rows.tickets.values() if t.customer_id == customer_id]
         return sorted(own, key=lambda t: (t.created_at, t.ticket_id), reverse=True)[:100]
 
-    async def call(self, call_id: CallId) -> CallFile | None:
+    def call(self, call_id: CallId) -> CallFile | None:
         return self._rows.calls.get(call_id)
 
-    async def calls_on(self, ticket_id: TicketId) -> Sequence[CallFile]:
+    def calls(self, call_ids: Sequence[CallId]) -> Sequence[CallFile]:
+        return [file for call_id in call_ids if (file := self._rows.calls.get(call_id))]
+
+    def calls_on(self, ticket_id: TicketId) -> Sequence[CallFile]:
         own = [c for c in self._rows.calls.values() if c.ticket_id == ticket_id]
         return sorted(own, key=lambda c: (c.offered_at, c.call_id))
 
-    async def calls_of(self, customer_id: CustomerId, limit: int) -> Sequence[CallFile]:
+    def calls_of(self, customer_id: CustomerId, limit: int) -> Sequence[CallFile]:
         own = [c for c in self._rows.calls.values() if c.customer_id == customer_id]
         return sorted(own, key=lambda c: (c.offered_at, c.call_id), reverse=True)[:limit]
 
-    async def add_customer(
+    def add_customer(
         self,
         name: str,
         created_at: datetime,
@@ -93,7 +97,7 @@ class _MemoryFiles:
         self._rows.numbers |= {(key, customer.customer_id) for key in number_keys}
         return customer
 
-    async def add_ticket(
+    def add_ticket(
         self, customer_id: CustomerId, subject: str, created_at: datetime, opened_by_call: CallId
     ) -> Ticket:
         if any(t.opened_by_call == opened_by_call for t in self._rows.tickets.values()):
@@ -104,16 +108,23 @@ class _MemoryFiles:
         self._rows.tickets[ticket_id] = ticket
         return ticket
 
-    async def put_customer(self, customer: Customer) -> None:
+    def put_customer(self, customer: Customer) -> None:
         self._rows.customers[customer.customer_id] = customer
 
-    async def put_ticket(self, ticket: Ticket) -> None:
+    def put_ticket(self, ticket: Ticket) -> None:
         self._rows.tickets[ticket.ticket_id] = ticket
 
-    async def put_call(self, file: CallFile) -> None:
-        self._rows.calls[file.call_id] = file
+    def put_calls(self, files: Sequence[CallFile]) -> None:
+        for file in files:
+            has_ticket = file.ticket_id in self._rows.tickets
+            has_customer = file.customer_id in self._rows.customers
+            self._rows.calls[file.call_id] = replace(
+                file,
+                ticket_id=file.ticket_id if has_ticket else None,
+                customer_id=file.customer_id if has_customer else None,
+            )
 
-    async def remove_customer(self, customer_id: CustomerId) -> None:
+    def remove_customer(self, customer_id: CustomerId) -> None:
         rows = self._rows
         rows.customers.pop(customer_id, None)
         rows.numbers = {(key, c) for key, c in rows.numbers if c != customer_id}
@@ -122,7 +133,7 @@ class _MemoryFiles:
         for file in [c for c in rows.calls.values() if c.customer_id == customer_id]:
             rows.calls[file.call_id] = replace(file, customer_id=None)
 
-    async def remove_ticket(self, ticket_id: TicketId) -> None:
+    def remove_ticket(self, ticket_id: TicketId) -> None:
         self._rows.tickets.pop(ticket_id, None)
         for file in [c for c in self._rows.calls.values() if c.ticket_id == ticket_id]:
             self._rows.calls[file.call_id] = replace(file, ticket_id=None)
@@ -133,17 +144,14 @@ class MemoryTicketStore:
 
     def __init__(self) -> None:
         self._rows = _Rows()
-        self._lock = asyncio.Lock()
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[Files]:
+    async def read(self, work: Callable[[Files], T]) -> T:
         """See the port."""
-        yield _MemoryFiles(self._rows)
+        return work(_MemoryFiles(self._rows))
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[Files]:
-        """See the port."""
-        async with self._lock:
-            rows = self._rows.copy()
-            yield _MemoryFiles(rows)
-            self._rows = rows
+    async def write(self, work: Callable[[Files], T], *, may_wait: bool = False) -> T:
+        """See the port; nothing waits here, and nothing comes between."""
+        rows = self._rows.copy()
+        done = work(_MemoryFiles(rows))
+        self._rows = rows
+        return done

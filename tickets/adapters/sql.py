@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import bindparam, delete, select, text, update
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm.util import identity_key
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from cti.domain.ids import CallId, CustomerId, TicketId
-from cti.storage.base import UtcDateTime
 from cti.storage.database import Database
-from tickets.adapters.tables import CustomerNumberRow, CustomerRow, TicketCallRow, TicketRow
+from tickets.adapters import statements as sql
 from tickets.model import CallFile, Customer, Ticket
 from tickets.ports import Files
 
+T = TypeVar("T")
+
 _CALL_FILES = TypeAdapter(CallFile)
-# Both SQLite and PostgreSQL understand this.
-_PUT_CALL = text(
-    "INSERT INTO ticket_calls (call_id, offered_at, ticket_id, customer_id, recording_id, document)"
-    " VALUES (:call_id, :offered_at, :ticket_id, :customer_id, :recording_id, :document)"
-    " ON CONFLICT (call_id) DO UPDATE SET ticket_id = excluded.ticket_id,"
-    " customer_id = excluded.customer_id, recording_id = excluded.recording_id,"
-    " document = excluded.document"
-).bindparams(bindparam("offered_at", type_=UtcDateTime()))
+_CALLS_AT_ONCE = 500
 
 
-def _customer(row: CustomerRow) -> Customer:
+def _customer(row: Any) -> Customer:
     return Customer(
         customer_id=CustomerId(row.customer_id),
         name=row.name,
@@ -44,7 +37,7 @@ def _customer(row: CustomerRow) -> Customer:
     )
 
 
-def _ticket(row: TicketRow) -> Ticket:
+def _ticket(row: Any) -> Ticket:
     return Ticket(
         ticket_id=TicketId(row.ticket_id),
         customer_id=CustomerId(row.customer_id) if row.customer_id is not None else None,
@@ -59,7 +52,7 @@ def _ticket(row: TicketRow) -> Ticket:
     )
 
 
-def _call(row: TicketCallRow) -> CallFile:
+def _call(row: Any) -> CallFile:
     # The columns win: they are what foreign keys and removals keep right.
     return replace(
         _CALL_FILES.validate_json(row.document),
@@ -69,70 +62,57 @@ def _call(row: TicketCallRow) -> CallFile:
 
 
 class _SqlFiles:
-    """``tickets.ports.Files`` in one session."""
+    """``tickets.ports.Files`` in one transaction."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
-    async def customer(self, customer_id: CustomerId) -> Customer | None:
-        row = await self._session.get(CustomerRow, customer_id)
+    def customer(self, customer_id: CustomerId) -> Customer | None:
+        row = self._connection.execute(sql.CUSTOMER, {"key": customer_id}).first()
         return _customer(row) if row else None
 
-    async def customers_with(self, number_key: str) -> Sequence[Customer]:
-        query = (
-            select(CustomerRow)
-            .join(CustomerNumberRow, CustomerNumberRow.customer_id == CustomerRow.customer_id)
-            .where(CustomerNumberRow.number_key == number_key)
-            .order_by(CustomerRow.customer_id)
-        )
-        return [_customer(row) for row in await self._session.scalars(query)]
+    def customers_with(self, number_key: str) -> Sequence[Customer]:
+        return [
+            _customer(row)
+            for row in self._connection.execute(sql.CUSTOMERS_WITH, {"key": number_key})
+        ]
 
-    async def customer_named(self, name: str, company: str) -> Customer | None:
-        query = select(CustomerRow).where(CustomerRow.name == name, CustomerRow.company == company)
-        row = (await self._session.scalars(query.limit(1))).first()
+    def customer_named(self, name: str, company: str) -> Customer | None:
+        row = self._connection.execute(
+            sql.CUSTOMER_NAMED, {"name": name, "company": company}
+        ).first()
         return _customer(row) if row else None
 
-    async def provisional(self) -> Sequence[Customer]:
-        query = select(CustomerRow).where(
-            CustomerRow.is_provisional.is_(True), CustomerRow.is_touched.is_(False)
-        )
-        return [_customer(row) for row in await self._session.scalars(query)]
+    def provisional(self) -> Sequence[Customer]:
+        return [_customer(row) for row in self._connection.execute(sql.PROVISIONAL)]
 
-    async def ticket(self, ticket_id: TicketId) -> Ticket | None:
-        row = await self._session.get(TicketRow, ticket_id)
+    def ticket(self, ticket_id: TicketId) -> Ticket | None:
+        row = self._connection.execute(sql.TICKET, {"key": ticket_id}).first()
         return _ticket(row) if row else None
 
-    async def tickets_of(self, customer_id: CustomerId) -> Sequence[Ticket]:
-        query = (
-            select(TicketRow)
-            .where(TicketRow.customer_id == customer_id)
-            .order_by(TicketRow.created_at.desc(), TicketRow.ticket_id.desc())
-            .limit(100)
-        )
-        return [_ticket(row) for row in await self._session.scalars(query)]
+    def tickets_of(self, customer_id: CustomerId) -> Sequence[Ticket]:
+        rows = self._connection.execute(sql.TICKETS_OF, {"key": customer_id})
+        return [_ticket(row) for row in rows]
 
-    async def call(self, call_id: CallId) -> CallFile | None:
-        row = await self._session.get(TicketCallRow, call_id)
+    def call(self, call_id: CallId) -> CallFile | None:
+        row = self._connection.execute(sql.CALL, {"key": call_id}).first()
         return _call(row) if row else None
 
-    async def calls_on(self, ticket_id: TicketId) -> Sequence[CallFile]:
-        query = (
-            select(TicketCallRow)
-            .where(TicketCallRow.ticket_id == ticket_id)
-            .order_by(TicketCallRow.offered_at, TicketCallRow.call_id)
-        )
-        return [_call(row) for row in await self._session.scalars(query)]
+    def calls(self, call_ids: Sequence[CallId]) -> Sequence[CallFile]:
+        found: list[CallFile] = []
+        for first in range(0, len(call_ids), _CALLS_AT_ONCE):
+            keys = list(call_ids[first : first + _CALLS_AT_ONCE])
+            found += [_call(row) for row in self._connection.execute(sql.CALLS_IN, {"keys": keys})]
+        return found
 
-    async def calls_of(self, customer_id: CustomerId, limit: int) -> Sequence[CallFile]:
-        query = (
-            select(TicketCallRow)
-            .where(TicketCallRow.customer_id == customer_id)
-            .order_by(TicketCallRow.offered_at.desc(), TicketCallRow.call_id.desc())
-            .limit(limit)
-        )
-        return [_call(row) for row in await self._session.scalars(query)]
+    def calls_on(self, ticket_id: TicketId) -> Sequence[CallFile]:
+        return [_call(row) for row in self._connection.execute(sql.CALLS_ON, {"key": ticket_id})]
 
-    async def add_customer(
+    def calls_of(self, customer_id: CustomerId, limit: int) -> Sequence[CallFile]:
+        rows = self._connection.execute(sql.CALLS_OF, {"key": customer_id, "limit": limit})
+        return [_call(row) for row in rows]
+
+    def add_customer(
         self,
         name: str,
         created_at: datetime,
@@ -144,85 +124,90 @@ class _SqlFiles:
         is_provisional: bool = False,
         made_by_call: CallId | None = None,
     ) -> Customer:
-        row = CustomerRow(
-            name=name,
-            company=company,
-            group_name=group,
-            note=note,
-            is_provisional=is_provisional,
-            is_touched=False,
+        customer_id = self._connection.execute(
+            sql.ADD_CUSTOMER,
+            {
+                "name": name,
+                "company": company,
+                "group_name": group,
+                "note": note,
+                "is_provisional": is_provisional,
+                "is_touched": False,
+                "made_by_call": made_by_call,
+                "created_at": created_at,
+            },
+        ).scalar_one()
+        numbers = [
+            {"number_key": key, "customer_id": customer_id} for key in dict.fromkeys(number_keys)
+        ]
+        if numbers:
+            self._connection.execute(sql.ADD_NUMBER, numbers)
+        return Customer(
+            CustomerId(customer_id),
+            name,
+            created_at,
+            company,
+            group,
+            note,
+            is_provisional,
             made_by_call=made_by_call,
-            created_at=created_at,
         )
-        self._session.add(row)
-        await self._session.flush()
-        for key in dict.fromkeys(number_keys):
-            self._session.add(CustomerNumberRow(number_key=key, customer_id=row.customer_id))
-        await self._session.flush()
-        return _customer(row)
 
-    async def add_ticket(
+    def add_ticket(
         self, customer_id: CustomerId, subject: str, created_at: datetime, opened_by_call: CallId
     ) -> Ticket:
-        query = select(TicketRow.ticket_id).where(TicketRow.opened_by_call == opened_by_call)
-        if await self._session.scalar(query) is not None:
+        before = self._connection.execute(sql.OPENED_BY, {"key": opened_by_call})
+        if before.first() is not None:
             raise ValueError("this call has opened a ticket before")
-        row = TicketRow(
-            customer_id=customer_id,
-            subject=subject,
-            status="open",
-            category="",
-            note="",
-            version=0,
-            disposition="",
-            opened_by_call=opened_by_call,
-            created_at=created_at,
-        )
-        self._session.add(row)
-        await self._session.flush()
-        return _ticket(row)
+        ticket_id = self._connection.execute(
+            sql.ADD_TICKET,
+            {
+                "customer_id": customer_id,
+                "subject": subject,
+                "status": "open",
+                "category": "",
+                "note": "",
+                "version": 0,
+                "disposition": "",
+                "opened_by_call": opened_by_call,
+                "created_at": created_at,
+            },
+        ).scalar_one()
+        return Ticket(TicketId(ticket_id), customer_id, subject, created_at, opened_by_call)
 
-    async def put_customer(self, customer: Customer) -> None:
-        await self._session.execute(
-            update(CustomerRow)
-            .where(CustomerRow.customer_id == customer.customer_id)
-            .values(
-                name=customer.name,
-                company=customer.company,
-                group_name=customer.group,
-                note=customer.note,
-                is_provisional=customer.is_provisional,
-                is_touched=customer.is_touched,
-            )
-        )
-
-    async def put_ticket(self, ticket: Ticket) -> None:
-        await self._session.execute(
-            update(TicketRow)
-            .where(TicketRow.ticket_id == ticket.ticket_id)
-            .values(
-                customer_id=ticket.customer_id,
-                subject=ticket.subject,
-                status=ticket.status,
-                category=ticket.category,
-                note=ticket.note,
-                version=ticket.version,
-                disposition=ticket.disposition,
-            )
+    def put_customer(self, customer: Customer) -> None:
+        self._connection.execute(
+            sql.PUT_CUSTOMER,
+            {
+                "key": customer.customer_id,
+                "new_name": customer.name,
+                "new_company": customer.company,
+                "new_group_name": customer.group,
+                "new_note": customer.note,
+                "new_is_provisional": customer.is_provisional,
+                "new_is_touched": customer.is_touched,
+            },
         )
 
-    async def put_call(self, file: CallFile) -> None:
-        known = self._session.sync_session.identity_map.get(
-            identity_key(TicketCallRow, file.call_id)
+    def put_ticket(self, ticket: Ticket) -> None:
+        self._connection.execute(
+            sql.PUT_TICKET,
+            {
+                "key": ticket.ticket_id,
+                "new_customer_id": ticket.customer_id,
+                "new_subject": ticket.subject,
+                "new_status": ticket.status,
+                "new_category": ticket.category,
+                "new_note": ticket.note,
+                "new_version": ticket.version,
+                "new_disposition": ticket.disposition,
+            },
         )
-        if known is not None:
-            self._session.expunge(
-                known
-            )  # else the next read in this session would see it as it was
-        # Written at most events of a call: one statement, nothing read before it.
-        connection = await self._session.connection()
-        await connection.execute(
-            _PUT_CALL,
+
+    def put_calls(self, files: Sequence[CallFile]) -> None:
+        if not files:
+            return
+        rows = [
             {
                 "call_id": file.call_id,
                 "offered_at": file.offered_at,
@@ -230,26 +215,23 @@ class _SqlFiles:
                 "customer_id": file.customer_id,
                 "recording_id": file.recording_id,
                 "document": _CALL_FILES.dump_json(file).decode(),
-            },
-        )
+            }
+            for file in files
+        ]
+        self._connection.execute(sql.PUT_CALL, rows)
 
-    async def remove_customer(self, customer_id: CustomerId) -> None:
-        for table in (TicketRow, TicketCallRow):
-            await self._session.execute(
-                update(table).where(table.customer_id == customer_id).values(customer_id=None)
-            )
-        await self._session.execute(
-            delete(CustomerNumberRow).where(CustomerNumberRow.customer_id == customer_id)
-        )
-        await self._session.execute(
-            delete(CustomerRow).where(CustomerRow.customer_id == customer_id)
-        )
+    def remove_customer(self, customer_id: CustomerId) -> None:
+        for statement in (
+            sql.FREE_TICKETS,
+            sql.FREE_CALLS,
+            sql.REMOVE_NUMBERS,
+            sql.REMOVE_CUSTOMER,
+        ):
+            self._connection.execute(statement, {"key": customer_id})
 
-    async def remove_ticket(self, ticket_id: TicketId) -> None:
-        await self._session.execute(
-            update(TicketCallRow).where(TicketCallRow.ticket_id == ticket_id).values(ticket_id=None)
-        )
-        await self._session.execute(delete(TicketRow).where(TicketRow.ticket_id == ticket_id))
+    def remove_ticket(self, ticket_id: TicketId) -> None:
+        self._connection.execute(sql.FREE_CALLS_ON, {"key": ticket_id})
+        self._connection.execute(sql.REMOVE_TICKET, {"key": ticket_id})
 
 
 class SqlTicketStore:
@@ -258,14 +240,18 @@ class SqlTicketStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[Files]:
+    async def read(self, work: Callable[[Files], T]) -> T:
         """See the port."""
-        async with self._database.read() as session:
-            yield _SqlFiles(session)
+        try:
+            return await self._database.look(lambda connection: work(_SqlFiles(connection)))
+        except SQLAlchemyError as exc:
+            raise OSError("tickets can't be read") from exc
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[Files]:
+    async def write(self, work: Callable[[Files], T], *, may_wait: bool = False) -> T:
         """See the port."""
-        async with self._database.write() as session:
-            yield _SqlFiles(session)
+        try:
+            return await self._database.change(
+                lambda connection: work(_SqlFiles(connection)), may_wait=may_wait
+            )
+        except SQLAlchemyError as exc:
+            raise OSError("tickets can't be written: is the disk full?") from exc

@@ -1,0 +1,131 @@
+"""What was read of the store for the calls that people look at: read once, given many times.
+
+A desktop is drawn anew at each step of its call, and every time wants the customer, his history, the ticket, his other
+tickets. They change seldom, and whoever changes them says so here (``drop``). Whatever is newer in memory
+(the files of live calls) is taken from there.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from cti.domain.ids import CallId, CustomerId, TicketId
+from tickets.model import CallFile, Customer, Match, Ticket
+from tickets.ports import Files
+
+HISTORY_LENGTH = 10
+_KEPT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the store holds around one call."""
+
+    customer_id: CustomerId | None
+    ticket_id: TicketId | None
+    match: Match
+    customer: Customer | None = None
+    candidates: tuple[Customer, ...] = ()
+    history: tuple[CallFile, ...] = ()
+    ticket: Ticket | None = None
+    open_tickets: tuple[Ticket, ...] = ()
+    others: tuple[CallFile, ...] = ()
+    """The other calls on the ticket, oldest first."""
+
+    def fits(self, file: CallFile) -> bool:
+        """Whether it was read for the file as it is now."""
+        return (self.customer_id, self.ticket_id, self.match) == (
+            file.customer_id,
+            file.ticket_id,
+            file.match,
+        )
+
+    def concerns(self, customers: Collection[CustomerId], tickets: Collection[TicketId]) -> bool:
+        """Whether any of these stands in it."""
+        return (
+            self.customer_id in customers
+            or self.ticket_id in tickets
+            or any(c.customer_id in customers for c in self.candidates)
+            or any(t.ticket_id in tickets for t in self.open_tickets)
+        )
+
+
+def read_around(files: Files, file: CallFile) -> Reading:
+    """Read everything that a desktop shows around a call."""
+    is_certain = file.customer_id is not None and file.match is not Match.MAYBE
+    customer = files.customer(file.customer_id) if is_certain and file.customer_id else None
+    history: list[CallFile] = []
+    if customer is not None:
+        calls = files.calls_of(customer.customer_id, HISTORY_LENGTH + 1)
+        history = [call for call in calls if call.call_id != file.call_id]
+    candidates = [files.customer(c) for c in file.candidates] if file.match is Match.MAYBE else []
+    ticket: Ticket | None = None
+    others: tuple[CallFile, ...] = ()
+    tickets: list[Ticket] = []
+    if file.ticket_id is not None and (ticket := files.ticket(file.ticket_id)) is not None:
+        if ticket.customer_id is not None and is_certain:
+            tickets = [
+                t
+                for t in files.tickets_of(ticket.customer_id)
+                if t.status == "open" and t.ticket_id != ticket.ticket_id
+            ]
+        others = tuple(c for c in files.calls_on(ticket.ticket_id) if c.call_id != file.call_id)
+    return Reading(
+        customer_id=file.customer_id,
+        ticket_id=file.ticket_id,
+        match=file.match,
+        customer=customer,
+        candidates=tuple(c for c in candidates if c is not None),
+        history=tuple(history[:HISTORY_LENGTH]),
+        ticket=ticket,
+        open_tickets=tuple(tickets),
+        others=others,
+    )
+
+
+class Shelf:
+    """The readings of the calls that were asked for last."""
+
+    def __init__(self, at_hand: Callable[[CallId], CallFile | None]) -> None:
+        self._at_hand = at_hand
+        self._readings: OrderedDict[CallId, Reading] = OrderedDict()
+        self._drops: deque[tuple[frozenset[CustomerId], frozenset[TicketId]]] = deque(maxlen=_KEPT)
+        self.now = 0
+        """Counts what was dropped; noted before a reading is begun and told when it is put."""
+
+    def find(self, file: CallFile) -> Reading | None:
+        """What was read for this file, if it still holds."""
+        reading = self._readings.get(file.call_id)
+        return reading if reading is not None and reading.fits(file) else None
+
+    def put(self, call_id: CallId, reading: Reading, since: int) -> None:
+        """Keep a reading, unless something in it was dropped while it was read."""
+        dropped = self.now - since
+        if dropped > len(self._drops):
+            return
+        if dropped and any(reading.concerns(*drop) for drop in list(self._drops)[-dropped:]):
+            return
+        self._readings[call_id] = reading
+        self._readings.move_to_end(call_id)
+        while len(self._readings) > _KEPT:
+            self._readings.popitem(last=False)
+
+    def drop(
+        self,
+        customers: Iterable[CustomerId | None] = (),
+        tickets: Iterable[TicketId | None] = (),
+        but: CallId | None = None,
+    ) -> None:
+        """These have changed: whatever shows them is read again (``but`` this call's)."""
+        self.now += 1
+        drop = frozenset(c for c in customers if c), frozenset(t for t in tickets if t)
+        self._drops.append(drop)
+        for call_id, reading in list(self._readings.items()):
+            if call_id != but and reading.concerns(*drop):
+                del self._readings[call_id]
+
+    def newest(self, files: Collection[CallFile]) -> list[CallFile]:
+        """The same files, as they are now where they stand in memory."""
+        return [self._at_hand(file.call_id) or file for file in files]
