@@ -12,6 +12,9 @@ from pathlib import Path
 
 from cti.domain.errors import ConfigError
 
+QUICK_RECORDS = "res_cdrel_custom"
+"""Writes CDR and CEL rows from a list of fields; older Asterisk evaluates a dialplan expression for each row."""
+
 REQUIRED: dict[str, tuple[str, ...]] = {
     "the dialplan and its functions": (
         "pbx_config", "app_stack", "app_dial", "app_queue", "app_mixmonitor", "app_userevent",
@@ -44,7 +47,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "Opus under either of its names": ("codec_opus", "codec_opus_open_source", "res_format_attr_opus"),
-    "needed by the CDR and CEL files from 22.8 on": ("res_cdrel_custom",),
+    "needed by the CDR and CEL files from 22.8 on": (QUICK_RECORDS,),
     "needed by SIP on some builds": ("res_pjsip_outbound_registration",),
     "trunks that must register or answer a challenge": ("res_pjsip_outbound_authenticator_digest",),
     "supervisors listen and whisper and barge in": ("app_chanspy",),
@@ -72,3 +75,8 @@ def allow_list(module_dir: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, 
         for why, names in OPTIONAL.items()
     }
     return required, {why: names for why, names in optional.items() if names}
+
+
+def has_quick_records(module_dir: Path) -> bool:
+    """Whether this Asterisk writes CDR and CEL rows from a list of fields."""
+    return (module_dir / f"{QUICK_RECORDS}.so").exists()

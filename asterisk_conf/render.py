@@ -24,7 +24,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from asterisk_conf.installer import AsteriskInstall
-from asterisk_conf.modules import allow_list
+from asterisk_conf.modules import allow_list, has_quick_records
 from asterisk_conf.music import music_dir
 from asterisk_conf.secrets import AMI_USER, Secrets
 from cti.builtin import is_simulated
@@ -185,6 +185,7 @@ def _facts(
         "events": EVENTS,
         "channel_variables": CHANNEL_VARIABLES,
         "has_named_filters": has_named_filters(install.version_numbers),
+        "has_quick_records": has_quick_records(install.module_dir),
     }
 
 

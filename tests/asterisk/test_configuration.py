@@ -211,9 +211,9 @@ async def test_calls_are_witnessed_by_cdr_and_cel_without_numbers_of_callers(pbx
     ):
         await caller.finished()
         uniqueid = (await ami.event("Hangup"))["Uniqueid"]
-    events = (log / "cel-custom/events.csv").read_text(encoding="utf-8")
-    calls = (log / "cdr-custom/calls.csv").read_text(encoding="utf-8")
+    events = (log / "cel-custom/cel.csv").read_text(encoding="utf-8")
+    calls = (log / "cdr-custom/cdr.csv").read_text(encoding="utf-8")
     assert f'"{uniqueid}"' in events
     assert f'"{uniqueid}"' in calls
-    for path in (log / "messages.log", log / "cel-custom/events.csv", log / "cdr-custom/calls.csv"):
+    for path in (log / "messages.log", log / "cel-custom/cel.csv", log / "cdr-custom/cdr.csv"):
         assert ani not in path.read_text(encoding="utf-8")
