@@ -58,6 +58,12 @@ class RecorderSettings(_Section):
     workers: Annotated[int, Field(ge=1, le=16)] = 1
 
 
+class WitnessSettings(_Section):
+    """Asterisk's own records of its calls, which ``ringdesk reconcile`` compares with the journal."""
+
+    keep_days: Annotated[int, Field(ge=1, le=3660)] = 92
+
+
 class Settings(BaseSettings):
     """Everything that an installation can set."""
 
@@ -75,6 +81,7 @@ class Settings(BaseSettings):
     pbx: PbxSettings = PbxSettings()
     web: WebSettings = WebSettings()
     recorder: RecorderSettings = RecorderSettings()
+    witness: WitnessSettings = WitnessSettings()
 
     # Everything below <home> has one name, here.
     @property

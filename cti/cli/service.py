@@ -22,6 +22,7 @@ from asterisk_conf.secrets import load_or_make_secrets
 from cti.bootstrap import build, configure_logging, keep_people, open_database, running
 from cti.builtin import is_simulated
 from cti.cli import deployment
+from cti.cli.ageing import keep_files
 from cti.cli.app import AsJson, SettingsFile, app, say, settings_of, told_plainly
 from cti.cli.deployment import Deployment
 from cti.company import Company
@@ -168,11 +169,13 @@ async def _serve(ready: Deployment, passwords: dict[str, str] | None = None) -> 
     ready.service_pid_file.write_text(str(os.getpid()), encoding="ascii")
     try:
         async with running(service):
-            life = asyncio.create_task(_traffic(ready, passwords)) if passwords else None
+            beside = [asyncio.create_task(keep_files(settings))]
+            if passwords:
+                beside.append(asyncio.create_task(_traffic(ready, passwords)))
             await stop.wait()
-            if life is not None:
-                life.cancel()
-                await asyncio.gather(life, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
     finally:
         ready.service_pid_file.unlink(missing_ok=True)
 

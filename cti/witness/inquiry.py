@@ -65,6 +65,8 @@ class Inquiry:
     window: Window = field(default_factory=Window)
     has_records: bool = True
     """Whether there are CDR to compare with."""
+    until: datetime | None = None
+    """What happened later is not looked at: it may not be in both yet."""
     tally: Tally = field(default_factory=Tally)
     differences: list[Difference] = field(default_factory=list)
     repaired: list[Difference] = field(default_factory=list)
@@ -79,6 +81,8 @@ class Inquiry:
 
     def saw(self, row: CelRow) -> None:
         """A row of Asterisk's CEL."""
+        if self._is_too_late(row.at):
+            return
         self.tally.cel_rows += 1
         self._begins_at = self._begins_at or row.at
         self._seen.apply(row)
@@ -86,17 +90,24 @@ class Inquiry:
 
     def counted(self, row: CdrRow) -> None:
         """A row of Asterisk's CDR."""
+        if self._is_too_late(row.ended_at):
+            return
         self.tally.cdr_rows += 1
         self._records.setdefault(row.leg_id, []).append(row)
 
     def heard(self, event: ev.Event) -> None:
         """An event of the journal."""
+        if self._is_too_late(event.at):
+            return
         self.tally.events += 1
         self._told.apply(event)
 
     def asterisk_is_gone(self) -> None:
         """It is known not to run: whoever its rows show as there was cut."""
         self._seen.cut()
+
+    def _is_too_late(self, at: datetime) -> bool:
+        return self.until is not None and at > self.until
 
     # ---- judging -------------------------------------------------------------------------------
 
@@ -162,10 +173,11 @@ class Inquiry:
     def _judge(self, family: list[ToldCall], now: datetime) -> None:
         first_at = min(call.first_at for call in family)
         is_early = self._begins_at is None or first_at < self._begins_at - self.rules.tolerance
-        if is_early:
-            self.tally.before += len(family)
-        elif first_at in self.window:
-            self._compare(family, now)
+        if first_at in self.window:
+            if is_early:
+                self.tally.before += len(family)
+            else:
+                self._compare(family, now)
         self._forget(family)
 
     def _compare(self, family: list[ToldCall], now: datetime) -> None:
