@@ -10,37 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
+from cti.asterisk import ami_actions as act
 from cti.asterisk.channels import ChannelRegistry, TrackedCall, TrackedLeg
 from cti.asterisk.link import AmiLink
+from cti.asterisk.transfer_control import TransferControl
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused
 from cti.domain.ids import (
     CallId,
     Endpoint,
     QueueName,
-    parse_call_id,
     parse_endpoint,
     parse_queue_name,
 )
 from cti.ports import Clock, QueueMirror
-from cti.wire.ami import Message
-
-# What Asterisk says, in lower case → our stable word. main/manager.c, apps/app_queue.c.
-_REASONS = (
-    ("no such channel", "no_such_call"),
-    ("channel does not exist", "no_such_call"),
-    ("channel not existent", "no_such_call"),
-    ("channel1 does not exist", "no_such_call"),
-    ("channel2 does not exist", "no_such_call"),
-    ("channel not up", "wrong_state"),
-    ("extrachannel", "wrong_state"),
-    ("unable to withdraw", "wrong_state"),
-)
-Action = tuple[str, Mapping[str, str]]
 
 
-class AmiCallControl:
+class AmiCallControl(TransferControl):
     """``cti.ports.CallControl`` over the AMI link."""
 
     def __init__(
@@ -50,10 +38,10 @@ class AmiCallControl:
         clock: Clock,
         publish: Callable[[ev.Event], None],
         boot_id: str,
+        **more: Any,
     ) -> None:
-        self._link = link
-        self._registry = registry
-        self._clock = clock
+        """``more``: what ``TransferControl`` takes."""
+        super().__init__(link, registry, clock, **more)
         self._publish = publish
         self._boot_id = boot_id  # one for each start of the service: heartbeats never repeat
         self.members: dict[Endpoint, frozenset[QueueName]] = {}
@@ -70,33 +58,35 @@ class AmiCallControl:
         channel = self._call(call_id).channel
         seconds = str(max(1, round(ring_timeout.total_seconds())))
         await self._do(
-            _set(channel, "RD_RING", seconds),
-            _redirect(channel, "rd-dial", parse_endpoint(endpoint)),
+            act.set_variable(channel, "RD_RING", seconds),
+            act.redirect(channel, "rd-dial", parse_endpoint(endpoint)),
         )
 
     async def withdraw_offer(self, call_id: CallId) -> None:
         """See ``CallControl``."""
-        await self._do(_redirect(self._call(call_id).channel, "rd-wait", "s"))
+        await self._do(act.redirect(self._call(call_id).channel, "rd-wait", "s"))
 
     async def requeue(self, call_id: CallId) -> None:
         """See ``CallControl``."""
-        await self._do(_redirect(self._call(call_id).channel, "rd-wait", "s"))
+        await self._do(act.redirect(self._call(call_id).channel, "rd-wait", "s"))
 
     async def rejoin(self, call_id: CallId, endpoint: Endpoint) -> None:
         """See ``CallControl``."""
         channel = self._call(call_id).channel
-        await self._do(_redirect(channel, "rd-back", parse_endpoint(endpoint)))
+        await self._do(act.redirect(channel, "rd-back", parse_endpoint(endpoint)))
 
     async def announce(self, call_id: CallId) -> None:
         """See ``CallControl``."""
-        await self._do(_redirect(self._call(call_id).channel, "rd-visit", "s"))
+        await self._do(act.redirect(self._call(call_id).channel, "rd-visit", "s"))
 
     async def hang_up(self, call_id: CallId) -> None:
         """See ``CallControl``."""
         call = self._call(call_id)
         before, call.ended_by = call.ended_by, "agent" if call.connected else "system"
         try:
-            await self._do(_set(call.channel, "RD_HUNGUP", "1"), _hangup(call.channel))
+            await self._do(
+                act.set_variable(call.channel, "RD_HUNGUP", "1"), act.hang_up(call.channel)
+            )
         except BaseException:
             call.ended_by = before
             raise
@@ -108,35 +98,30 @@ class AmiCallControl:
             CommandRefused: it is gone already.
             SwitchUnavailable: no link.
         """
-        await self._do(_hangup(orphan.channel))
+        await self._do(act.hang_up(orphan.channel))
 
     # ---- talking -------------------------------------------------------------------------------
 
-    async def hold(self, call_id: CallId) -> None:
+    async def hold(self, call_id: CallId, endpoint: Endpoint | None = None) -> None:
         """See ``CallControl``."""
         call = self._call(call_id)
-        headers = {
-            "Channel": call.channel,
-            "Context": "rd-hold",
-            "Exten": "caller",
-            "Priority": "1",
-            "ExtraChannel": self._agent_leg(call).channel,
-            "ExtraContext": "rd-hold",
-            "ExtraExten": "agent",
-            "ExtraPriority": "1",
-        }
-        await self._do(("Redirect", headers))
+        self._agent_leg(call)
+        if call.parties:
+            raise CommandRefused("wrong_state", "a conference can't be put on hold")
+        customer, agent = self._sides(call, endpoint)
+        await self._do(
+            act.redirect_two(customer, ("rd-hold", "caller"), agent, ("rd-hold", "agent"))
+        )
 
     async def retrieve(self, call_id: CallId) -> None:
         """See ``CallControl``."""
         call = self._call(call_id)
-        agent = self._agent_leg(call).channel
-        await self._do(("Bridge", {"Channel1": call.channel, "Channel2": agent, "Tone": "no"}))
+        await self._do(act.bridge(call.channel, self._agent_leg(call).channel))
 
     async def mute(self, call_id: CallId, is_muted: bool) -> None:
         """See ``CallControl``. No event of Asterisk tells of it: its Success is all there is."""
         leg = self._agent_leg(self._call(call_id))
-        await self._do(_set(leg.channel, "MUTEAUDIO(in)", "on" if is_muted else "off"))
+        await self._do(act.set_variable(leg.channel, "MUTEAUDIO(in)", "on" if is_muted else "off"))
         self._publish(
             ev.LegMuted(at=self._clock.now(), call_id=call_id, leg_id=leg.leg_id, is_muted=is_muted)
         )
@@ -172,62 +157,17 @@ class AmiCallControl:
         interface, epoch = f"PJSIP/{endpoint}", self._link.epoch
         for queue in sorted(known - wanted):
             headers = {"Queue": f"rd_{queue}", "Interface": interface}
-            _check(await self._link.action("QueueRemove", headers, epoch=epoch), "not there")
+            act.check(await self._link.action("QueueRemove", headers, epoch=epoch), "not there")
         for queue in sorted(wanted):
             headers = {"Queue": f"rd_{queue}", "Interface": interface}
             paused = "true" if mirror.is_paused else "false"
             if queue not in known:
                 added = {**headers, "Penalty": "0", "Paused": paused}
-                _check(await self._link.action("QueueAdd", added, epoch=epoch), "already there")
+                act.check(await self._link.action("QueueAdd", added, epoch=epoch), "already there")
             pause = {**headers, "Paused": paused}
-            _check(await self._link.action("QueuePause", pause, epoch=epoch))
+            act.check(await self._link.action("QueuePause", pause, epoch=epoch))
         self.members[endpoint] = wanted
 
     async def beat(self, count: int) -> None:
         """See ``CallControl``."""
         await self._do(("Setvar", {"Variable": "RD_HB", "Value": f"{self._boot_id}.{count}"}))
-
-    # ---- inside --------------------------------------------------------------------------------
-
-    def _call(self, call_id: CallId) -> TrackedCall:
-        call = self._registry.call(parse_call_id(call_id))
-        if call is None:
-            raise CommandRefused("no_such_call", "the call is over")
-        return call
-
-    def _agent_leg(self, call: TrackedCall) -> TrackedLeg:
-        leg = call.agent_leg
-        if leg is None:
-            raise CommandRefused("wrong_state", "no phone is connected with this call")
-        return leg
-
-    async def _do(self, *actions: Action) -> None:
-        """Write all actions at once; the last one's answer counts."""
-        epoch = self._link.epoch
-        futures = [self._link.submit(name, headers, epoch=epoch) for name, headers in actions]
-        answers = [await self._link.answer_to(future) for future in futures]
-        _check(answers[-1])
-
-
-def _set(channel: str, variable: str, value: str) -> Action:
-    return "Setvar", {"Channel": channel, "Variable": variable, "Value": value}
-
-
-def _hangup(channel: str) -> Action:
-    return "Hangup", {"Channel": channel, "Cause": "16"}
-
-
-def _redirect(channel: str, context: str, exten: str) -> Action:
-    where = {"Context": context, "Exten": exten, "Priority": "1"}
-    return "Redirect", {"Channel": channel, **where}
-
-
-def _check(answer: Message, harmless: str = "") -> None:
-    """Raise what an Error means; an error that holds ``harmless`` is none."""
-    if answer.success:
-        return
-    text = answer.get("Message").lower()
-    if harmless and harmless in text:
-        return
-    reason = next((word for part, word in _REASONS if part in text), "refused")
-    raise CommandRefused(reason, f"Asterisk refused the command: {answer.get('Message')}")

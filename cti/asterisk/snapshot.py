@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cti.asterisk.channels import endpoint_of
+from cti.asterisk.headers import HOLDING, instant, number, phone_state, said, said_name
 from cti.asterisk.link import AmiLink
-from cti.asterisk.translator import HOLDING, instant, number, phone_state, said, said_name
 from cti.domain.call import CallState
 from cti.domain.errors import InvalidValue
 from cti.domain.events import PhoneStateChanged

@@ -180,6 +180,8 @@ class Switch:
                 self._bus.publish(event)
             for orphan in self.translator.take_orphans():
                 self._in_background(self.control.hang_up_orphan(orphan))
+            for call_id in self.translator.take_strays():
+                self._in_background(self.control.requeue(call_id))
         except Exception:  # the consumer's outermost frame: one event must not stop the next
             log.exception("event_failed", event_name=message.event)
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cti.asterisk.ami_actions import check as _check
 from cti.asterisk.channels import ChannelRegistry
-from cti.asterisk.control import _check
 from cti.asterisk.reconcile import reconcile
 from cti.asterisk.snapshot import Snapshot, read_snapshot
 from cti.domain import events as ev

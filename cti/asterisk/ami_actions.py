@@ -1,0 +1,97 @@
+"""AMI actions as plain pairs of name and headers, and what an Error of Asterisk's means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cti.domain.errors import CommandRefused
+from cti.domain.targets import Target
+from cti.wire.ami import Message
+
+Action = tuple[str, Mapping[str, str]]
+
+# What Asterisk says, in lower case → our stable word. main/manager.c, apps/app_queue.c.
+_REASONS = (
+    ("no such channel", "no_such_call"),
+    ("channel does not exist", "no_such_call"),
+    ("channel not existent", "no_such_call"),
+    ("channel1 does not exist", "no_such_call"),
+    ("channel2 does not exist", "no_such_call"),
+    ("channel not up", "wrong_state"),
+    ("extrachannel", "wrong_state"),
+    ("unable to withdraw", "wrong_state"),
+)
+_FORMS = {"agent": "", "queue": "q-", "menu": "m-", "outside": "o-", "parking": "p-"}
+
+
+def exten_of(target: Target) -> str:
+    """How the dialplan names a target (docs/dialplan.md); its value was checked when it was made."""
+    return _FORMS[target.kind] + target.value
+
+
+def set_variable(channel: str, variable: str, value: str) -> Action:
+    """Set a channel's variable."""
+    return "Setvar", {"Channel": channel, "Variable": variable, "Value": value}
+
+
+def hang_up(channel: str) -> Action:
+    """End a channel."""
+    return "Hangup", {"Channel": channel, "Cause": "16"}
+
+
+def redirect(channel: str, context: str, exten: str) -> Action:
+    """Send one channel elsewhere; whoever it was bridged with by Dial is hung up."""
+    where = {"Context": context, "Exten": exten, "Priority": "1"}
+    return "Redirect", {"Channel": channel, **where}
+
+
+def redirect_two(
+    channel: str, place: tuple[str, str], extra: str, extra_place: tuple[str, str]
+) -> Action:
+    """Send two bridged channels to two places in one go."""
+    return "Redirect", {
+        "Channel": channel,
+        "Context": place[0],
+        "Exten": place[1],
+        "Priority": "1",
+        "ExtraChannel": extra,
+        "ExtraContext": extra_place[0],
+        "ExtraExten": extra_place[1],
+        "ExtraPriority": "1",
+    }
+
+
+def bridge(channel: str, other: str) -> Action:
+    """Join two channels."""
+    return "Bridge", {"Channel1": channel, "Channel2": other, "Tone": "no"}
+
+
+def originate(
+    channel: str, context: str, exten: str, variables: Mapping[str, str], ring_ms: int, number: str
+) -> Action:
+    """Call a phone and send it to the dialplan when it answers; ``number`` is shown on it."""
+    return "Originate", {
+        "Channel": channel,
+        "Context": context,
+        "Exten": exten,
+        "Priority": "1",
+        "Timeout": str(ring_ms),
+        "CallerID": f"<{number}>",
+        "Async": "true",
+        "Variable": ",".join(f"{name}={value}" for name, value in variables.items()),
+    }
+
+
+def check(answer: Message, harmless: str = "") -> None:
+    """Raise what an Error means; an error that holds ``harmless`` is none.
+
+    Raises:
+        CommandRefused: Asterisk refused the action.
+    """
+    if answer.success:
+        return
+    text = answer.get("Message").lower()
+    if harmless and harmless in text:
+        return
+    reason = next((word for part, word in _REASONS if part in text), "refused")
+    raise CommandRefused(reason, f"Asterisk refused the command: {answer.get('Message')}")

@@ -1,0 +1,239 @@
+"""Who talks with whom: bridges and holds become CallConnected, CallHeld, PartyJoined, ConsultConnected and their like.
+
+Nothing here asks what came before: after each change the picture of the caller's bridge is compared with what
+was told of the call, and the difference is told. So a transfer by the phone's keys, one by command, a conference
+that shrinks and a snapshot end in the same events.
+
+* Talking: a leg is in the caller's bridge, and it is no holding bridge. With more than one leg it is a conference.
+* On hold by command: caller and leg are both in the holding bridge (AMI's hold gives no Hold event); by the phone's
+  own key: at Hold.
+* Consulting: the one consulted is in a bridge with the agent, or with his second line, and the caller isn't.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cti.asterisk.channels import ChannelRegistry, TrackedCall, TrackedLeg, endpoint_of
+from cti.domain import events as ev
+from cti.domain.ids import LegId
+
+
+def entered(
+    registry: ChannelRegistry, bridge_id: str, uniqueid: str, is_holding: bool, at: datetime
+) -> list[ev.Event]:
+    """A channel entered a bridge (the registry knows that already)."""
+    who = registry.find(uniqueid)
+    out = _moved(registry, who, bridge_id, uniqueid, at)
+    if is_holding:
+        return out + _in_room(registry, who, bridge_id, at)
+    calls = registry.anchors_in(bridge_id)
+    if not calls:
+        return out + (_consulting(registry, who, bridge_id, at) if who is not None else [])
+    for other in calls[1:]:
+        out += _merge(registry, *_order(calls[0], other), at)
+    return out + picture(registry, registry.anchors_in(bridge_id)[0], at)
+
+
+def left(registry: ChannelRegistry, bridge_id: str, uniqueid: str, at: datetime) -> list[ev.Event]:
+    """A channel left a bridge (the registry knows that already): a conference may have shrunk."""
+    who = registry.find(uniqueid)
+    if not isinstance(who, TrackedLeg):
+        return []
+    call = who.call
+    if not call.parties or registry.bridge_of(call.leg_id) != bridge_id:
+        return []
+    return picture(registry, call, at)
+
+
+def picture(registry: ChannelRegistry, call: TrackedCall, at: datetime) -> list[ev.Event]:
+    """The caller is in a talking bridge: with whom, and what of that is news?"""
+    members = registry.members(registry.bridge_of(call.leg_id))
+    out = _adopt(registry, call, members, at)
+    inside = [LegId(u) for u in members if u in call.legs]
+    if not inside:
+        return out
+    was_held, call.held_by = call.held_by, ""
+    gone = [p for p in (call.connected, *call.parties) if p is not None and p not in inside]
+    if call.parties:
+        out += [_told(ev.PartyLeft, call.legs[p], at) for p in gone if p in call.legs]
+    call.parties = [p for p in call.parties if p in inside]
+    if call.connected not in inside:
+        call.connected, call.ended_by = None, ""
+        call.parties = [p for p in call.parties if p != inside[0]]
+    main = call.connected or inside[0]
+    is_new = call.connected is None
+    call.connected = main
+    joined = [p for p in inside if p != main and p not in call.parties]
+    call.parties += joined
+    if is_new and not (call.parties and not joined):
+        # Told of the first, and of the last one of a conference that shrank.
+        out.append(_told(ev.CallConnected, call.legs[main], at))
+    elif not is_new and not call.parties and gone:
+        out.append(_told(ev.CallConnected, call.legs[main], at))
+    elif was_held == "agent" and not joined:
+        out.append(ev.CallRetrieved(at=at, call_id=call.call_id, by="agent"))
+    elif not joined:
+        call.held_by = was_held
+    out += [_told(ev.PartyJoined, call.legs[p], at) for p in joined]
+    return out + _consult_settled(call, inside, at)
+
+
+def consult_over(call: TrackedCall, result: str, at: datetime) -> list[ev.Event]:
+    """The consultation ended; says so once."""
+    consult, call.consult = call.consult, None
+    if consult is None:
+        return []
+    if consult.is_cancelled and result in ("ended", "cancelled", "no_answer"):
+        result = "cancelled"
+    return [ev.ConsultEnded(at=at, call_id=call.call_id, endpoint=consult.endpoint, result=result)]
+
+
+def consult_told(call: TrackedCall, at: datetime) -> list[ev.Event]:
+    """The agent is with the one he consults (again)."""
+    consult = call.consult
+    if consult is None:
+        return []
+    return [
+        ev.ConsultStarted(
+            at=at,
+            call_id=call.call_id,
+            endpoint=consult.endpoint,
+            target_kind=consult.target_kind,
+            target=consult.target,
+            number=consult.number,
+        )
+    ]
+
+
+# ---- inside ------------------------------------------------------------------------------------
+
+_PartyEvent = type[ev.CallConnected] | type[ev.PartyJoined] | type[ev.PartyLeft]
+
+
+def _told(kind: _PartyEvent, leg: TrackedLeg, at: datetime) -> ev.Event:
+    return kind(at=at, call_id=leg.call.call_id, leg_id=leg.leg_id, endpoint=leg.endpoint)
+
+
+def _moved(
+    registry: ChannelRegistry,
+    who: TrackedCall | TrackedLeg | None,
+    bridge_id: str,
+    uniqueid: str,
+    at: datetime,
+) -> list[ev.Event]:
+    """A leg whose channel bears another phone's name: that one picked it up."""
+    if not isinstance(who, TrackedLeg):
+        return []
+    channel = registry.members(bridge_id).get(uniqueid, who.channel)
+    endpoint = endpoint_of(channel)
+    if endpoint is None or endpoint == who.endpoint:
+        return []
+    before, who.endpoint, who.channel = who.endpoint, endpoint, channel
+    return [
+        ev.LegMoved(
+            at=at,
+            call_id=who.call.call_id,
+            leg_id=who.leg_id,
+            endpoint=endpoint,
+            from_endpoint=before,
+        )
+    ]
+
+
+def _in_room(
+    registry: ChannelRegistry, who: TrackedCall | TrackedLeg | None, bridge_id: str, at: datetime
+) -> list[ev.Event]:
+    """On hold is who can be retrieved: Bridge fails as long as the phone is on its way to the room."""
+    call = who.call if isinstance(who, TrackedLeg) else who
+    if call is None or call.held_by == "agent" or call.consult is not None:
+        return []
+    inside, leg = registry.members(bridge_id), call.agent_leg
+    if call.leg_id not in inside or (leg is not None and leg.leg_id not in inside):
+        return []
+    call.held_by = "agent"
+    return [ev.CallHeld(at=at, call_id=call.call_id, by="agent")]
+
+
+def _consulting(
+    registry: ChannelRegistry, who: TrackedCall | TrackedLeg, bridge_id: str, at: datetime
+) -> list[ev.Event]:
+    """No caller is in this bridge: an agent with the one he consults, perhaps."""
+    call = who.call if isinstance(who, TrackedLeg) else who
+    consult, leg = call.consult, call.consulted_leg
+    if consult is None or leg is None or consult.is_up:
+        return []
+    inside = registry.members(bridge_id)
+    own = (e.leg_id for e in call.legs.values() if e.role == "own" or e.leg_id == call.connected)
+    if leg.leg_id not in inside or not any(leg_id in inside for leg_id in own):
+        return []
+    consult.is_up = True
+    return [
+        ev.ConsultConnected(at=at, call_id=call.call_id, leg_id=leg.leg_id, endpoint=leg.endpoint)
+    ]
+
+
+def _consult_settled(call: TrackedCall, inside: list[LegId], at: datetime) -> list[ev.Event]:
+    """The one consulted is with the caller now: handed over, or all together."""
+    consult = call.consult
+    if consult is None or consult.leg_id not in inside:
+        return []
+    leg = call.legs[consult.leg_id]
+    leg.role = "agent" if call.connected == leg.leg_id else "party"
+    return consult_over(call, "completed" if call.connected == leg.leg_id else "joined", at)
+
+
+def _adopt(
+    registry: ChannelRegistry, call: TrackedCall, members: dict[str, str], at: datetime
+) -> list[ev.Event]:
+    """Phones that were dialled by somebody else and now have the caller: by a transfer, from a parking place."""
+    out: list[ev.Event] = []
+    for uniqueid, channel in list(members.items()):
+        who, endpoint = registry.find(uniqueid), endpoint_of(channel)
+        if endpoint is None or who is call or (isinstance(who, TrackedLeg) and who.call is call):
+            continue
+        if isinstance(who, TrackedCall):
+            continue
+        if isinstance(who, TrackedLeg):
+            out += _taken_from(who.call, call, who, at)
+        leg = registry.add_leg(call, uniqueid, channel, endpoint)
+        out.append(ev.LegDialled(at=at, call_id=call.call_id, leg_id=leg.leg_id, endpoint=endpoint))
+    return out
+
+
+def _taken_from(
+    other: TrackedCall, call: TrackedCall, leg: TrackedLeg, at: datetime
+) -> list[ev.Event]:
+    """The agent of another call is with this caller: what became of that call?"""
+    if other.connected == leg.leg_id:
+        other.connected = None
+    other.parties = [p for p in other.parties if p != leg.leg_id]
+    if other.consult_of != call.call_id:
+        return []
+    # Consulted through a queue: what had to wait there is one with the call that it was for.
+    other.ended_by = "merged"
+    out: list[ev.Event] = [ev.CallMerged(at=at, call_id=other.call_id, into_call_id=call.call_id)]
+    return out + consult_over(call, "completed", at)
+
+
+def _order(one: TrackedCall, other: TrackedCall) -> tuple[TrackedCall, TrackedCall]:
+    """Which of two calls goes on: the one that the other was begun for, else the older one."""
+    return (other, one) if one.consult_of == other.call_id else (one, other)
+
+
+def _merge(
+    registry: ChannelRegistry, call: TrackedCall, other: TrackedCall, at: datetime
+) -> list[ev.Event]:
+    """The two sides of two calls are in one bridge."""
+    out: list[ev.Event] = [
+        ev.CallMerged(at=at, call_id=other.call_id, into_call_id=call.call_id),
+        ev.CallEnded(at=at, call_id=other.call_id, cause=16, ended_by="merged"),
+    ]
+    if other.consult_of == call.call_id:
+        out += consult_over(call, "completed", at)
+    leg = registry.absorb(call, other)
+    if leg is not None:
+        out.append(
+            ev.LegDialled(at=at, call_id=call.call_id, leg_id=leg.leg_id, endpoint=leg.endpoint)
+        )
+    return out

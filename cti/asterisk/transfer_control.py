@@ -1,0 +1,285 @@
+"""Commands that bring others into a call or send it elsewhere; the actions are those of docs/dialplan.md.
+
+Who is the customer and who the agent? The call hangs on the customer's channel. Only where a phone of ours began
+a call with another phone, it hangs on the one that began it; if that one commands, the other side is treated
+as the customer, and the dialplan hangs the call on him by the same act.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from cti.asterisk import ami_actions as act
+from cti.asterisk.channels import (
+    ChannelRegistry,
+    TrackedCall,
+    TrackedConsult,
+    TrackedLeg,
+    endpoint_of,
+)
+from cti.asterisk.link import AmiLink
+from cti.domain.errors import CommandRefused
+from cti.domain.ids import CallId, Endpoint, parse_call_id, parse_endpoint
+from cti.domain.targets import Target
+from cti.ports import Clock
+
+_RING_MS = 20_000
+_LOOK_TIME = timedelta(milliseconds=20)
+_SETTLE_TIME = timedelta(seconds=2)  # a channel on its way from one context to the next
+_MOVE_TIME = timedelta(seconds=20)  # until the other phone was answered
+_DIGIT_TIME = timedelta(milliseconds=200)  # from one digit to the next
+_DIGITS = re.compile(r"[0-9A-D*#]{1,32}")
+_ANSWER_HEADER = "PJSIP_HEADER(add,Call-Info)"
+_ANSWER_NOW = "<sip:ringdesk>;answer-after=0"
+
+Notify = Callable[[Endpoint], Awaitable[None]]
+
+
+class TransferControl:
+    """The half of ``cti.ports.CallControl`` that concerns more than one caller and one agent."""
+
+    def __init__(
+        self,
+        link: AmiLink,
+        registry: ChannelRegistry,
+        clock: Clock,
+        *,
+        trunk: str = "trunk_demo",
+        shown_number: str = "",
+        notify: Notify | None = None,
+    ) -> None:
+        self._link = link
+        self._registry = registry
+        self._clock = clock
+        self._trunk = trunk
+        self._shown_number = shown_number  # what outside parties see
+        self._notify = notify
+
+    # ---- begin and send on ---------------------------------------------------------------------
+
+    async def originate(self, endpoint: Endpoint, target: Target, command_id: str) -> None:
+        """See ``CallControl``."""
+        variables = {"RD_CMD": re.sub(r"[^A-Za-z0-9-]", "", command_id)[:64]}
+        variables[_ANSWER_HEADER] = _ANSWER_NOW
+        phone, exten = f"PJSIP/{parse_endpoint(endpoint)}", act.exten_of(target)
+        number = re.sub(r"[^0-9+]", "", target.value)
+        await self._do(act.originate(phone, "rd-agents", exten, variables, _RING_MS, number))
+
+    async def transfer(
+        self, call_id: CallId, target: Target, sender: Endpoint | None = None
+    ) -> None:
+        """See ``CallControl``."""
+        call = self._call(call_id)
+        channel, _ = self._sides(call, sender)
+        place = ("rd-park", target.value) if target.kind == "parking" else None
+        context, exten = place or ("rd-xfer", act.exten_of(target))
+        await self._do(
+            act.set_variable(channel, "RD_FROM", parse_endpoint(sender) if sender else ""),
+            act.redirect(channel, context, exten),
+        )
+
+    async def park(self, call_id: CallId, slot: str, sender: Endpoint | None = None) -> None:
+        """See ``CallControl``."""
+        await self.transfer(call_id, Target("parking", slot), sender)
+
+    async def fetch(self, call_id: CallId, endpoint: Endpoint) -> None:
+        """See ``CallControl``."""
+        await self._do(
+            act.redirect(self._call(call_id).channel, "rd-dial", parse_endpoint(endpoint))
+        )
+
+    async def leave(self, call_id: CallId, endpoint: Endpoint) -> None:
+        """See ``CallControl``."""
+        call = self._call(call_id)
+        leg = self._leg(call, endpoint)
+        # Afterwards the caller's Dial is over although he talks on: that is meant.
+        await self._do(act.set_variable(call.channel, "RD_HUNGUP", "1"), act.hang_up(leg.channel))
+
+    async def drop_party(self, call_id: CallId, endpoint: Endpoint) -> None:
+        """See ``CallControl``."""
+        await self._do(act.hang_up(self._leg(self._call(call_id), endpoint).channel))
+
+    # ---- consult -------------------------------------------------------------------------------
+
+    async def consult(self, call_id: CallId, endpoint: Endpoint, target: Target) -> None:
+        """See ``CallControl``."""
+        call = self._call(call_id)
+        if call.consult is not None:
+            raise CommandRefused("wrong_state", "somebody is being consulted already")
+        if call.parties:
+            raise CommandRefused("wrong_state", "a conference can't be put on hold")
+        if call.held_by == "phone":
+            raise CommandRefused("held_by_phone", "the caller is on hold by the phone's own key")
+        customer, agent = self._sides(call, endpoint)
+        names = (
+            act.set_variable(agent, "RD_REF", call.call_id),
+            act.set_variable(agent, "RD_FROM", parse_endpoint(endpoint)),
+        )
+        there = ("rd-consult", act.exten_of(target))
+        if call.held_by == "agent":  # both are in their rooms
+            await self._do(*names, act.redirect(agent, *there))
+        else:
+            await self._do(*names, act.redirect_two(customer, ("rd-hold", "caller"), agent, there))
+
+    async def complete_consult(self, call_id: CallId) -> None:
+        """See ``CallControl``."""
+        call = self._call(call_id)
+        consult, leg = self._consult(call), call.consulted_leg
+        if leg is None or not consult.is_up:
+            target = Target(consult.target_kind, consult.number or consult.target)
+            await self.transfer(call_id, target, consult.endpoint)
+            return
+        mine = [e.channel for e in call.legs.values() if e.endpoint == consult.endpoint]
+        await self._do(
+            act.set_variable(call.channel, "RD_AGENT", leg.endpoint),
+            act.bridge(call.channel, leg.channel),
+        )
+        if not leg.endpoint.isdigit() and not leg.endpoint.endswith("w"):
+            # No internal party is left: what strangers say to each other is not ours to keep.
+            await self._try(("StopMixMonitor", {"Channel": call.channel}))
+        for channel in mine:
+            await self._try(act.hang_up(channel))
+
+    async def cancel_consult(self, call_id: CallId) -> None:
+        """See ``CallControl``."""
+        call = self._call(call_id)
+        consult, leg = self._consult(call), call.consulted_leg
+        consult.is_cancelled = True
+        agent = self._agent_leg(call)
+        own = next((e for e in call.legs.values() if e.role == "own"), None)
+        if own is not None:
+            await self._do(act.hang_up(own.channel))
+            return  # his phone holds the caller, and takes him back by its own key
+        if leg is not None:
+            await self._try(act.hang_up(leg.channel))
+        rooms = self._registry.bridge_of
+        await self._until(
+            lambda: rooms(agent.leg_id) != "" and rooms(agent.leg_id) == rooms(call.leg_id),
+            _SETTLE_TIME,
+        )
+        await self._do(act.bridge(call.channel, agent.channel))
+
+    async def join_consult(self, call_id: CallId) -> None:
+        """See ``CallControl``."""
+        call = self._call(call_id)
+        consult = self._consult(call)
+        if not consult.is_up:
+            raise CommandRefused("wrong_state", "the one who is being called has not answered yet")
+        own = next((e for e in call.legs.values() if e.role == "own"), None)
+        agent = own or self._agent_leg(call)
+        await self._do(
+            act.set_variable(call.channel, "RD_JOIN", agent.channel),
+            act.redirect(call.channel, "rd-join", "s"),
+        )
+
+    # ---- conference and phones -----------------------------------------------------------------
+
+    async def add_party(self, call_id: CallId, target: Target) -> None:
+        """See ``CallControl``."""
+        call = self._call(call_id)
+        self._agent_leg(call)  # somebody must speak with him
+        if target.kind == "agent":
+            phone, number = f"PJSIP/{self._phone_of(target.value)}", ""
+        elif target.kind == "outside":
+            phone, number = f"PJSIP/{target.value}@{self._trunk}", self._shown_number
+        else:
+            raise CommandRefused("no_such_target", "only a person or a number can be added")
+        await self._ring_into(call, phone, number)
+
+    async def move(self, call_id: CallId, endpoint: Endpoint, to_endpoint: Endpoint) -> None:
+        """See ``CallControl``."""
+        call = self._call(call_id)
+        leg, other = self._leg(call, endpoint), parse_endpoint(to_endpoint)
+        await self._ring_into(call, f"PJSIP/{other}", "")
+
+        def is_in() -> bool:
+            new = call.leg_at(other)
+            return new is not None and new.leg_id in call.parties
+
+        await self._until(is_in, _MOVE_TIME)
+        await self._do(
+            act.set_variable(call.channel, "RD_AGENT", other),
+            act.set_variable(call.channel, "RD_HUNGUP", "1"),
+            act.hang_up(leg.channel),
+        )
+
+    async def send_digits(self, call_id: CallId, endpoint: Endpoint, digits: str) -> None:
+        """See ``CallControl``."""
+        if not _DIGITS.fullmatch(digits):
+            raise CommandRefused("invalid_value", "digits are 0-9, *, # and A-D, at most 32")
+        call = self._call(call_id)
+        customer, _ = self._sides(call, endpoint)
+        for digit in digits:
+            await self._do(("PlayDTMF", {"Channel": customer, "Digit": digit, "Duration": "120"}))
+            await self._clock.sleep(_DIGIT_TIME)
+
+    async def answer(self, endpoint: Endpoint) -> None:
+        """See ``CallControl``."""
+        if self._notify is None:
+            raise CommandRefused("lift_receiver", "this phone can't be answered from here")
+        await self._notify(parse_endpoint(endpoint))
+
+    # ---- inside --------------------------------------------------------------------------------
+
+    async def _ring_into(self, call: TrackedCall, phone: str, number: str) -> None:
+        variables = {"RD_REF": call.call_id, "RD_JOIN": call.channel}
+        await self._do(act.originate(phone, "rd-join", "s", variables, _RING_MS, number))
+
+    def _phone_of(self, extension: str) -> Endpoint:
+        """Which of a person's two phones to ring: the one that is there."""
+        desk, browser = Endpoint(extension), parse_endpoint(f"{extension}w")
+        is_there = self._registry.phones.get(browser, "unavailable") != "unavailable"
+        return browser if is_there else parse_endpoint(desk)
+
+    def _call(self, call_id: CallId) -> TrackedCall:
+        call = self._registry.call(parse_call_id(call_id))
+        if call is None:
+            raise CommandRefused("no_such_call", "the call is over")
+        return call
+
+    def _agent_leg(self, call: TrackedCall) -> TrackedLeg:
+        leg = call.agent_leg
+        if leg is None:
+            raise CommandRefused("wrong_state", "no phone is connected with this call")
+        return leg
+
+    def _leg(self, call: TrackedCall, endpoint: Endpoint) -> TrackedLeg:
+        leg = call.leg_at(endpoint)
+        if leg is None:
+            raise CommandRefused("wrong_state", "this phone takes no part in the call")
+        return leg
+
+    def _consult(self, call: TrackedCall) -> TrackedConsult:
+        if call.consult is None:
+            raise CommandRefused("wrong_state", "nobody is being consulted")
+        return call.consult
+
+    def _sides(self, call: TrackedCall, by: Endpoint | None) -> tuple[str, str]:
+        """The channels of the customer and of the agent, as seen by the phone that commands."""
+        if by is not None and by == call.origin and endpoint_of(call.channel) == by:
+            return self._agent_leg(call).channel, call.channel
+        leg = call.agent_leg
+        if leg is None:
+            return call.channel, ""
+        return call.channel, leg.channel
+
+    async def _do(self, *actions: act.Action) -> None:
+        """Write all actions at once; the last one's answer counts."""
+        epoch = self._link.epoch
+        futures = [self._link.submit(name, headers, epoch=epoch) for name, headers in actions]
+        answers = [await self._link.answer_to(future) for future in futures]
+        act.check(answers[-1])
+
+    async def _try(self, action: act.Action) -> None:
+        """An action whose failure means that what it wants is so already."""
+        name, headers = action
+        await self._link.action(name, headers, epoch=self._link.epoch)
+
+    async def _until(self, condition: Callable[[], bool], limit: timedelta) -> None:
+        end = self._clock.monotonic() + limit.total_seconds()
+        while not condition():
+            if self._clock.monotonic() >= end:
+                raise CommandRefused("not_confirmed", "Asterisk did not do it in time")
+            await self._clock.sleep(_LOOK_TIME)
