@@ -171,8 +171,12 @@ class ChannelRegistry:
         self, call: TrackedCall, own_id: CallId, uniqueid: str, channel: str, endpoint: Endpoint
     ) -> TrackedLeg:
         """An agent's phone opened a second line to consult; the dialplan gave it an id of its own."""
-        self._aliases[own_id] = call.call_id
+        self.serve(own_id, call)
         return self.add_leg(call, uniqueid, channel, endpoint, "own")
+
+    def serve(self, own_id: CallId, call: TrackedCall) -> None:
+        """What is told of this id concerns that call."""
+        self._aliases[own_id] = call.call_id
 
     def anchor(self, call: TrackedCall, uniqueid: str, channel: str) -> TrackedLeg | None:
         """The call hangs on another channel from now on; returns what the old anchor is now.

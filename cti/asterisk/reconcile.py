@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from cti.asterisk.channels import ChannelRegistry, TrackedCall
+from cti.asterisk.channels import ChannelRegistry, TrackedCall, TrackedConsult
 from cti.asterisk.snapshot import SeenCall, SeenLeg, Snapshot
 from cti.domain import events as ev
 from cti.domain.call import Call, CallState, LegState
@@ -53,18 +53,35 @@ def _track(registry: ChannelRegistry, seen: SeenCall, before: TrackedCall | None
     if seen.bridge_id:
         registry.enter(seen.bridge_id, seen.leg_id, seen.channel)
     for leg in seen.legs:
-        registry.add_leg(call, leg.leg_id, leg.channel, leg.endpoint)
+        registry.add_leg(call, leg.leg_id, leg.channel, leg.endpoint, leg.role)
         if leg.is_ringing:
             call.rang.add(leg.endpoint)
         if leg.bridge_id:
             registry.enter(leg.bridge_id, leg.leg_id, leg.channel)
+    for own_id in seen.second_lines:
+        registry.serve(own_id, call)
+    call.origin, call.consult_of = seen.origin, seen.consult_of
     if seen.agent_leg is not None:
         call.connected = seen.agent_leg.leg_id
-    if seen.state is CallState.ON_HOLD:
+    call.parties = [leg.leg_id for leg in seen.parties]
+    if seen.consultant is not None:
+        call.consult = _consult(seen, before)
+    if seen.state is CallState.ON_HOLD or (
+        seen.consultant is not None and not any(leg.role == "own" for leg in seen.legs)
+    ):
         call.held_by = "agent"
     elif before is not None and before.held_by == "phone" and before.connected == call.connected:
         call.held_by = "phone"  # the bridge doesn't show the phone's own hold
     return call
+
+
+def _consult(seen: SeenCall, before: TrackedCall | None) -> TrackedConsult:
+    known = before.consult if before is not None and before.consult else None
+    consult = known or TrackedConsult(seen.consultant or Endpoint(""))
+    leg = next((leg for leg in seen.legs if leg.role == "consult"), None)
+    consult.leg_id = leg.leg_id if leg else None
+    consult.is_up = leg is not None and bool(leg.bridge_id)
+    return consult
 
 
 def _repairs(
@@ -84,6 +101,8 @@ def _repairs(
                 credit_time=seen.credit_time,
                 attempt=seen.attempt,
                 endpoint=endpoint,
+                direction=call.direction if call else seen.direction,
+                origin=seen.origin,
                 dnis=call.dnis if call else "",
                 ani=seen.ani,
                 ani_name=seen.ani_name,
@@ -99,7 +118,7 @@ def _repairs(
 
 def _is_as_believed(seen: SeenCall, call: Call, tracked: TrackedCall) -> bool:
     state = seen.state
-    if tracked.held_by == "phone":
+    if tracked.held_by == "phone" and state is CallState.TALKING:
         state = CallState.ON_HOLD
     is_enqueued = seen.enqueued_at is not None
     return (
@@ -120,22 +139,40 @@ def _leg_repairs(seen: SeenCall, call: Call | None, at: datetime) -> list[ev.Eve
             out.append(_leg_ended(seen.call_id, leg_id, leg.endpoint, at))
     for leg_id, leg_seen in here.items():
         state = known[leg_id].state if leg_id in known else None
-        is_talking = seen.agent_leg is not None and seen.agent_leg.leg_id == leg_id
         if state is None:
-            out.append(_leg_event(ev.LegDialled, seen, leg_seen, at))
+            out.append(
+                ev.LegDialled(
+                    at=at,
+                    call_id=seen.call_id,
+                    leg_id=leg_id,
+                    endpoint=leg_seen.endpoint,
+                    role=leg_seen.role,
+                )
+            )
         if leg_seen.is_ringing and state in (None, LegState.DIALLED):
             out.append(_leg_event(ev.LegRang, seen, leg_seen, at))
-        if is_talking and state is not LegState.UP and seen.state is not CallState.ON_HOLD:
-            out.append(_leg_event(ev.CallConnected, seen, leg_seen, at))
+        if state is not LegState.UP and (up := _up_event(seen, leg_seen)) is not None:
+            out.append(_leg_event(up, seen, leg_seen, at))
     return out
 
 
-def _leg_event(
-    kind: type[ev.LegDialled] | type[ev.LegRang] | type[ev.CallConnected],
-    seen: SeenCall,
-    leg: SeenLeg,
-    at: datetime,
-) -> ev.Event:
+_LegKind = (
+    type[ev.LegRang] | type[ev.CallConnected] | type[ev.ConsultConnected] | type[ev.PartyJoined]
+)
+
+
+def _up_event(seen: SeenCall, leg: SeenLeg) -> _LegKind | None:
+    """What tells that a leg talks."""
+    if leg in seen.parties:
+        return ev.PartyJoined
+    if leg.role == "consult":
+        return ev.ConsultConnected if leg.bridge_id else None
+    is_talking = seen.agent_leg is not None and seen.agent_leg.leg_id == leg.leg_id
+    is_held = seen.state in (CallState.ON_HOLD, CallState.CONSULTING)
+    return ev.CallConnected if is_talking and not is_held else None
+
+
+def _leg_event(kind: _LegKind, seen: SeenCall, leg: SeenLeg, at: datetime) -> ev.Event:
     return kind(at=at, call_id=seen.call_id, leg_id=leg.leg_id, endpoint=leg.endpoint)
 
 
