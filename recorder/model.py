@@ -134,6 +134,25 @@ def _with_true_end(events: list[ev.Event], last_written_at: datetime | None) -> 
     ]
 
 
+LEDGER_KINDS: tuple[type[ev.Event], ...] = (
+    ev.AgentReserved,
+    ev.CallAnswered,
+    ev.CallConnected,
+    ev.CallRetrieved,
+    ev.CallHeld,
+    ev.AgentLegLost,
+    ev.CallEnqueued,
+    ev.CallFellBack,
+    ev.CallRecovered,
+    ev.CallEnded,
+    ev.RecordingStarted,
+    ev.RecordingPaused,
+    ev.RecordingResumed,
+    ev.RecordingStopped,
+)
+"""The events that change a ledger: those that ``apply`` knows."""
+
+
 def apply(ledger: Ledger, event: ev.Event) -> Ledger:
     """Take one event; events that don't concern recordings change nothing."""
     match event:

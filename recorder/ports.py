@@ -58,6 +58,13 @@ class RecordingStore(Protocol):
             NoSuchObject: at the first piece.
         """
 
+    async def sha256(self, key: str) -> str:
+        """Read an object through and hash it (hexadecimal).
+
+        Raises:
+            NoSuchObject: nothing is stored under this key.
+        """
+
     async def delete(self, key: str) -> None:
         """Remove an object; harmless where there is none."""
 
@@ -196,8 +203,8 @@ class RecordingBook(Protocol):
 
     async def attach(
         self, recording_id: RecordingId, ticket_id: TicketId, attached_at: datetime
-    ) -> None:
-        """Note that it hangs on a ticket."""
+    ) -> Recording | None:
+        """Note that it hangs on a ticket; returns the recording as it is then, if there is one."""
 
     async def note_raw_removed(self, recording_id: RecordingId, removed_at: datetime) -> None:
         """Note that the stored copy is the only one from now on."""

@@ -20,6 +20,7 @@ from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId
 from cti.ports import Clock, Journal
 from recorder import model
+from recorder.heard import Heard
 from recorder.model import Ledger, Verdict
 from recorder.ports import (
     Checked,
@@ -78,6 +79,7 @@ class Processor:
         staff: Staff,
         work_dir: Path,
     ) -> None:
+        self.heard = Heard()
         self._rules = rules
         self._clock = clock
         self._journal = journal
@@ -102,12 +104,14 @@ class Processor:
         await self._encoder.stop()
 
     async def ledger(self, call_id: CallId, *, has_file: bool = False) -> Ledger:
-        """The ledger of a call, from all that the journal holds of it.
+        """The ledger of a call, from all that was heard of it, or else that the journal holds.
 
         Raises:
             OSError: the journal can't be written or read.
         """
-        events = await self._events(call_id)
+        events = self.heard.story(call_id)
+        if events is None:
+            events = await self._events(call_id)
         was_told = any(isinstance(e, ev.RecordingStarted) for e in events)
         last_written_at = await self._spool.changed_at(call_id) if has_file else None
         return model.fold(

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import hashlib
 import secrets
 from collections import deque
 from collections.abc import Coroutine
@@ -38,6 +37,7 @@ import structlog
 from cti.domain import events as ev
 from cti.domain.ids import CallId, RecordingId
 from cti.ports import Clock, EventBus, Unsubscribe
+from recorder import heard
 from recorder.model import Recording
 from recorder.ports import (
     Alarms,
@@ -60,6 +60,9 @@ DAMAGED_ALARM = "recording_damaged"
 """A stored copy is not what was stored; cleared when a copy was found whole."""
 
 
+_INTAKE = 100  # events dealt with at a time
+
+
 class _Step(enum.Enum):
     """How a piece of work went."""
 
@@ -67,6 +70,9 @@ class _Step(enum.Enum):
     IDLE = "idle"  # there was nothing to do
     STORAGE = "storage"  # worth another try
     DEFECT = "defect"  # logged; trying again would not help
+
+
+_FINAL = frozenset({Outcome.STORED, Outcome.FAILED, Outcome.NOTHING_SAID})
 
 
 def new_recording_id() -> RecordingId:
@@ -100,6 +106,7 @@ class Recorder:
         self._live_calls = live_calls
         self._alarms = alarms
         self._inbox: deque[ev.CallEvent] = deque()
+        self._added: deque[CallId] = deque(maxlen=_INTAKE)  # the latest rows: needn't be asked for
         self._bell = asyncio.Event()
         self._work_bell = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -114,9 +121,17 @@ class Recorder:
             ConfigError: the encoder misses a program; names the remedy.
         """
         await self._processor.start()
-        self._unsubscribe = self._bus.subscribe(
+        stories = self._processor.heard
+        unsubscribe_heard = self._bus.subscribe(stories.take, *heard.KINDS)
+        unsubscribe_intake = self._bus.subscribe(
             self._take_in, ev.RecordingStopped, ev.CallEnded, ev.RecordingAttached
         )
+
+        def unsubscribe() -> None:
+            unsubscribe_heard()
+            unsubscribe_intake()
+
+        self._unsubscribe = unsubscribe
         self._spawn(self._intake_forever(), "recorder intake")
         for number in range(self._rules.workers):
             self._spawn(self._work_forever(), f"recorder worker {number}")
@@ -148,20 +163,26 @@ class Recorder:
             await self._bell.wait()
             self._bell.clear()
             while self._inbox:
-                # An event leaves the inbox only when it was dealt with: a full disk delays it.
-                if await self._guarded(self._deal_with(self._inbox[0])) is _Step.STORAGE:
-                    await self._clock.sleep(self._rules.storage_retry_time)
-                else:
+                # An event leaves the inbox only when it was dealt with: a full disk delays it. Those of one
+                # moment go together, so that their rows are one transaction.
+                batch = list(self._inbox)[:_INTAKE]
+                steps = await asyncio.gather(*(self._guarded(self._deal_with(e)) for e in batch))
+                for _ in batch:
                     self._inbox.popleft()
+                left = [e for e, s in zip(batch, steps, strict=True) if s is _Step.STORAGE]
+                if left:
+                    self._inbox.extendleft(reversed(left))
+                    await self._clock.sleep(self._rules.storage_retry_time)
 
     async def _deal_with(self, event: ev.CallEvent) -> _Step:
         if isinstance(event, ev.RecordingAttached):
-            await self._book.attach(event.recording_id, event.ticket_id, event.at)
-            recording = await self._book.by_id(event.recording_id)
+            recording = await self._book.attach(event.recording_id, event.ticket_id, event.at)
             if recording is not None and recording.raw_removed_at is None:
                 await self._remove_raw(recording)
             return _Step.DONE
         is_wanted = isinstance(event, ev.RecordingStopped)
+        if not is_wanted and event.call_id in self._added:
+            return _Step.DONE
         if not is_wanted and await self._book.by_call(event.call_id) is None:
             # The call is over and no RecordingStopped came: is there, or should there be, a file?
             ledger = await self._processor.ledger(event.call_id)
@@ -169,9 +190,12 @@ class Recorder:
             is_wanted = has_file or bool(ledger.connected_time)
         if is_wanted:
             await self._add(event.call_id, event.at)
+        else:
+            self._processor.heard.forget(event.call_id)
         return _Step.DONE
 
     async def _add(self, call_id: CallId, stopped_at: datetime) -> None:
+        self._added.append(call_id)
         due_at = self._clock.now() + self._rules.settle_time
         if await self._book.add(new_recording_id(), call_id, stopped_at, due_at):
             self._clock.call_later(self._rules.settle_time, self._work_bell.set)
@@ -202,6 +226,8 @@ class Recorder:
                 self._alarms.clear_alarm(STORAGE_ALARM)
             case _:
                 pass  # says nothing of the store
+        if done.outcome in _FINAL:
+            self._processor.heard.forget(job.call_id)
         for event in done.events:
             self._bus.publish(event)
         return _Step.DONE
@@ -271,13 +297,10 @@ class Recorder:
             self._work_bell.set()
 
     async def _is_stored_well(self, recording: Recording) -> bool:
-        digest = hashlib.sha256()
         try:
-            async for piece in self._store.open(recording.audio_key):
-                digest.update(piece)
+            return await self._store.sha256(recording.audio_key) == recording.sha256
         except NoSuchObject:
             return False
-        return digest.hexdigest() == recording.sha256
 
     async def _guarded(self, work: Coroutine[Any, Any, _Step]) -> _Step:
         """Do something; a failure is logged, and raises the alarm where somebody can mend it."""

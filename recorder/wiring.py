@@ -61,7 +61,7 @@ def build_recorder(
         store=store,
         spool=spool,
         encoder=encoder,
-        staff=AccountStaff(accounts),
+        staff=AccountStaff(accounts, clock),
         work_dir=settings.recordings_dir / ".work",
     )
     service = Recorder(

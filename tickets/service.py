@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from cti.domain import events as ev
-from cti.domain.ids import CallId, CustomerId, Endpoint
+from cti.domain.ids import CallId, CustomerId
 from cti.domain.numbers import DialPlan, read_number
 from cti.domain.people import User
 from cti.domain.text import clean_name, hide_digits
@@ -80,7 +80,7 @@ class TicketService:
         self._workers = CallWorkers(self._react, clock)
         self._changed: list[Callable[[CallId], None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._people: dict[str, User] = {}
+        self._people: Sequence[User] = ()
         self._people_at = float("-inf")
         self._sweeps: set[asyncio.Task[None]] = set()
         self._sweep_timer: Timer | None = None
@@ -277,20 +277,13 @@ class TicketService:
     async def _name_agent(
         self, file: CallFile, event: ev.CallConnected | ev.CallAnswered
     ) -> CallFile:
-        if isinstance(event, ev.CallAnswered):
-            user = await self._accounts.by_id(event.agent_id)
-        else:
-            user = await self._at_phone(event.endpoint)
+        if self._clock.monotonic() - self._people_at > _PEOPLE_TIME:
+            self._people = await self._accounts.all()
+            self._people_at = self._clock.monotonic()
+        user = next((user for user in self._people if _is_at(user, event)), None)
         if user is None:
             return file
         return replace(file, agent_id=user.user_id, agent_name=user.name)
-
-    async def _at_phone(self, endpoint: Endpoint) -> User | None:
-        now = self._clock.monotonic()
-        if now - self._people_at > _PEOPLE_TIME:
-            self._people = {user.extension: user for user in await self._accounts.all()}
-            self._people_at = now
-        return self._people.get(endpoint.removesuffix("w"))
 
     async def _open_ticket(self, file: CallFile, event: ev.CallEvent, reason: str) -> CallFile:
         def open_it(files: Files) -> tuple[CallFile, Ticket, Customer, Reading]:
@@ -333,6 +326,12 @@ def begin_file(event: ev.CallOffered | ev.CallRecovered, plan: DialPlan) -> Call
     if isinstance(event, ev.CallRecovered) and event.queue:
         file = replace(file, queue=event.queue, enqueued_at=event.enqueued_at)
     return file
+
+
+def _is_at(user: User, event: ev.CallConnected | ev.CallAnswered) -> bool:
+    if isinstance(event, ev.CallAnswered):
+        return user.user_id == event.agent_id
+    return user.extension == event.endpoint.removesuffix("w")
 
 
 def _is_in_vain(files: Files, customer: Customer, before: datetime) -> bool:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import os
 import re
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from cti.domain.errors import InvalidValue
@@ -60,6 +61,10 @@ class FolderStore:
                     left -= len(piece)
                 yield piece
 
+    async def sha256(self, key: str) -> str:
+        """See the port."""
+        return await asyncio.to_thread(_sha256, self._path(key))
+
     async def delete(self, key: str) -> None:
         """See the port."""
         await asyncio.to_thread(remove_file, self._path(key))
@@ -72,10 +77,7 @@ class FolderStore:
     def _put(self, target: Path, source: Path) -> None:
         if target.exists():
             raise ObjectExists(target.name)
-        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # One by one: mkdir gives its mode to the last folder only.
-        for folder in (self._incoming, target.parent.parent, target.parent):
-            folder.mkdir(exist_ok=True, mode=0o700)
+        is_new_folder = self._make_folders(target.parent)
         copy = self._incoming / secrets.token_hex(16)
         try:
             with source.open("rb") as read, copy.open("xb") as written:
@@ -85,8 +87,28 @@ class FolderStore:
             _name(copy, target)
         finally:
             copy.unlink(missing_ok=True)
-        for folder in (target.parent, target.parent.parent, self._root):
-            flush_folder(folder)
+        flush_folder(target.parent)
+        if is_new_folder:
+            flush_folder(target.parent.parent)
+            flush_folder(self._root)
+
+    def _make_folders(self, folder: Path) -> bool:
+        """Make what is missing; returns whether it was the folder itself."""
+        if folder.is_dir() and self._incoming.is_dir():
+            return False
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # One by one: mkdir gives its mode to the last folder only.
+        for each in (self._incoming, folder.parent, folder):
+            each.mkdir(exist_ok=True, mode=0o700)
+        return True
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise NoSuchObject(path.name) from None
 
 
 def _name(copy: Path, target: Path) -> None:
@@ -128,3 +150,16 @@ def remove_file(path: Path) -> None:
     except FileNotFoundError:
         return
     flush_folder(path.parent)
+
+
+def remove_files(paths: Iterable[Path]) -> None:
+    """Remove files of one folder durably; harmless where there are none."""
+    folders = set()
+    for path in paths:
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            continue
+        folders.add(path.parent)
+    for folder in folders:
+        flush_folder(folder)

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import structlog
 
 from cti.domain.calls import CallTable
 from cti.domain.events import Event, SwitchLinkChanged
 from cti.domain.ids import AgentId, CallId, Endpoint
-from cti.ports import Accounts, EventBus
+from cti.ports import Accounts, Clock, EventBus
 
 log = structlog.get_logger(__name__)
+
+_PEOPLE_TIME = timedelta(minutes=1)
 
 
 class AccountStaff:
     """``Staff`` by extension: a person's phones are ``<extension>`` and ``<extension>w``."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, clock: Clock) -> None:
         self._accounts = accounts
+        self._clock = clock
+        self._by_extension: dict[str, AgentId] = {}
+        self._read_at = float("-inf")
 
     async def agent_on(self, endpoint: Endpoint) -> AgentId | None:
-        """See the port."""
-        extension = endpoint.removesuffix("w")
-        for user in await self._accounts.all():
-            if user.extension == extension:
-                return user.user_id
-        return None
+        """See the port; what was read holds for a minute."""
+        now = self._clock.monotonic()
+        if now - self._read_at > _PEOPLE_TIME.total_seconds():
+            people = await self._accounts.all()
+            self._by_extension = {user.extension: user.user_id for user in people}
+            self._read_at = now
+        return self._by_extension.get(endpoint.removesuffix("w"))
 
 
 class KnownCalls:

@@ -17,7 +17,7 @@ import numpy as np
 
 from cti.domain.errors import InvalidValue
 from cti.domain.ids import CallId, parse_call_id
-from recorder.adapters.folder import flush_folder, remove_file, size_of
+from recorder.adapters.folder import flush_folder, remove_files, size_of
 
 
 class FolderSpool:
@@ -41,11 +41,12 @@ class FolderSpool:
 
     async def size(self, call_id: CallId) -> int | None:
         """See the port."""
-        return await asyncio.to_thread(self._size, call_id)
+        # A look at a local folder: quicker than a thread.
+        return self._size(call_id)
 
     async def changed_at(self, call_id: CallId) -> datetime | None:
         """See the port."""
-        return await asyncio.to_thread(self._changed_at, call_id)
+        return self._changed_at(call_id)
 
     async def call_ids(self) -> Sequence[CallId]:
         """See the port; files that are not named by a call are somebody else's and left alone."""
@@ -53,8 +54,7 @@ class FolderSpool:
 
     async def remove(self, call_id: CallId) -> None:
         """See the port."""
-        for path in (*self._sides(call_id), self.path(call_id)):
-            await asyncio.to_thread(remove_file, path)
+        await asyncio.to_thread(remove_files, (*self._sides(call_id), self.path(call_id)))
 
     def _sides(self, call_id: CallId) -> tuple[Path, Path]:
         name = parse_call_id(call_id)
@@ -72,8 +72,9 @@ class FolderSpool:
             part.replace(joined)
             flush_folder(self._root)
         if joined.exists():
+            # Not flushed: sides that a crash brings back are removed with the whole, or here.
             for side in sides:
-                remove_file(side)
+                side.unlink(missing_ok=True)
         return joined
 
     def _size(self, call_id: CallId) -> int | None:

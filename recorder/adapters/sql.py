@@ -2,24 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from cti.domain.ids import AgentId, CallId, RecordingId, TicketId
+from cti.storage.base import Base
 from cti.storage.database import Database
 from recorder.adapters.tables import RecordingAgentRow, RecordingRow, RecordingSpanRow
 from recorder.model import Levels, Recording, RecordingState, Verdict
 from recorder.ports import Checked, Finding, Job
 
+T = TypeVar("T")
+
 _MS = timedelta(milliseconds=1)
 _WAITING = RecordingState.WAITING.value
 _STORED = RecordingState.STORED.value
+_KEYS_AT_ONCE = 500
+
+# The statements are made once: making one costs more than running it.
+_ROWS = Base.metadata.tables[RecordingRow.__tablename__]
+_AGENTS = Base.metadata.tables[RecordingAgentRow.__tablename__]
+_SPANS = Base.metadata.tables[RecordingSpanRow.__tablename__]
+_KEY: BindParameter[str] = bindparam("key")
+_IS_CLAIMED = and_(
+    _ROWS.c.recording_id == _KEY,
+    _ROWS.c.state == _WAITING,
+    _ROWS.c.claimed_by == bindparam("token"),
+)
+_KNOWN = select(_ROWS.c.recording_id).where(_ROWS.c.call_id == _KEY)
+_ADD = insert(_ROWS)
+_DUE = (
+    select(_ROWS.c.recording_id, _ROWS.c.call_id, _ROWS.c.stopped_at, _ROWS.c.attempts)
+    .where(
+        _ROWS.c.state == _WAITING,
+        _ROWS.c.due_at <= bindparam("now"),
+        or_(_ROWS.c.claimed_until_at.is_(None), _ROWS.c.claimed_until_at <= bindparam("now")),
+    )
+    .order_by(_ROWS.c.due_at)
+    .limit(1)
+)
+_CLAIM = (
+    update(_ROWS)
+    .where(_ROWS.c.recording_id == _KEY)
+    .values(claimed_by=bindparam("token"), claimed_until_at=bindparam("until"))
+)
+_REOPEN = (
+    update(_ROWS)
+    .where(_ROWS.c.recording_id == _KEY)
+    .values(state=_WAITING, due_at=bindparam("due"), claimed_by=null(), claimed_until_at=null())
+)
+_ATTACH = (
+    update(_ROWS)
+    .where(_ROWS.c.recording_id == _KEY)
+    .values(ticket_id=bindparam("ticket"), attached_at=bindparam("attached_at"))
+)
+_RAW_REMOVED = (
+    update(_ROWS).where(_ROWS.c.recording_id == _KEY).values(raw_removed_at=bindparam("removed_at"))
+)
+_BY_ID = select(_ROWS).where(_ROWS.c.recording_id == _KEY)
+_BY_CALL = select(_ROWS).where(_ROWS.c.call_id == _KEY)
+_UNATTACHED = (
+    select(_ROWS)
+    .where(
+        _ROWS.c.state == _STORED,
+        _ROWS.c.attached_at.is_(None),
+        _ROWS.c.raw_removed_at.is_(None),
+    )
+    .order_by(_ROWS.c.stopped_at)
+)
+_RAW_TO_REMOVE = (
+    select(_ROWS)
+    .where(
+        _ROWS.c.state == _STORED,
+        _ROWS.c.raw_removed_at.is_(None),
+        or_(_ROWS.c.attached_at.is_not(None), _ROWS.c.stored_at < bindparam("before")),
+    )
+    .order_by(_ROWS.c.stopped_at)
+)
+_HEARD = select(_AGENTS).where(_AGENTS.c.recording_id.in_(bindparam("keys", expanding=True)))
+_FORGET = (
+    delete(_SPANS).where(_SPANS.c.recording_id == _KEY),
+    delete(_AGENTS).where(_AGENTS.c.recording_id == _KEY),
+)
+_ADD_SPANS = insert(_SPANS)
+_ADD_AGENTS = insert(_AGENTS)
 
 
 class SqlBook:
@@ -32,43 +114,32 @@ class SqlBook:
         self, recording_id: RecordingId, call_id: CallId, stopped_at: datetime, due_at: datetime
     ) -> bool:
         """See the port."""
-        async with self._write() as session:
-            known = await session.scalar(
-                select(RecordingRow.recording_id).where(RecordingRow.call_id == call_id)
-            )
-            if known is not None:
+        row = {
+            "recording_id": recording_id,
+            "call_id": call_id,
+            "state": _WAITING,
+            "stopped_at": stopped_at,
+            "due_at": due_at,
+        }
+
+        def add(connection: Connection) -> bool:
+            if connection.execute(_KNOWN, {"key": call_id}).first() is not None:
                 return False
-            session.add(
-                RecordingRow(
-                    recording_id=recording_id,
-                    call_id=call_id,
-                    state=_WAITING,
-                    stopped_at=stopped_at,
-                    due_at=due_at,
-                )
-            )
-        return True
+            connection.execute(_ADD, row)
+            return True
+
+        return await self._change(add, may_wait=True)
 
     async def claim(self, now: datetime, lease_until_at: datetime, token: str) -> Job | None:
         """See the port."""
-        is_nobodys = or_(
-            RecordingRow.claimed_until_at.is_(None), RecordingRow.claimed_until_at <= now
-        )
-        due = (
-            select(RecordingRow)
-            .where(RecordingRow.state == _WAITING, RecordingRow.due_at <= now, is_nobodys)
-            .order_by(RecordingRow.due_at)
-            .limit(1)
-        )
-        async with self._read() as session:
-            # Most looks find nothing: only a find is worth the writers' lock.
-            if (await session.scalar(due)) is None:
-                return None
-        async with self._write() as session:
-            row = await session.scalar(due)
+
+        def claim(connection: Connection) -> Job | None:
+            row = connection.execute(_DUE, {"now": now}).first()
             if row is None:
                 return None
-            row.claimed_by, row.claimed_until_at = token, lease_until_at
+            connection.execute(
+                _CLAIM, {"key": row.recording_id, "token": token, "until": lease_until_at}
+            )
             return Job(
                 RecordingId(row.recording_id),
                 CallId(row.call_id),
@@ -76,6 +147,11 @@ class SqlBook:
                 row.attempts,
                 token,
             )
+
+        # Most looks find nothing: only a find is worth the writers' lock.
+        if not await self._look(lambda c: c.execute(_DUE, {"now": now}).first() is not None):
+            return None
+        return await self._change(claim)
 
     async def renew(self, job: Job, lease_until_at: datetime) -> bool:
         """See the port."""
@@ -126,72 +202,45 @@ class SqlBook:
 
     async def reopen(self, recording_id: RecordingId, due_at: datetime) -> None:
         """See the port."""
-        await self._set(
-            recording_id,
-            {"state": _WAITING, "due_at": due_at, "claimed_by": None, "claimed_until_at": None},
-        )
+        await self._change(lambda c: c.execute(_REOPEN, {"key": recording_id, "due": due_at}))
 
     async def attach(
         self, recording_id: RecordingId, ticket_id: TicketId, attached_at: datetime
-    ) -> None:
+    ) -> Recording | None:
         """See the port."""
-        await self._set(recording_id, {"ticket_id": ticket_id, "attached_at": attached_at})
+
+        def attach(connection: Connection) -> Recording | None:
+            connection.execute(
+                _ATTACH, {"key": recording_id, "ticket": ticket_id, "attached_at": attached_at}
+            )
+            return next(iter(_found(connection, _BY_ID, {"key": recording_id})), None)
+
+        return await self._change(attach, may_wait=True)
 
     async def note_raw_removed(self, recording_id: RecordingId, removed_at: datetime) -> None:
         """See the port."""
-        await self._set(recording_id, {"raw_removed_at": removed_at})
+        await self._change(
+            lambda c: c.execute(_RAW_REMOVED, {"key": recording_id, "removed_at": removed_at}),
+            may_wait=True,
+        )
 
     async def by_id(self, recording_id: RecordingId) -> Recording | None:
         """See the port."""
-        found = await self._find(RecordingRow.recording_id == recording_id)
+        found = await self._look(lambda c: _found(c, _BY_ID, {"key": recording_id}))
         return found[0] if found else None
 
     async def by_call(self, call_id: CallId) -> Recording | None:
         """See the port."""
-        found = await self._find(RecordingRow.call_id == call_id)
+        found = await self._look(lambda c: _found(c, _BY_CALL, {"key": call_id}))
         return found[0] if found else None
 
     async def unattached(self) -> Sequence[Recording]:
         """See the port."""
-        return await self._find(
-            and_(
-                RecordingRow.state == _STORED,
-                RecordingRow.attached_at.is_(None),
-                RecordingRow.raw_removed_at.is_(None),
-            )
-        )
+        return await self._look(lambda c: _found(c, _UNATTACHED, {}))
 
     async def raw_to_remove(self, stored_before_at: datetime) -> Sequence[Recording]:
         """See the port."""
-        may_go = or_(
-            RecordingRow.attached_at.is_not(None), RecordingRow.stored_at < stored_before_at
-        )
-        return await self._find(
-            and_(RecordingRow.state == _STORED, RecordingRow.raw_removed_at.is_(None), may_go)
-        )
-
-    async def _find(self, condition: ColumnElement[bool]) -> list[Recording]:
-        async with self._read() as session:
-            query = select(RecordingRow).where(condition).order_by(RecordingRow.stopped_at)
-            rows = (await session.scalars(query)).all()
-            agents: dict[str, list[AgentId]] = {}
-            if rows:
-                heard = select(RecordingAgentRow).where(
-                    RecordingAgentRow.recording_id.in_(
-                        select(RecordingRow.recording_id).where(condition)
-                    )
-                )
-                for agent in await session.scalars(heard):
-                    agents.setdefault(agent.recording_id, []).append(AgentId(agent.agent_id))
-        return [_recording(row, agents.get(row.recording_id, [])) for row in rows]
-
-    async def _set(self, recording_id: RecordingId, values: dict[str, Any]) -> None:
-        async with self._write() as session:
-            await session.execute(
-                update(RecordingRow)
-                .where(RecordingRow.recording_id == recording_id)
-                .values(**values)
-            )
+        return await self._look(lambda c: _found(c, _RAW_TO_REMOVE, {"before": stored_before_at}))
 
     async def _update(
         self, job: Job, values: dict[str, Any], finding: Finding | None = None
@@ -206,44 +255,49 @@ class SqlBook:
             }
         if "state" in values:
             values = values | {"claimed_by": None, "claimed_until_at": None}
-        async with self._write() as session:
-            changed = await session.scalar(
-                update(RecordingRow)
-                .where(
-                    RecordingRow.recording_id == job.recording_id,
-                    RecordingRow.state == _WAITING,
-                    RecordingRow.claimed_by == job.token,
-                )
-                .values(**values)
-                .returning(RecordingRow.recording_id)
-            )
-            if changed is not None and finding is not None:
-                await _write_finding(session, job.recording_id, finding)
-        return changed is not None
+        statement = update(_ROWS).where(_IS_CLAIMED).values(values)
 
-    @asynccontextmanager
-    async def _read(self) -> AsyncIterator[AsyncSession]:
+        def change(connection: Connection) -> bool:
+            mine = {"key": job.recording_id, "token": job.token}
+            changed = connection.execute(statement, mine).rowcount > 0
+            if changed and finding is not None:
+                _write_finding(connection, job.recording_id, finding)
+            return changed
+
+        return await self._change(change)
+
+    async def _look(self, work: Callable[[Connection], T]) -> T:
         try:
-            async with self._database.read() as session:
-                yield session
+            return await self._database.look(work)
         except SQLAlchemyError as exc:
             raise OSError("the recordings' book can't be read") from exc
 
-    @asynccontextmanager
-    async def _write(self) -> AsyncIterator[AsyncSession]:
+    async def _change(self, work: Callable[[Connection], T], *, may_wait: bool = False) -> T:
         try:
-            async with self._database.write() as session:
-                yield session
+            return await self._database.change(work, may_wait=may_wait)
         except SQLAlchemyError as exc:
             raise OSError("the recordings' book can't be written: is the disk full?") from exc
 
 
-async def _write_finding(
-    session: AsyncSession, recording_id: RecordingId, finding: Finding
-) -> None:
-    for table in (RecordingSpanRow, RecordingAgentRow):
+def _found(
+    connection: Connection, statement: Select[Any], values: Mapping[str, Any]
+) -> list[Recording]:
+    rows = connection.execute(statement, values).all()
+    if not rows:
+        return []
+    agents: dict[str, list[AgentId]] = {}
+    keys = [row.recording_id for row in rows]
+    for first in range(0, len(keys), _KEYS_AT_ONCE):
+        heard = connection.execute(_HEARD, {"keys": keys[first : first + _KEYS_AT_ONCE]})
+        for agent in heard:
+            agents.setdefault(agent.recording_id, []).append(AgentId(agent.agent_id))
+    return [_recording(row, agents.get(row.recording_id, [])) for row in rows]
+
+
+def _write_finding(connection: Connection, recording_id: RecordingId, finding: Finding) -> None:
+    for statement in _FORGET:
         # A recording that was opened again has lines from before.
-        await session.execute(delete(table).where(table.recording_id == recording_id))
+        connection.execute(statement, {"key": recording_id})
     spans = [
         {
             "recording_id": recording_id,
@@ -259,12 +313,12 @@ async def _write_finding(
     ]
     agents = [{"recording_id": recording_id, "agent_id": a} for a in finding.agent_ids]
     if spans:
-        await session.execute(insert(RecordingSpanRow), spans)
+        connection.execute(_ADD_SPANS, spans)
     if agents:
-        await session.execute(insert(RecordingAgentRow), agents)
+        connection.execute(_ADD_AGENTS, agents)
 
 
-def _recording(row: RecordingRow, agent_ids: list[AgentId]) -> Recording:
+def _recording(row: Any, agent_ids: list[AgentId]) -> Recording:
     return Recording(
         recording_id=RecordingId(row.recording_id),
         call_id=CallId(row.call_id),

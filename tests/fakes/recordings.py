@@ -148,9 +148,11 @@ class MemoryBook:
 
     async def attach(
         self, recording_id: RecordingId, ticket_id: TicketId, attached_at: datetime
-    ) -> None:
-        if (entry := self.entries.get(recording_id)) is not None:
-            entry.recording = replace(entry.recording, ticket_id=ticket_id, attached_at=attached_at)
+    ) -> Recording | None:
+        if (entry := self.entries.get(recording_id)) is None:
+            return None
+        entry.recording = replace(entry.recording, ticket_id=ticket_id, attached_at=attached_at)
+        return entry.recording
 
     async def note_raw_removed(self, recording_id: RecordingId, removed_at: datetime) -> None:
         entry = self.entries[recording_id]
@@ -226,6 +228,11 @@ class MemoryStore:
             raise NoSuchObject(key)
         whole = self.objects[key]
         yield whole[start:] if length is None else whole[start : start + length]
+
+    async def sha256(self, key: str) -> str:
+        if key not in self.objects:
+            raise NoSuchObject(key)
+        return hashlib.sha256(self.objects[key]).hexdigest()
 
     async def delete(self, key: str) -> None:
         self.objects.pop(key, None)
