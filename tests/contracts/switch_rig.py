@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -127,6 +127,12 @@ class Rig:
             seen = self.bus.names(after)
             raise AssertionError(f"no {kind.__name__} in {within} s; seen: {seen}") from None
         return event
+
+    async def do(self, command: Coroutine[Any, Any, None]) -> None:
+        """Give a command that takes time, while the time of the PBX under test goes on."""
+        task = asyncio.create_task(command)
+        await self.until(task.done, 30)
+        task.result()
 
     async def gone(self, call_id: CallId) -> None:
         """Wait until nothing of a call is left."""

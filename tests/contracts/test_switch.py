@@ -8,6 +8,7 @@ import pytest
 
 from tests.contracts.switch_rig import FakeRig, Rig, running
 from tests.contracts.switch_suite import *  # noqa: F403 - the suite's tests are collected here
+from tests.contracts.transfer_suite import *  # noqa: F403 - and these
 
 pytestmark = pytest.mark.contract
 

@@ -25,6 +25,7 @@ from typing import Any
 
 from cti.asterisk.link import AmiAddress
 from cti.ports import Clock
+from tests.fakes import asterisk_transfers  # noqa: F401 - adds its contexts
 from tests.fakes.asterisk_agi import AgiLine
 from tests.fakes.asterisk_ami import AmiDoor, Headers, Misbehaviour
 from tests.fakes.asterisk_channels import FakeBridge, FakeCaller, FakeChannel, FakePhone, Place
@@ -71,6 +72,8 @@ class FakeAsterisk:
         self.queues = {name: FakeQueue() for name in queues}
         self.prompts: dict[str, timedelta] = {}
         self.missing_prompts: set[str] = set()
+        self.outside: dict[str, str] = {}  # numbers outside and the DIALSTATUS that they give
+        self.digits: list[tuple[str, str]] = []  # PlayDTMF: channel and digit
         # What a test may look at:
         self.doors: list[AmiDoor] = []
         self.actions: list[tuple[str, dict[str, str]]] = []
@@ -83,6 +86,7 @@ class FakeAsterisk:
         self._numbers = itertools.count(1)
         self._began = int(clock.now().timestamp())
         self._server: asyncio.Server | None = None
+        self._originating: set[asyncio.Task[None]] = set()
 
     # ---- doors ---------------------------------------------------------------------------------
 
@@ -112,6 +116,8 @@ class FakeAsterisk:
             self._server.close()
         self.drop_links()
         tasks = [c.task for c in self.channels.values() if c.task is not None]
+        for task in self._originating:
+            task.cancel()
         for channel in list(self.channels.values()):
             channel.hang_up()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -322,6 +328,49 @@ class FakeAsterisk:
             if channel is not None:
                 channel.left_alone.clear()
                 bridge.enter(channel)
+        return ""
+
+    def _do_originate(self, headers: dict[str, str]) -> str:
+        resource = headers["channel"].removeprefix("PJSIP/")
+        phone = self.phones.get(resource)
+        if phone is None or not phone.is_registered or phone.leg is not None:
+            return ""  # Asterisk says Success, and then nothing comes
+        leg = FakeChannel(self, f"PJSIP/{resource}", place=(headers["context"], headers["exten"]))
+        for pair in headers.get("variable", "").split(","):
+            name, mark, value = pair.partition("=")
+            if mark:
+                leg.variables[name] = value
+        self.tell("DialBegin", [*leg.shown("Dest"), ("DialString", resource)])
+        phone.ring(leg)
+        leg.state = "Ringing"
+        phone.show("RINGING")
+        self.tell("DialState", [*leg.shown("Dest"), ("DialStatus", "RINGING")])
+        self._originating.add(task := asyncio.create_task(self._answered(phone, leg)))
+        task.add_done_callback(self._originating.discard)
+        return ""
+
+    async def _answered(self, phone: FakePhone, leg: FakeChannel) -> None:
+        status = await leg.outcome
+        self.tell("DialEnd", [*leg.shown("Dest"), ("DialStatus", status)])
+        if status != "ANSWER":
+            leg.hang_up(17)
+            return
+        leg.state = "Up"
+        phone.show("INUSE")
+        leg.start()
+
+    def _do_stopmixmonitor(self, headers: dict[str, str]) -> str:
+        channel = self.channels.get(headers["channel"])
+        if channel is None:
+            return "No such channel"
+        if channel.variables.pop("RD_REC", ""):
+            self.tell("MixMonitorStop", channel.shown())
+        return ""
+
+    def _do_playdtmf(self, headers: dict[str, str]) -> str:
+        if headers["channel"] not in self.channels:
+            return "Channel not existent"
+        self.digits.append((headers["channel"], headers["digit"]))
         return ""
 
     def _do_mixmonitormute(self, headers: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ Place = tuple[str, str]
 """Context and exten."""
 SHOWN = (
     "RD_CALL", "RD_REF", "RD_T0", "RD_QUEUE", "RD_CREDIT", "RD_TRY", "RD_STATE", "RD_AGENT",
-    "RD_NEXT", "RD_LANG", "RD_REC",
+    "RD_NEXT", "RD_LANG", "RD_REC", "RD_OUT", "RD_DIR", "RD_FROM", "RD_CMD",
 )  # fmt: skip
 
 
@@ -40,10 +40,12 @@ class FakeBridge:
         self._pbx.tell("BridgeLeave", [*self._shown(), *channel.shown()])
         if not self.members:
             self._pbx.bridges.pop(self.bridge_id, None)
-        elif self.technology != "holding_bridge":
-            # Two talked: who is left alone leaves too.
-            for other in list(self.members):
-                other.left_alone.set()
+        elif self.technology != "holding_bridge" and len(self.members) == 1:
+            # Who is left alone leaves too; a leg whose Dial is over has nowhere to go.
+            other = self.members[0]
+            other.left_alone.set()
+            if other.is_adopted and other.task is None:
+                other.hang_up(16)
 
     def _shown(self) -> list[tuple[str, str]]:
         return [
@@ -83,6 +85,7 @@ class FakeChannel:
         self.withdrawn = asyncio.Event()
         self.cause = 16
         self.is_hung_up = False
+        self.is_adopted = False  # a dialled leg whose Dial is over, while it talks on
         self._keys: list[str] = []
         self._key_came = asyncio.Event()
         self._redirected: Place | None = None
@@ -286,6 +289,17 @@ class FakePhone:
             leg.cause = 17
             self._pbx.tell("HangupRequest", [*leg.shown(), ("Cause", "17")])
             leg.outcome.set_result("BUSY")
+
+    def dial(self, exten: str) -> FakeChannel:
+        """Somebody lifts the receiver and dials."""
+        channel = FakeChannel(
+            self._pbx, f"PJSIP/{self.endpoint}", place=("rd-agents", exten), number=self.endpoint
+        )
+        channel.state = "Ring"
+        self.leg = channel
+        self.show("INUSE")
+        channel.start()
+        return channel
 
     def hang_up(self) -> None:
         """Send BYE."""

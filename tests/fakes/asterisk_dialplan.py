@@ -148,7 +148,11 @@ async def lost(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
 
 async def hold(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
     """``rd-hold``: two rooms of one holding bridge; ``Bridge`` takes both out of it."""
-    name = channel.variables.get("RD_CALL") or channel.variables.get("RD_REF", "")
+    if channel.exten == "caller":
+        anchor(pbx, channel)
+    name = channel.variables.get("RD_REF") or channel.variables.get("RD_CALL", "")
+    if channel.exten == "caller":
+        name = channel.variables["RD_CALL"]
     room = pbx.rooms.get(name)
     if room is None or not room.members:
         room = pbx.rooms[name] = FakeBridge(pbx, "holding_bridge")
@@ -266,10 +270,22 @@ async def talk(pbx: FakeAsterisk, channel: FakeChannel, leg: FakeChannel) -> Non
     try:
         await channel.left_alone.wait()
     finally:
+        is_elsewhere = leg.bridge is not None and leg.bridge is not bridge
         channel.leave_bridge()
+        is_talking = is_elsewhere or len(bridge.members) > 1
         if not leg.is_redirected and leg.task is None:
-            leg.hang_up(16)
+            leg.is_adopted = True
+            if not is_talking:
+                leg.hang_up(16)
     channel.variables["HANGUPCAUSE"] = "16"
+
+
+def anchor(pbx: FakeAsterisk, channel: FakeChannel) -> None:
+    """A channel that is only a leg becomes what the call hangs on."""
+    variables = channel.variables
+    if not variables.get("RD_CALL") and variables.get("RD_REF"):
+        variables["RD_CALL"] = variables["RD_REF"]
+        user_event(pbx, channel, "RdAnchor", Agent=variables.get("RD_AGENT", ""))
 
 
 def record(pbx: FakeAsterisk, channel: FakeChannel) -> None:

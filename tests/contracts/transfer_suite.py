@@ -1,0 +1,250 @@
+"""The contract of transfers, consultations, conferences and parking by command; fake and real Asterisk alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from cti.domain import events as ev
+from cti.domain.call import Call, CallState
+from cti.domain.errors import CommandRefused
+from cti.domain.ids import CallId, Endpoint
+from cti.domain.targets import Target
+from tests.contracts.switch_rig import Rig
+from tests.contracts.switch_suite import ANN, talking
+
+BOB = Endpoint("1002")
+TO_BOB = Target("agent", "1002")
+
+
+def call_of(rig: Rig, call_id: CallId) -> Call:
+    """The call as folded."""
+    call = rig.calls.get(call_id)
+    assert call is not None
+    return call
+
+
+async def reaches(rig: Rig, call_id: CallId, state: CallState, endpoint: Endpoint | None) -> None:
+    """Wait until the call is in a state, with a phone."""
+    await rig.until(
+        lambda: (call_of(rig, call_id).state, call_of(rig, call_id).endpoint) == (state, endpoint)
+    )
+
+
+async def ends(rig: Rig, call_id: CallId) -> None:
+    """Hang up for everybody; nothing is left."""
+    await rig.switch.control.hang_up(call_id)
+    await rig.gone(call_id)
+
+
+async def consulting(rig: Rig) -> CallId:
+    """Ann talks with the caller and consults bob, who answers."""
+    call_id = await talking(rig)
+    await rig.switch.control.consult(call_id, ANN, TO_BOB)
+    started = await rig.event(ev.ConsultStarted)
+    assert (started.endpoint, started.target_kind, started.target) == (ANN, "agent", "1002")
+    connected = await rig.event(ev.ConsultConnected)
+    assert connected.endpoint == BOB
+    await reaches(rig, call_id, CallState.CONSULTING, ANN)
+    return call_id
+
+
+async def test_a_blind_transfer_to_a_colleague(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002"), rig.caller():
+        call_id = await talking(rig)
+        await rig.switch.control.transfer(call_id, TO_BOB, ANN)
+        sent = await rig.event(ev.CallTransferred)
+        assert (sent.kind, sent.target_kind, sent.target) == ("blind", "agent", "1002")
+        assert sent.endpoint == ANN
+        await reaches(rig, call_id, CallState.TALKING, BOB)
+        assert (await rig.event(ev.LegEnded)).endpoint == ANN
+        await ends(rig, call_id)
+
+
+async def test_a_blind_transfer_that_nobody_takes_comes_back(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002", "busy"), rig.caller():
+        call_id = await talking(rig)
+        start = len(rig.bus.seen)
+        await rig.switch.control.transfer(call_id, TO_BOB, ANN)
+        failed = await rig.event(ev.TransferFailed)
+        assert (failed.target, failed.result) == ("1002", "busy")
+        back = await rig.event(ev.CallConnected, after=start)
+        assert back.endpoint == ANN
+        await ends(rig, call_id)
+
+
+async def test_a_blind_transfer_goes_to_the_queue_when_the_sender_is_gone_too(rig: Rig) -> None:
+    async with rig.caller(), rig.phone("1001"), rig.phone("1002", "busy"):
+        waiting = await rig.event(ev.CallEnqueued)
+        call_id = await talking(rig)
+        start = len(rig.bus.seen)
+        await rig.switch.control.transfer(call_id, TO_BOB, None)
+        again = await rig.event(ev.CallEnqueued, after=start)
+        assert (again.queue, again.enqueued_at) == (waiting.queue, waiting.enqueued_at)
+
+
+async def test_a_blind_transfer_to_a_queue(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.caller():
+        call_id = await talking(rig)
+        start = len(rig.bus.seen)
+        await rig.switch.control.transfer(call_id, Target("queue", "help"), ANN)
+        sent = await rig.event(ev.CallTransferred)
+        assert (sent.target_kind, sent.target) == ("queue", "help")
+        assert (await rig.event(ev.CallEnqueued, after=start)).queue == "help"
+        await rig.until(lambda: call_of(rig, call_id).state is CallState.WAITING)
+
+
+async def test_a_consultation_is_completed(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002"), rig.caller():
+        call_id = await consulting(rig)
+        await rig.switch.control.complete_consult(call_id)
+        assert (await rig.event(ev.ConsultEnded)).result == "completed"
+        await reaches(rig, call_id, CallState.TALKING, BOB)
+        await rig.until(
+            lambda: any(isinstance(e, ev.LegEnded) and e.endpoint == ANN for e in rig.bus.seen)
+        )
+        assert call_of(rig, call_id).state is CallState.TALKING
+        await ends(rig, call_id)
+
+
+async def test_a_consultation_is_cancelled(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002"), rig.caller():
+        call_id = await consulting(rig)
+        await rig.do(rig.switch.control.cancel_consult(call_id))
+        assert (await rig.event(ev.ConsultEnded)).result == "cancelled"
+        await rig.event(ev.CallRetrieved)
+        await reaches(rig, call_id, CallState.TALKING, ANN)
+        await rig.until(
+            lambda: any(isinstance(e, ev.LegEnded) and e.endpoint == BOB for e in rig.bus.seen)
+        )
+        await ends(rig, call_id)
+
+
+async def test_the_one_consulted_is_busy_and_the_caller_is_taken_back(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002", "busy"), rig.caller():
+        call_id = await talking(rig)
+        await rig.switch.control.consult(call_id, ANN, TO_BOB)
+        assert (await rig.event(ev.ConsultEnded)).result == "busy"
+        await reaches(rig, call_id, CallState.ON_HOLD, ANN)
+        leg = rig.switch.registry.calls[call_id].agent_leg
+        assert leg is not None
+        rooms = rig.switch.registry.bridge_of
+        await rig.until(lambda: rooms(leg.leg_id))  # the agent is in his room
+        await rig.switch.control.retrieve(call_id)
+        await rig.event(ev.CallRetrieved)
+        await ends(rig, call_id)
+
+
+async def test_an_unregistered_phone_is_consulted(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.caller():
+        call_id = await talking(rig)
+        await rig.switch.control.consult(call_id, ANN, TO_BOB)
+        assert (await rig.event(ev.ConsultEnded)).result == "unreachable"
+        await reaches(rig, call_id, CallState.ON_HOLD, ANN)
+        await ends(rig, call_id)
+
+
+async def test_the_caller_hangs_up_while_his_agent_consults(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002"):
+        async with rig.caller() as caller:
+            call_id = await consulting(rig)
+            start = len(rig.bus.seen)
+            agent = rig.switch.registry.calls[call_id].agent_leg
+            assert agent is not None
+            await caller.hang_up()
+            assert (await rig.event(ev.ConsultEnded, after=start)).result == "caller_gone"
+            await rig.event(ev.CallEnded, after=start)
+        # Agent and colleague talk on, as the tail of the call.
+        assert "LegEnded" not in rig.bus.names(start)
+        assert call_of(rig, call_id).state is CallState.ENDED
+        await rig.switch.control.hang_up_orphan(agent)
+        await rig.until(lambda: rig.bus.names(start).count("LegEnded") == 2)
+    await rig.until(lambda: len(rig.switch.registry) == 0)
+
+
+async def test_a_conference_of_three_from_which_the_agent_goes(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002"), rig.caller():
+        call_id = await consulting(rig)
+        await rig.switch.control.join_consult(call_id)
+        joined = await rig.event(ev.PartyJoined)
+        assert joined.endpoint == BOB
+        assert (await rig.event(ev.ConsultEnded)).result == "joined"
+        await reaches(rig, call_id, CallState.CONFERENCE, ANN)
+        start = len(rig.bus.seen)
+        await rig.switch.control.leave(call_id, ANN)
+        assert (await rig.event(ev.PartyLeft, after=start)).endpoint == ANN
+        assert (await rig.event(ev.CallConnected, after=start)).endpoint == BOB
+        await reaches(rig, call_id, CallState.TALKING, BOB)
+        await ends(rig, call_id)
+
+
+async def test_a_party_is_added_and_dropped(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002"), rig.caller():
+        call_id = await talking(rig)
+        await rig.switch.control.add_party(call_id, TO_BOB)
+        assert (await rig.event(ev.PartyJoined)).endpoint == BOB
+        await reaches(rig, call_id, CallState.CONFERENCE, ANN)
+        start = len(rig.bus.seen)
+        await rig.switch.control.drop_party(call_id, BOB)
+        assert (await rig.event(ev.PartyLeft, after=start)).endpoint == BOB
+        await reaches(rig, call_id, CallState.TALKING, ANN)
+        await ends(rig, call_id)
+
+
+async def test_parking_and_fetching(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002"), rig.caller():
+        call_id = await talking(rig)
+        await rig.switch.control.park(call_id, "3", ANN)
+        parked = await rig.event(ev.CallParked)
+        assert (parked.slot, parked.endpoint) == ("3", ANN)
+        assert call_of(rig, call_id).slot == "3"
+        await rig.switch.control.fetch(call_id, BOB)
+        await reaches(rig, call_id, CallState.TALKING, BOB)
+        await ends(rig, call_id)
+
+
+async def test_a_call_that_a_phone_of_ours_begins(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002"):
+        await rig.switch.control.originate(ANN, TO_BOB, "command-1")
+        offered = await rig.event(ev.CallOffered)
+        assert (offered.direction, offered.endpoint, offered.dnis) == ("internal", ANN, "1002")
+        await reaches(rig, offered.call_id, CallState.TALKING, BOB)
+        # Either side may hold the other; whoever is held is the side that the call hangs on.
+        await rig.switch.control.hold(offered.call_id, ANN)
+        await rig.event(ev.CallHeld)
+        await rig.switch.control.retrieve(offered.call_id)
+        await rig.event(ev.CallRetrieved)
+        await ends(rig, offered.call_id)
+
+
+async def test_a_call_to_a_busy_colleague_fails(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002", "busy"):
+        await rig.switch.control.originate(ANN, TO_BOB, "command-1")
+        offered = await rig.event(ev.CallOffered)
+        assert (await rig.event(ev.DialFailed)).result == "busy"
+        await rig.event(ev.CallEnded)
+        await rig.gone(offered.call_id)
+
+
+async def test_what_is_not_possible_is_refused(rig: Rig) -> None:
+    control = rig.switch.control
+    async with rig.phone("1001"), rig.caller():
+        waiting = await rig.event(ev.CallEnqueued)
+        for refused in (
+            control.complete_consult(waiting.call_id),
+            control.cancel_consult(waiting.call_id),
+            control.join_consult(waiting.call_id),
+            control.add_party(waiting.call_id, TO_BOB),
+            control.drop_party(waiting.call_id, BOB),
+        ):
+            with pytest.raises(CommandRefused) as refusal:
+                await refused
+            assert refusal.value.reason == "wrong_state"
+        with pytest.raises(CommandRefused):
+            await control.send_digits(waiting.call_id, ANN, "12;rm")
+        call_id = await talking(rig)
+        await control.consult(call_id, ANN, Target("agent", "1003"))
+        await rig.event(ev.ConsultEnded)
+        await ends(rig, call_id)
+    with pytest.raises(CommandRefused) as refusal:
+        await control.transfer(call_id, TO_BOB, ANN)
+    assert refusal.value.reason == "no_such_call"
