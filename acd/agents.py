@@ -11,7 +11,7 @@ from bisect import bisect_right
 from dataclasses import replace
 from datetime import timedelta
 
-from acd.callers import end, free, give_up, put_fallback, rejoin
+from acd.callers import end, put_fallback, rejoin
 from acd.decisions import (
     Announce,
     Due,
@@ -26,6 +26,7 @@ from acd.decisions import (
     WithdrawOffer,
 )
 from acd.facts import Agent, Phase, QueueEntry
+from acd.parties import free, give_up
 from acd.states import BUSY, PHONE_LOST, SIGNED_IN, SYSTEM_REASONS, AgentState, Trigger
 from acd.turn import Turn
 from cti.domain.errors import CommandRefused
@@ -129,8 +130,21 @@ def due(turn: Turn, event: Due) -> None:
         turn.weigh(agent)
         if agent.deadline_at is not None and turn.now >= agent.deadline_at:
             _overdue(turn, agent)
+        else:
+            _see_phones(turn, agent)
     if entry is not None:
         _entry_due(turn, entry)
+
+
+def _see_phones(turn: Turn, agent: Agent) -> None:
+    """He is said to talk, and all his phones have been idle for a while: they know better."""
+    if agent.state is not S.TALKING or agent.is_leg_lost or agent.is_rejoining:
+        return
+    since_at = agent.idle_phones_at
+    if since_at is None or turn.has_phone_in_use(agent):
+        return
+    if turn.now - since_at >= turn.limits.contradiction_time:
+        free(turn, agent, "phone_idle")
 
 
 def _overdue(turn: Turn, agent: Agent) -> None:
@@ -166,7 +180,7 @@ def _fruitless(turn: Turn, agent: Agent, entry: QueueEntry | None, reason: str) 
     """A reservation came to its limit: agent and caller go on without each other."""
     if entry is not None and entry.phase is Phase.OFFERED:
         give_up(turn, entry, turn.limits.retry_time)
-    elif entry is not None:
+    elif entry is not None and entry.agent_id == agent.agent_id:
         turn.put_entry(replace(entry, agent_id=None))
     gap_time = turn.configuration.rules(agent.queue).gap_time
     turn.release(agent, reason, available_at=turn.now + gap_time)

@@ -19,12 +19,25 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from acd import parties
 from acd.decisions import Rejoin, Requeue, TakeBack, WithdrawOffer
-from acd.facts import Agent, Phase, QueueEntry, is_desk_phone
+from acd.facts import Agent, AgentLeg, Phase, QueueEntry, is_desk_phone
+from acd.parties import (
+    add_own_leg,
+    free,
+    give_up,
+    is_at,
+    kind_of,
+    others_leave,
+    over,
+    put_shape,
+    shape_of,
+    take_leg,
+)
 from acd.states import BUSY, DECLINED, PHONE_LOST, RONA, AgentState, Trigger
 from acd.turn import Turn
 from cti.domain import events as ev
-from cti.domain.ids import CallId, LegId, QueueName
+from cti.domain.ids import CallId, Endpoint, LegId, QueueName
 
 S, T = AgentState, Trigger
 NO_SOUND = 44
@@ -38,13 +51,18 @@ def enqueued(turn: Turn, event: ev.CallEnqueued) -> None:
         entry = new_entry(turn, event.call_id, event.queue, event)
     else:
         part_from_agent(turn, entry, "requeued")
-        is_placed = entry.take_back_at is None  # a fallback caller's T0 comes only now
+        # A fallback caller's T0 comes only now; who was sent to another line begins there.
+        is_placed = entry.take_back_at is None and not entry.is_sent_on
+        is_placed = is_placed and entry.queue == event.queue
         entry = replace(
             entry,
             queue=event.queue,
-            enqueued_at=entry.enqueued_at if is_placed else event.enqueued_at,
+            enqueued_at=entry.enqueued_at if is_placed else min(event.enqueued_at, turn.now),
             credit_time=event.credit_time,
+            is_sent_on=False,
         )
+    others_leave(turn, event.call_id, None, "requeued")
+    put_shape(turn, event.call_id, replace(shape_of(turn, event.call_id), is_sent_on=False))
     put_waiting(turn, entry)
     come_back(turn, entry.call_id)
 
@@ -53,20 +71,32 @@ def fell_back(turn: Turn, event: ev.CallFellBack) -> None:
     """The caller is in Asterisk's own Queue(): fetch him, now that we are here."""
     entry = turn.entry(event.call_id) or new_entry(turn, event.call_id, event.queue, event)
     part_from_agent(turn, entry, "fell_back")
+    others_leave(turn, event.call_id, None, "fell_back")
     put_fallback(turn, entry)
 
 
 def dialled(turn: Turn, event: ev.LegDialled) -> None:
     """Asterisk calls a phone."""
     entry, agent = turn.entry(event.call_id), turn.agent_at(event.endpoint)
-    if entry is None or entry.phase is Phase.CONNECTED:
-        if agent is not None and agent.state is S.TALKING and agent.call_id == event.call_id:
-            turn.move(agent, T.DIAL, **_kept(agent), leg_id=event.leg_id, is_leg_ended=False)
-        return
+    leg = (event.leg_id, event.endpoint)
     if agent is None:
         return
-    if agent.call_id == event.call_id and agent.state in (S.RESERVED, S.RINGING):
-        ring(turn, agent, entry, event.leg_id)
+    if event.role == "own":
+        add_own_leg(turn, agent, event.call_id, *leg)
+    elif event.role != "agent":
+        parties.ring(turn, agent, event.call_id, leg, kind="consult")
+    elif agent.call_id == event.call_id and agent.state is S.TALKING:
+        if agent.is_rejoining or agent.is_leg_lost or agent.is_leg_ended:
+            legs = {event.leg_id: AgentLeg(event.endpoint, is_up=False)}
+            turn.move(agent, T.REJOIN, **_kept(agent), legs=legs, is_leg_ended=False)
+        else:
+            parties.ring(turn, agent, event.call_id, leg, kind=agent.kind, queue=agent.queue)
+    elif entry is None or entry.phase is Phase.CONNECTED:
+        queue = entry.queue if entry is not None else None
+        kind = kind_of(turn, event.call_id)
+        parties.ring(turn, agent, event.call_id, leg, kind=kind, queue=queue)
+    elif agent.call_id == event.call_id and agent.state in (S.RESERVED, S.RINGING):
+        ring(turn, agent, entry, leg)
     elif entry.phase is Phase.WAITING and agent.state is not S.READY:
         # An offer that we had given up, carried out late, to somebody who no longer waits for it.
         turn.decide(WithdrawOffer(entry.call_id))
@@ -74,60 +104,52 @@ def dialled(turn: Turn, event: ev.LegDialled) -> None:
         is_fallback = entry.phase is Phase.FALLBACK
         phase = Phase.FALLBACK if is_fallback else Phase.OFFERED
         entry = turn.put_entry(replace(entry, phase=phase, agent_id=agent.agent_id))
-        ring(turn, agent, entry, event.leg_id)
+        ring(turn, agent, entry, leg)
 
 
-def ring(turn: Turn, agent: Agent, entry: QueueEntry, leg_id: LegId | None) -> None:
-    """The agent's phone is being called for this caller."""
+def ring(turn: Turn, agent: Agent, entry: QueueEntry, leg: tuple[LegId, Endpoint] | None) -> None:
+    """The agent's phone is being called for this queue's caller."""
     ring_time = turn.configuration.rules(entry.queue).ring_time
-    turn.move(
-        agent,
-        T.DIAL,
-        **_afterwards(agent),
-        call_id=entry.call_id,
-        queue=entry.queue,
-        leg_id=leg_id,
-        is_leg_ended=False,
-        deadline_at=turn.now + ring_time + turn.limits.ring_margin_time,
+    deadline_at = turn.now + ring_time + turn.limits.ring_margin_time
+    parties.ring(
+        turn, agent, entry.call_id, leg, kind="queue", queue=entry.queue, deadline_at=deadline_at
     )
 
 
 def connected(turn: Turn, event: ev.CallConnected) -> None:
     """Caller and phone hear each other."""
-    entry = turn.entry(event.call_id)
+    entry, agent = turn.entry(event.call_id), turn.agent_at(event.endpoint)
+    leg = (event.leg_id, event.endpoint)
     if entry is not None:
-        agent = turn.agent_at(event.endpoint)
-        connect(turn, entry, agent, event.leg_id)
+        connect(turn, entry, agent, leg)
+        return
+    others_leave(turn, event.call_id, agent, "answered_elsewhere")
+    if agent is not None:
+        kind = _kind_in(turn, agent, event.call_id)
+        parties.talk(turn, agent, event.call_id, leg, kind=kind)
 
 
-def connect(turn: Turn, entry: QueueEntry, agent: Agent | None, leg_id: LegId | None) -> None:
+def connect(
+    turn: Turn, entry: QueueEntry, agent: Agent | None, leg: tuple[LegId, Endpoint] | None
+) -> None:
     """This agent talks with the caller from now on, whoever was meant to."""
     before = turn.agent_of(entry)
     if before is not None and (agent is None or before.agent_id != agent.agent_id):
         part_from_agent(turn, entry, "answered_elsewhere")
-    if agent is not None and agent.state in BUSY and agent.call_id != entry.call_id:
-        _leave_other(turn, agent)
+    others_leave(turn, entry.call_id, agent, "answered_elsewhere")
     come_back(turn, entry.call_id)
     is_first = agent is not None and not entry.is_answered
+    is_queues = entry.phase is not Phase.CONNECTED or is_first
     agent_id = agent.agent_id if agent is not None else None
-    entry = replace(entry, phase=Phase.CONNECTED, agent_id=agent_id, take_back_at=None)
-    turn.put_entry(replace(entry, is_answered=entry.is_answered or agent is not None))
-    if agent is None:
-        return
-    turn.move(
-        agent,
-        T.CONNECT,
-        **_afterwards(agent),
-        call_id=entry.call_id,
-        queue=entry.queue,
-        leg_id=leg_id,
-        deadline_at=None,
-        missed=0,
-        is_leg_ended=False,
-        is_leg_lost=False,
-        is_rejoining=False,
-    )
-    if is_first:
+    answered = replace(entry, phase=Phase.CONNECTED, agent_id=agent_id, take_back_at=None)
+    if agent is not None:
+        kind = "queue" if is_queues else _kind_in(turn, agent, entry.call_id)
+        answered = replace(answered, is_answered=True)
+        turn.put_entry(answered)
+        parties.talk(turn, agent, entry.call_id, leg, kind=kind, queue=entry.queue, missed=0)
+    else:
+        turn.put_entry(answered)
+    if is_first and agent is not None:
         turn.publish(
             ev.CallAnswered(
                 at=turn.now,
@@ -137,6 +159,13 @@ def connect(turn: Turn, entry: QueueEntry, agent: Agent | None, leg_id: LegId | 
                 wait_time=max(turn.now - entry.enqueued_at, timedelta(0)),
             )
         )
+
+
+def _kind_in(turn: Turn, agent: Agent, call_id: CallId) -> str:
+    """What a call is to the agent who speaks in it: who was only asked has taken it over."""
+    lines = [x.kind for x in agent.lines if x.call_id == call_id]
+    kind = agent.kind if agent.call_id == call_id else next(iter(lines), "")
+    return "transfer" if kind == "consult" else kind or kind_of(turn, call_id)
 
 
 def not_answered(turn: Turn, event: ev.CallNotAnswered) -> None:
@@ -179,31 +208,38 @@ def _penalty(turn: Turn, agent: Agent, result: str, missed: int) -> str:
 
 def leg_ended(turn: Turn, event: ev.LegEnded) -> None:
     """A phone is free again."""
-    agent = turn.agent_at(event.endpoint)
-    if agent is None or agent.call_id != event.call_id or agent.state not in (S.RINGING, S.TALKING):
+    found = turn.agent_at(event.endpoint)
+    agent = take_leg(turn, found, event.call_id, event.leg_id) if found is not None else None
+    if agent is None:
         return
-    if agent.leg_id not in (None, event.leg_id):
-        return  # the leg before a rejoin
+    is_held = agent.kind not in ("internal", "consult")  # a customer may be held for him
     if agent.is_call_over:
         free(turn, agent, "caller_gone")
     elif agent.state is S.RINGING:
-        _wait_for_reason(turn, agent, turn.limits.result_time)
+        if agent.kind == "queue":
+            _wait_for_reason(turn, agent, turn.limits.result_time)
+        else:
+            free(turn, agent, "leg_ended")
     elif agent.is_rejoining or agent.is_leg_lost:
         turn.put_agent(replace(agent, is_leg_ended=True))
-    elif is_desk_phone(agent.endpoint):
+    elif not is_held:
+        free(turn, agent, "leg_ended")
+    elif is_desk_phone(event.endpoint):
         if event.cause == NO_SOUND:
-            _phone_died(turn, agent, event.call_id)
+            _phone_died(turn, agent)
         else:
             free(turn, agent, "leg_ended")
     else:
         _wait_for_reason(turn, agent, turn.limits.settle_time)
 
 
-def _phone_died(turn: Turn, agent: Agent, call_id: CallId) -> None:
+def _phone_died(turn: Turn, agent: Agent) -> None:
     """Nobody hung up: the caller waits again, with his place; the phone gets no call until somebody looks."""
     gap_time = turn.configuration.rules(agent.queue).gap_time
+    call_id = agent.call_id
     turn.rest(agent, PHONE_LOST, available_at=turn.now + gap_time)
-    turn.decide(Requeue(call_id))
+    if call_id is not None and not turn.agents_in(call_id):  # else the others speak on
+        turn.decide(Requeue(call_id))
 
 
 def _wait_for_reason(turn: Turn, agent: Agent, limit: timedelta) -> None:
@@ -215,11 +251,12 @@ def call_ended(turn: Turn, event: ev.CallEnded) -> None:
     entry = turn.entry(event.call_id)
     if entry is not None:
         end(turn, entry)
+    else:
+        over(turn, event.call_id)
 
 
-def end(turn: Turn, entry: QueueEntry) -> None:
-    """Forget a caller; his agent is free when his leg is."""
-    agent = turn.agent_of(entry)
+def end(turn: Turn, entry: QueueEntry, *, is_sure: bool = False) -> None:
+    """Forget a caller; his agents are free when their legs are (``is_sure``: at once)."""
     if not entry.is_answered and entry.phase is not Phase.CONNECTED:
         turn.publish(
             ev.CallAbandoned(
@@ -231,25 +268,18 @@ def end(turn: Turn, entry: QueueEntry) -> None:
         )
     turn.drop_entry(entry)
     come_back(turn, entry.call_id)
-    if agent is None:
-        return
-    is_leg_gone = agent.state is S.RESERVED or agent.leg_id is None
-    if is_leg_gone or agent.is_leg_ended or agent.is_leg_lost:
-        free(turn, agent, "caller_gone")
-    else:
-        deadline_at = turn.now + turn.limits.leg_time
-        turn.put_agent(replace(agent, is_call_over=True, deadline_at=deadline_at))
+    over(turn, entry.call_id, is_sure=is_sure)
 
 
 def leg_lost(turn: Turn, event: ev.AgentLegLost) -> None:
     """The agent's leg ended and nobody meant it: the caller is held for him."""
     entry, agent = turn.entry(event.call_id), turn.agent_at(event.endpoint)
-    if entry is None or agent is None or agent.call_id != event.call_id:
+    if agent is None or agent.call_id != event.call_id:
         return
     if agent.state is S.TALKING:
         deadline_at = turn.now + turn.limits.lost_time
         turn.put_agent(replace(agent, is_leg_lost=True, is_leg_ended=True, deadline_at=deadline_at))
-    elif agent.state is S.WRAP_UP and entry.phase is Phase.CONNECTED:
+    elif entry is not None and agent.state is S.WRAP_UP and entry.phase is Phase.CONNECTED:
         # The news came later than settle_time.
         connect(turn, entry, agent, None)
         leg_lost(turn, event)
@@ -264,15 +294,21 @@ def phone_changed(turn: Turn, event: ev.PhoneStateChanged) -> None:
         return
     if agent.is_leg_lost and before == "unavailable":
         rejoin(turn, agent)
-    elif agent.is_call_over:
+    elif agent.is_call_over and not turn.has_phone_in_use(agent):
         free(turn, agent, "caller_gone")
+    elif agent.state is S.TALKING and not turn.has_phone_in_use(agent):
+        # His leg's end should come with this. If it was lost, nothing else would ever free him.
+        turn.put_agent(replace(agent, idle_phones_at=turn.now))
+        turn.wake(turn.now + turn.limits.contradiction_time, agent.agent_id)
 
 
 def rejoin(turn: Turn, agent: Agent) -> None:
     """The phone is back, without the call: call it again."""
     if agent.state is not S.TALKING or agent.is_rejoining or agent.call_id is None:
         return
-    if agent.endpoint is None or agent.is_call_over:
+    if agent.endpoint is None or agent.is_call_over or agent.is_anchor:
+        return
+    if agent.kind in ("internal", "consult") or not is_at(agent, agent.endpoint):
         return
     deadline_at = turn.now + turn.limits.lost_time
     turn.put_agent(replace(agent, is_rejoining=True, deadline_at=deadline_at))
@@ -341,66 +377,11 @@ def come_back(turn: Turn, call_id: CallId) -> None:
         turn.set(hold=replace(hold, pending=hold.pending - {call_id}))
 
 
-def give_up(turn: Turn, entry: QueueEntry, block_time: timedelta) -> QueueEntry:
-    """An attempt led to nothing: the caller waits on, once his state is sure."""
-    tried = dict(entry.tried)
-    if entry.agent_id is not None:
-        tried[entry.agent_id] = turn.now
-    blocked_until_at = turn.now + block_time
-    turn.wake(blocked_until_at, entry.call_id)
-    return turn.put_entry(
-        replace(
-            entry,
-            phase=Phase.WAITING,
-            agent_id=None,
-            tried=tried,
-            blocked_until_at=blocked_until_at,
-        )
-    )
-
-
 def part_from_agent(turn: Turn, entry: QueueEntry, reason: str) -> None:
     """The caller went elsewhere; whoever was busy with him is free."""
     agent = turn.agent_of(entry)
     if agent is not None:
         free(turn, agent, reason)
-
-
-def free(turn: Turn, agent: Agent, reason: str) -> Agent:
-    """Let an agent go from his caller, in whatever state he is busy."""
-    if agent.state is not S.TALKING:
-        return turn.release(agent, reason)
-    if agent.is_leg_lost and turn.phone(agent.endpoint) != "idle":
-        gap_time = turn.configuration.rules(agent.queue).gap_time
-        return turn.rest(agent, PHONE_LOST, available_at=turn.now + gap_time)
-    return turn.end_talk(agent)
-
-
-def _leave_other(turn: Turn, agent: Agent) -> None:
-    """The agent speaks with somebody else than we had meant: let that one go to another."""
-    other = turn.entry(agent.call_id)
-    if other is not None and agent.state is not S.TALKING:
-        turn.publish(
-            ev.ReservationReleased(
-                at=turn.now,
-                call_id=other.call_id,
-                agent_id=agent.agent_id,
-                reason="answered_other",
-            )
-        )
-    if other is not None and other.phase is Phase.OFFERED:
-        give_up(turn, other, turn.limits.result_time)
-        turn.decide(WithdrawOffer(other.call_id))
-    elif other is not None:
-        turn.put_entry(replace(other, agent_id=None))
-
-
-def _afterwards(agent: Agent) -> dict[str, Any]:
-    """Who is called while away goes back to the same reason afterwards."""
-    kept = _kept(agent)
-    if agent.state is S.NOT_READY and agent.next_state is None:
-        kept.update(next_state=S.NOT_READY, next_reason=agent.reason)
-    return kept
 
 
 def _kept(agent: Agent) -> dict[str, Any]:

@@ -9,10 +9,11 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from acd.states import AgentState
+from acd.states import BUSY, AgentState
 from acd.strategy import LongestIdle, Strategy
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
 
@@ -56,9 +57,11 @@ class Limits:
     recovery_timeout: timedelta = timedelta(seconds=2)  # callers back from the fallback
     stall_time: timedelta = timedelta(seconds=1)  # to read what came while we were frozen
     extension_time: timedelta = timedelta(minutes=1)  # of a wrap-up
+    ring_limit_time: timedelta = timedelta(minutes=2)  # of a ring that is not a queue's offer
+    contradiction_time: timedelta = timedelta(seconds=4)  # phones idle, and yet in a call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Configuration:
     """Everything that an administrator decides. ``reasons`` empty: any word is a reason."""
 
@@ -66,6 +69,12 @@ class Configuration:
     profiles: Mapping[AgentId, Profile]
     reasons: frozenset[str] = frozenset()
     limits: Limits = Limits()
+    wrap_up_time: timedelta | None = timedelta(0)  # after a customer's call that was no queue's
+
+    @cached_property
+    def owners(self) -> Mapping[Endpoint, AgentId]:
+        """Whose phone it is, whether or not he is signed in with it."""
+        return {phone: who for who, profile in self.profiles.items() for phone in profile.phones}
 
     def rules(self, queue: QueueName | None) -> QueueRules:
         """The queue's rules; a queue that is no longer configured is served by the usual ones."""
@@ -74,8 +83,47 @@ class Configuration:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentLeg:
+    """One of an agent's phones in a call."""
+
+    endpoint: Endpoint
+    is_up: bool  # False: it rings
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A call that an agent's phone is in besides the one he is busy with: it rings, or is on hold."""
+
+    call_id: CallId
+    kind: str
+    queue: QueueName | None
+    legs: Mapping[LegId, AgentLeg]
+    is_anchor: bool = False
+    is_consulting: bool = False
+
+    @property
+    def is_up(self) -> bool:
+        """Whether he speaks there; False: it rings."""
+        return self.is_anchor or any(leg.is_up for leg in self.legs.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A wrap-up that another call put off; ``until_at`` None: until the agent is done."""
+
+    call_id: CallId
+    queue: QueueName | None
+    kind: str
+    until_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
-    """A person, as the ACD sees him."""
+    """A person, as the ACD sees him.
+
+    ``kind`` is what the call is to him: ``queue``; ``direct`` (to his extension); ``internal``; ``outbound``; ``consult`` (a
+    colleague asks him, or lets him take part); ``transfer`` (somebody handed it to him).
+    """
 
     profile: Profile
     state: AgentState = AgentState.LOGGED_OUT
@@ -85,7 +133,10 @@ class Agent:
     endpoint: Endpoint | None = None
     call_id: CallId | None = None  # reserved, ringing, talking; in wrap-up the last one
     queue: QueueName | None = None  # of that call
-    leg_id: LegId | None = None
+    kind: str = ""  # of that call
+    legs: Mapping[LegId, AgentLeg] = field(
+        default_factory=dict
+    )  # his phones in it; empty: not known
     idle_since_at: datetime = LONG_AGO
     ready_said_at: datetime = LONG_AGO  # forgives callers whom he didn't answer before
     available_at: datetime = LONG_AGO  # end of the gap after a call
@@ -97,6 +148,24 @@ class Agent:
     is_call_over: bool = False  # the caller is gone, his leg isn't yet
     is_leg_lost: bool = False  # the caller is held for him
     is_rejoining: bool = False  # his phone is being called again
+    is_anchor: bool = False  # the call hangs on his leg: he began it, and no customer has answered
+    is_consulting: bool = False  # his caller is on hold while he speaks with somebody else
+    idle_phones_at: datetime | None = None  # since when his phones say that there is no call
+    lines: tuple[Line, ...] = ()  # other calls that wait for him
+    owed: Owed | None = None
+
+    @property
+    def calls(self) -> tuple[CallId, ...]:
+        """All calls that he is busy with, the present one first."""
+        if self.state not in BUSY or self.call_id is None:
+            return ()
+        return (self.call_id, *(line.call_id for line in self.lines))
+
+    @property
+    def leg_id(self) -> LegId | None:
+        """The leg he speaks on, else one that rings."""
+        up = next((leg_id for leg_id, leg in self.legs.items() if leg.is_up), None)
+        return up or next(iter(self.legs), None)
 
     @property
     def agent_id(self) -> AgentId:
@@ -132,6 +201,7 @@ class QueueEntry:
     tried: Mapping[AgentId, datetime] = field(default_factory=dict)  # who didn't answer, when
     refusals: int = 0
     is_answered: bool = False  # an agent has spoken with him
+    is_sent_on: bool = False  # somebody sends him to another queue or menu: a new place
     blocked_until_at: datetime | None = None  # not offered before: his state isn't sure
     announce_at: datetime | None = None
     take_back_at: datetime | None = None
@@ -141,6 +211,14 @@ class QueueEntry:
     def place(self) -> Place:
         """The key that orders the line: longest effective wait first."""
         return (self.enqueued_at - self.credit_time, self.sequence, self.call_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is to be known of a call that is no plain caller of ours."""
+
+    direction: str = "inbound"
+    is_sent_on: bool = False  # transferred or parked
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +243,8 @@ class State:
     now: datetime = LONG_AGO
     entries: Mapping[CallId, QueueEntry] = field(default_factory=dict)
     lines: Mapping[QueueName, tuple[Place, ...]] = field(default_factory=dict)  # not connected
-    seats: Mapping[Endpoint, AgentId] = field(default_factory=dict)  # phones signed in with
+    busy: Mapping[CallId, tuple[AgentId, ...]] = field(default_factory=dict)  # who is in a call
+    shapes: Mapping[CallId, Shape] = field(default_factory=dict)
     phones: Mapping[Endpoint, str] = field(default_factory=dict)  # as Asterisk says
     free: Mapping[AgentId, None] = field(default_factory=dict)  # may be offered a call
     answered: frozenset[CallId] = frozenset()  # by the journal, before the last start
@@ -188,12 +267,16 @@ NO_CALL: Mapping[str, Any] = MappingProxyType(
     {
         "call_id": None,
         "queue": None,
-        "leg_id": None,
+        "kind": "",
+        "legs": MappingProxyType({}),
         "deadline_at": None,
         "is_leg_ended": False,
         "is_call_over": False,
         "is_leg_lost": False,
         "is_rejoining": False,
+        "is_anchor": False,
+        "is_consulting": False,
+        "idle_phones_at": None,
     }
 )
 """The fields of an agent with nothing left of a call."""

@@ -92,6 +92,7 @@ def _reserve(turn: Turn, entry: QueueEntry, agent: Agent) -> None:
         Trigger.RESERVE,
         call_id=entry.call_id,
         queue=entry.queue,
+        kind="queue",
         deadline_at=turn.now + turn.limits.reservation_timeout,
     )
     turn.decide(

@@ -5,7 +5,8 @@ look for pairs, and returns the new state with decisions: what to publish, to as
 be woken. It knows no clock, no switch and no desktop; the same events give the same decisions.
 
 Where things are: ``states.py`` the agent's transition table; ``facts.py`` the data; ``decisions.py`` what comes in and goes
-out; ``callers.py`` the switch's events; ``agents.py`` commands and time; ``matching.py`` who gets whom;
+out; ``callers.py`` the switch's events of a queue's callers, ``shapes.py`` those of all other shapes of calls,
+``parties.py`` what both mean for one agent; ``agents.py`` commands and time; ``matching.py`` who gets whom;
 ``turn.py`` the working copy that one step writes to.
 
 Recovery. The service renews the heartbeat before it says ``Linked`` with the live calls. Callers in the
@@ -22,11 +23,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from acd import agents, callers
+from acd import agents, callers, parties, shapes
 from acd import decisions as d
 from acd.decisions import Decision, Input
 from acd.facts import (
     Agent,
+    AgentLeg,
     Configuration,
     Hold,
     Limits,
@@ -34,6 +36,7 @@ from acd.facts import (
     Profile,
     QueueEntry,
     QueueRules,
+    Shape,
     State,
     empty,
 )
@@ -41,8 +44,8 @@ from acd.matching import match
 from acd.states import AGENT_TRANSITIONS, BUSY, SYSTEM_REASONS, AgentState, Trigger
 from acd.turn import Turn, mirror_of, until_at
 from cti.domain import events as ev
-from cti.domain.call import Call, CallState
-from cti.domain.ids import CallId, QueueName
+from cti.domain.call import Call, CallState, Leg, LegState
+from cti.domain.ids import AgentId, CallId, QueueName
 
 __all__ = [
     "AGENT_TRANSITIONS",
@@ -117,17 +120,33 @@ def _linked(turn: Turn, event: d.Linked) -> None:
     now = turn.now
     turn.set(is_linked=True, hold=Hold(from_at=now, limit_at=now + turn.limits.recovery_timeout))
     turn.wake(now + turn.limits.recovery_timeout, None)
-    _adopt_all(turn, event.calls)
-    live = {call.call_id for call in event.calls}
+    live = {call.call_id: call for call in event.calls}
     for entry in [e for e in turn.part("entries").values() if e.call_id not in live]:
-        agent = turn.agent_of(entry)
-        if agent is not None:
-            turn.put_agent(replace(agent, leg_id=None))  # nothing is left that could still end
-        callers.end(turn, entry)
-    for agent in [a for a in turn.part("agents").values() if a.state in BUSY]:
+        callers.end(turn, entry, is_sure=True)
+    for call_id in [c for c in turn.part("busy") if c not in live]:
+        parties.over(turn, call_id, is_sure=True)
+    for call_id in [c for c in turn.part("shapes") if c not in live]:
+        parties.put_shape(turn, call_id, None)
+    _adopt_all(turn, event.calls)
+    for call_id, call in live.items():
+        for agent in turn.agents_in(call_id):
+            if agent.state is not AgentState.RESERVED and not _is_in(call, agent):
+                parties.leave(turn, agent, call_id, "not_found")
+    for agent in [a for a in turn.part("agents").values() if a.state is AgentState.RESERVED]:
         entry = turn.entry(agent.call_id)
         if entry is None or entry.agent_id != agent.agent_id:
-            callers.free(turn, agent, "not_found")
+            parties.free(turn, agent, "not_found")
+
+
+def _is_in(call: Call, agent: Agent) -> bool:
+    """Whether a phone of the agent is in a call as the switch knows it."""
+    phones = agent.profile.phones
+    legs = [leg for leg in call.legs.values() if leg.endpoint in phones]
+    if any(leg.state is not LegState.ENDED for leg in legs):
+        return True
+    if call.origin in phones and all(leg.role == "own" for leg in legs):
+        return True  # the call hangs on his own leg
+    return not call.legs and call.endpoint in phones
 
 
 def _unlinked(turn: Turn, _: d.Unlinked) -> None:
@@ -154,6 +173,8 @@ def _recovered(turn: Turn, event: ev.CallRecovered) -> None:
         credit_time=event.credit_time,
         attempt=event.attempt,
         endpoint=event.endpoint,
+        direction=event.direction,
+        origin=event.origin,
     )
     _adopt(turn, call)
 
@@ -170,19 +191,26 @@ def _adopt(turn: Turn, call: Call) -> None:
         if entry is not None:
             callers.end(turn, entry)
         return
-    if call.queue is None or call.state in (CallState.OFFERED, CallState.MENU):
-        return
+    shape = parties.shape_of(turn, call.call_id)
+    is_sent_on = shape.is_sent_on or call.state in (CallState.TRANSFERRING, CallState.PARKED)
+    parties.put_shape(turn, call.call_id, Shape(call.direction, is_sent_on))
+    if call.queue is not None and call.state not in (CallState.OFFERED, CallState.MENU):
+        _adopt_entry(turn, call, call.queue, entry)
+    _adopt_parties(turn, call)
+
+
+def _adopt_entry(turn: Turn, call: Call, queue: QueueName, entry: QueueEntry | None) -> None:
     if entry is None:
         at = call.enqueued_at or call.offered_at
         origin = ev.CallEnqueued(
             at=at,
             call_id=call.call_id,
-            queue=call.queue,
+            queue=queue,
             enqueued_at=at,
             credit_time=call.credit_time,
             attempt=call.attempt,
         )
-        entry = callers.new_entry(turn, call.call_id, call.queue, origin)
+        entry = callers.new_entry(turn, call.call_id, queue, origin)
         if call.state is CallState.WAITING:
             callers.put_waiting(turn, entry)
     elif call.state is CallState.WAITING and entry.phase in (Phase.FALLBACK, Phase.CONNECTED):
@@ -198,7 +226,15 @@ def _adopt(turn: Turn, call: Call) -> None:
 def _adopt_talk(turn: Turn, call: Call, entry: QueueEntry) -> None:
     agent = turn.agent_at(call.endpoint) if call.endpoint is not None else None
     leg = call.up_leg or next((g for g in call.legs.values() if g.endpoint == call.endpoint), None)
-    leg_id = leg.leg_id if leg is not None else None
+    if leg is not None and leg.endpoint != call.endpoint:
+        leg = None
+    where = (leg.leg_id, leg.endpoint) if leg is not None else None
+    is_sent_on = parties.shape_of(turn, call.call_id).is_sent_on or entry.is_answered
+    if call.state in (CallState.TRANSFERRING, CallState.PARKED) or (
+        call.state is CallState.RINGING and is_sent_on
+    ):
+        turn.put_entry(replace(entry, phase=Phase.CONNECTED, agent_id=None))
+        return
     if call.state is CallState.RINGING:
         if agent is None:
             callers.put_waiting(turn, entry)
@@ -206,7 +242,7 @@ def _adopt_talk(turn: Turn, call: Call, entry: QueueEntry) -> None:
             entry = replace(entry, phase=Phase.OFFERED, agent_id=agent.agent_id)
             turn.put_entry(entry)
             if agent.state is not AgentState.TALKING:
-                callers.ring(turn, agent, entry, leg_id)
+                callers.ring(turn, agent, entry, where)
         return
     is_known = (
         agent is not None
@@ -215,16 +251,55 @@ def _adopt_talk(turn: Turn, call: Call, entry: QueueEntry) -> None:
         and turn.agent_of(entry) is not None
     )
     if not is_known:
-        callers.connect(turn, entry, agent, leg_id)
+        callers.connect(turn, entry, agent, where)
     if call.state is CallState.AGENT_LOST and call.endpoint is not None:
         lost = ev.AgentLegLost(at=turn.now, call_id=call.call_id, endpoint=call.endpoint)
         callers.leg_lost(turn, lost)
 
 
+def _adopt_parties(turn: Turn, call: Call) -> None:
+    """Whoever else has a phone in the call: who began it, who is rung, asked or takes part."""
+    by_agent: dict[AgentId, list[Leg]] = {}
+    for leg in call.legs.values():
+        agent = turn.agent_at(leg.endpoint)
+        if agent is not None and leg.state is not LegState.ENDED:
+            by_agent.setdefault(agent.agent_id, []).append(leg)
+    for agent_id, legs in by_agent.items():
+        agent = turn.agent(agent_id)
+        if agent is not None and call.call_id in agent.calls:
+            _know_legs(turn, agent, call.call_id, legs)
+        elif agent is not None and agent.state not in BUSY:
+            _enter(turn, agent, call, legs)
+    beginner = turn.agent_at(call.origin) if call.origin is not None else None
+    if beginner is None or beginner.state in BUSY or beginner.agent_id in by_agent:
+        return
+    if _is_in(call, beginner) and call.consult_of is None and call.origin is not None:
+        leg_id = (call.caller_leg_id, call.origin)
+        parties.talk(turn, beginner, call.call_id, leg_id, kind=call.direction, is_anchor=True)
+
+
+def _know_legs(turn: Turn, agent: Agent, call_id: CallId, legs: list[Leg]) -> None:
+    known = {
+        g.leg_id: AgentLeg(g.endpoint, g.state is LegState.UP or g.role == "own") for g in legs
+    }
+    if agent.call_id == call_id and agent.state is not AgentState.RESERVED and not agent.legs:
+        turn.put_agent(replace(agent, legs=known))
+
+
+def _enter(turn: Turn, agent: Agent, call: Call, legs: list[Leg]) -> None:
+    leg = next((g for g in legs if g.state is LegState.UP), legs[0])
+    kind = "consult" if leg.role in ("consult", "party") else parties.kind_of(turn, call.call_id)
+    entry = turn.entry(call.call_id)
+    if entry is not None and entry.phase is not Phase.CONNECTED and leg.role == "agent":
+        return  # the line's business
+    enter = parties.talk if leg.state is LegState.UP else parties.ring
+    queue = entry.queue if entry is not None and kind != "consult" else None
+    enter(turn, agent, call.call_id, (leg.leg_id, leg.endpoint), kind=kind, queue=queue)
+
+
 def _restored(turn: Turn, event: d.Restored) -> None:
     """Put agents into the state that the journal says; a state that began is not announced again."""
     known = dict(turn.part("agents"))
-    seats = dict(turn.part("seats"))
     for change in event.agents:
         agent = known.get(change.agent_id)
         state = AgentState(change.state)
@@ -243,15 +318,18 @@ def _restored(turn: Turn, event: d.Restored) -> None:
             endpoint=change.endpoint,
             call_id=None if is_away else change.call_id,
             queue=None if is_away else change.queue,
+            kind="" if is_away else change.kind or "queue",
             deadline_at=deadline_at,
             next_state=AgentState(change.next_state) if change.next_state else None,
             next_reason=change.next_reason,
         )
-        if change.endpoint is not None:
-            seats[change.endpoint] = agent.agent_id
         if deadline_at is not None:
             turn.wake(deadline_at, agent.agent_id)
-    turn.set(agents=known, seats=seats, answered=event.answered)
+    busy: dict[CallId, tuple[AgentId, ...]] = {}
+    for agent in known.values():
+        for call_id in agent.calls:
+            busy[call_id] = (*busy.get(call_id, ()), agent.agent_id)
+    turn.set(agents=known, busy=busy, answered=event.answered)
     # Known before the switch tells how they went on: who has hung up meanwhile has abandoned.
     _adopt_all(turn, event.calls)
 
@@ -264,6 +342,17 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     ev.CallConnected: callers.connected,
     ev.CallNotAnswered: callers.not_answered,
     ev.LegEnded: callers.leg_ended,
+    ev.CallOffered: shapes.offered,
+    ev.CallAnchored: shapes.anchored,
+    ev.LegMoved: shapes.leg_moved,
+    ev.CallTransferred: shapes.transferred,
+    ev.TransferFailed: shapes.transfer_failed,
+    ev.CallParked: shapes.parked,
+    ev.ConsultStarted: shapes.consulting,
+    ev.ConsultConnected: shapes.party_talks,
+    ev.ConsultEnded: shapes.consult_ended,
+    ev.PartyJoined: shapes.party_talks,
+    ev.CallMerged: shapes.merged,
     ev.CallEnded: callers.call_ended,
     ev.AgentLegLost: callers.leg_lost,
     ev.PhoneStateChanged: callers.phone_changed,

@@ -12,7 +12,9 @@ for one caller (RESERVED), Asterisk begins to call his phone (RINGING), they spe
 notes (WRAP_UP). Each busy state can end in any state of rest, since the agent may have asked
 for another one while he was busy (``Agent.next_state``): READY or LOGGED_OUT or NOT_READY with a reason.
 DIAL and CONNECT are facts told by Asterisk and are therefore known in every state in which a phone is
-signed in: its own fallback Queue() rings members on its own account, and a pause may cross a ring.
+signed in: colleagues dial each other, Asterisk's own fallback Queue() rings members on its own account, and a pause may
+cross a ring. TALKING begins with the dialling where the agent himself dials. A further call of an agent who is TALKING
+changes nothing here; when the one he is in ends, he is TALKING or RINGING (RING_ON) for the other.
 """
 
 from __future__ import annotations
@@ -46,6 +48,8 @@ class Trigger(enum.Enum):
     RESERVE = "reserve"
     DIAL = "dial"
     CONNECT = "connect"
+    REJOIN = "rejoin"  # his phone is called again for the caller he talks with
+    RING_ON = "ring_on"  # his call is over, another one rings already
     WRAP_UP = "wrap_up"
     RELEASE = "release"  # free again
 
@@ -60,10 +64,17 @@ AGENT_TRANSITIONS: Mapping[AgentState, Mapping[Trigger, AgentState]] = MappingPr
         S.NOT_READY: {**_REST, **_FACTS, T.READY: S.READY},
         S.READY: {**_REST, **_FACTS, T.RESERVE: S.RESERVED},
         S.RESERVED: {**_REST, **_FACTS, T.RELEASE: S.READY},
-        S.RINGING: {**_REST, **_FACTS, T.RELEASE: S.READY},
+        S.RINGING: {
+            **_REST,
+            **_FACTS,
+            T.RING_ON: S.RINGING,
+            T.WRAP_UP: S.WRAP_UP,  # rung in vain while he wrote his notes
+            T.RELEASE: S.READY,
+        },
         S.TALKING: {
             **_REST,
-            T.DIAL: S.TALKING,  # rejoin: his phone is called again for the caller he talks with
+            T.REJOIN: S.TALKING,
+            T.RING_ON: S.RINGING,
             T.CONNECT: S.TALKING,
             T.WRAP_UP: S.WRAP_UP,
             T.RELEASE: S.READY,

@@ -1,6 +1,6 @@
 """One step of the core: a working copy of the state, and the decisions made on the way.
 
-``Turn`` copies a part of the state when it is first written to, keeps the indices (lines, seats, free agents) in
+``Turn`` copies a part of the state when it is first written to, keeps the indices (lines, busy and free agents) in
 step with agents and entries, and notices what others must be told: a changed agent is published, a
 changed seat is mirrored. Whoever moves an agent or a caller does so through it.
 """
@@ -13,11 +13,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from acd.decisions import Decision, FiguresChanged, Mirror, Publish, Wake
-from acd.facts import NO_CALL, Agent, Configuration, Phase, Place, QueueEntry, State
+from acd.facts import (
+    NO_CALL,
+    Agent,
+    Configuration,
+    Line,
+    Owed,
+    Phase,
+    Place,
+    QueueEntry,
+    State,
+)
 from acd.states import BUSY, AgentState, Trigger, next_state
 from cti.domain.events import AgentStateChanged, Event, ReservationReleased
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 from cti.ports import QueueMirror
+
+_IN_USE = frozenset({"ringing", "in_use", "on_hold"})
 
 
 class Turn:
@@ -49,8 +61,14 @@ class Turn:
         return found
 
     def agent_at(self, endpoint: Endpoint) -> Agent | None:
-        """The agent who is signed in with this phone."""
-        return self.agent(self.part("seats").get(endpoint))
+        """The agent whose phone this is, if he is signed in, with whichever of his phones."""
+        agent = self.agent(self.configuration.owners.get(endpoint))
+        return agent if agent is not None and agent.state is not AgentState.LOGGED_OUT else None
+
+    def agents_in(self, call_id: CallId) -> list[Agent]:
+        """All agents who are busy with a call, or on whose phone it waits."""
+        agents = self.part("agents")
+        return [agents[agent_id] for agent_id in self.part("busy").get(call_id, ())]
 
     def entry(self, call_id: CallId | None) -> QueueEntry | None:
         """A queue's caller."""
@@ -67,6 +85,10 @@ class Turn:
         """What Asterisk says of a phone."""
         state: str = self.part("phones").get(endpoint, "unknown")
         return state
+
+    def has_phone_in_use(self, agent: Agent) -> bool:
+        """Whether Asterisk says that any of his phones is in a call."""
+        return any(self.phone(phone) in _IN_USE for phone in agent.profile.phones)
 
     # ---- writing -------------------------------------------------------------------------------
 
@@ -85,11 +107,10 @@ class Turn:
         """Take a changed agent; publishes and mirrors what changed."""
         old = self.agent(agent.agent_id)
         self._own("agents")[agent.agent_id] = agent
-        if old is not None and old.endpoint != agent.endpoint:
-            self._move_seat(old.endpoint, agent)
+        if old is None or old.calls != agent.calls:
+            self._index_calls(old.calls if old is not None else (), agent)
         if old is None or _visible(old) != _visible(agent):
-            previous = old.state if old is not None else AgentState.LOGGED_OUT
-            self.publish(_changed(self.now, previous, agent))
+            self.publish(_changed(self.now, old, agent))
             self._touched.update(dict.fromkeys(sorted(agent.profile.queues)))
         self._mirror(old, agent)
         self.weigh(agent)
@@ -104,11 +125,13 @@ class Turn:
             IllegalTransition: the table doesn't know this trigger in his state.
         """
         state = next_state(agent.state, trigger)
+        if agent.state is AgentState.WRAP_UP and state in BUSY:
+            agent = self.move(agent, Trigger.RELEASE)  # so that everybody is told that it ended
         if state in (AgentState.READY, AgentState.NOT_READY, AgentState.LOGGED_OUT):
             if state is AgentState.READY and agent.state not in BUSY - {AgentState.TALKING}:
                 # Who was reserved or rung in vain keeps his turn.
                 changes.setdefault("idle_since_at", self.now)
-            changes = {**NO_CALL, "next_state": None, "next_reason": "", **changes}
+            changes = {**NO_CALL, "next_state": None, "next_reason": "", "owed": None, **changes}
         values: dict[str, Any] = {"reason": "", "by": "system", **changes}
         if state is not agent.state or values["reason"] != agent.reason:
             values["since_at"] = self.now
@@ -152,7 +175,9 @@ class Turn:
     # ---- what follows a caller -----------------------------------------------------------------
 
     def rest(self, agent: Agent, penalty: str = "", **changes: Any) -> Agent:
-        """Let a busy agent go: to the rest he asked for, else to the penalty, else READY."""
+        """Let a busy agent go: to his next call, the rest he asked for, the penalty, his notes, or READY."""
+        if agent.lines:
+            return self._next_line(agent, penalty)
         if agent.next_state is AgentState.LOGGED_OUT:
             return self.move(agent, Trigger.SIGN_OUT, by="agent", endpoint=None, **changes)
         if agent.next_state is AgentState.NOT_READY:
@@ -160,23 +185,52 @@ class Turn:
             return self.move(agent, Trigger.PAUSE, reason=reason, by="agent", **changes)
         if penalty:
             return self.move(agent, Trigger.PAUSE, reason=penalty, **changes)
+        owed = agent.owed if agent.next_state is None else None
+        if owed is not None and (owed.until_at is None or self.now < owed.until_at):
+            return self._wrap_up(agent, owed, **changes)
         return self.move(agent, Trigger.RELEASE, **changes)
 
     def end_talk(self, agent: Agent) -> Agent:
         """The conversation is over: wrap-up, unless the agent asked for something else."""
-        rules = self.configuration.rules(agent.queue)
-        available_at = self.now + rules.gap_time
-        wrap_up_time = rules.wrap_up_time
-        if agent.next_state is not None or wrap_up_time == timedelta(0):
-            return self.rest(agent, available_at=available_at)
-        deadline_at = None if wrap_up_time is None else self.now + wrap_up_time
-        after = {**NO_CALL, "call_id": agent.call_id, "queue": agent.queue}
-        after.update(deadline_at=deadline_at, available_at=available_at)
+        available_at = self.now + self.configuration.rules(agent.queue).gap_time
+        owed = self.wrap_up_of(agent.call_id, agent.kind, agent.queue)
+        if agent.next_state is None and owed is not None:
+            agent = replace(agent, owed=owed)
+        return self.rest(agent, available_at=available_at)
+
+    def wrap_up_of(self, call_id: CallId | None, kind: str, queue: QueueName | None) -> Owed | None:
+        """The wrap-up that begins now, after a call of this kind; None: none."""
+        if call_id is None or kind in ("internal", "consult"):
+            return None
+        configuration = self.configuration
+        time = configuration.rules(queue).wrap_up_time if queue else configuration.wrap_up_time
+        if time == timedelta(0):
+            return None
+        return Owed(call_id, queue, kind, None if time is None else self.now + time)
+
+    def _wrap_up(self, agent: Agent, owed: Owed, **changes: Any) -> Agent:
+        after = {**NO_CALL, "call_id": owed.call_id, "queue": owed.queue, "kind": owed.kind}
+        after.update(deadline_at=owed.until_at, owed=None, **changes)
         return self.move(agent, Trigger.WRAP_UP, **after)
+
+    def _next_line(self, agent: Agent, penalty: str) -> Agent:
+        """Another call waits for him: that is the one he is busy with from now on."""
+        line = next((x for x in agent.lines if x.is_up), agent.lines[0])
+        after = {
+            **NO_CALL,
+            **as_present(line),
+            "lines": tuple(x for x in agent.lines if x is not line),
+        }
+        if penalty and agent.next_state is None:
+            after.update(next_state=AgentState.NOT_READY, next_reason=penalty)
+        if line.is_up:
+            return self.move(agent, Trigger.CONNECT, **after)
+        after["deadline_at"] = self.now + self.limits.ring_limit_time
+        return self.move(agent, Trigger.RING_ON, **after)
 
     def release(self, agent: Agent, reason: str, penalty: str = "", **changes: Any) -> Agent:
         """End a reservation or a ring that led to no conversation."""
-        if agent.call_id is not None:
+        if agent.call_id is not None and agent.kind == "queue":
             self.publish(
                 ReservationReleased(
                     at=self.now, call_id=agent.call_id, agent_id=agent.agent_id, reason=reason
@@ -208,12 +262,16 @@ class Turn:
             self._changes[name] = dict(getattr(self.state, name))
         return self._changes[name]
 
-    def _move_seat(self, old: Endpoint | None, agent: Agent) -> None:
-        seats = self._own("seats")
-        if old is not None and seats.get(old) == agent.agent_id:
-            del seats[old]
-        if agent.endpoint is not None:
-            seats[agent.endpoint] = agent.agent_id
+    def _index_calls(self, old: tuple[CallId, ...], agent: Agent) -> None:
+        busy = self._own("busy")
+        for call_id in old:
+            left = tuple(a for a in busy.get(call_id, ()) if a != agent.agent_id)
+            if left:
+                busy[call_id] = left
+            else:
+                busy.pop(call_id, None)
+        for call_id in agent.calls:
+            busy[call_id] = (*busy.get(call_id, ()), agent.agent_id)
 
     def _leave_line(self, entry: QueueEntry) -> None:
         line: tuple[Place, ...] = self.part("lines").get(entry.queue, ())
@@ -258,6 +316,18 @@ def _seat(agent: Agent) -> tuple[object, ...]:
     return agent.endpoint, agent.state in away and agent.state, agent.next_state in away
 
 
+def as_present(line: Line) -> dict[str, Any]:
+    """A waiting call as the fields of the agent who takes it up."""
+    return {
+        "call_id": line.call_id,
+        "queue": line.queue,
+        "kind": line.kind,
+        "legs": line.legs,
+        "is_anchor": line.is_anchor,
+        "is_consulting": line.is_consulting,
+    }
+
+
 def until_at(agent: Agent) -> datetime | None:
     """When a timed wrap-up ends."""
     return agent.deadline_at if agent.state is AgentState.WRAP_UP else None
@@ -269,24 +339,29 @@ def _visible(agent: Agent) -> tuple[object, ...]:
         agent.reason,
         agent.endpoint,
         agent.call_id,
+        agent.kind,
         agent.next_state,
         agent.next_reason,
         until_at(agent),
     )
 
 
-def _changed(now: datetime, previous: AgentState, agent: Agent) -> AgentStateChanged:
+def _changed(now: datetime, old: Agent | None, agent: Agent) -> AgentStateChanged:
+    # Whoever leaves his notes says of which call they were.
+    was_wrapping = old is not None and old.state is AgentState.WRAP_UP
+    wrapped = old.call_id if old is not None and was_wrapping else None
     return AgentStateChanged(
         at=now,
         agent_id=agent.agent_id,
         state=agent.state.value,
-        previous=previous.value,
+        previous=(old.state if old is not None else AgentState.LOGGED_OUT).value,
         reason=agent.reason,
         by=agent.by,
-        call_id=agent.call_id,
+        call_id=agent.call_id or wrapped,
         queue=agent.queue,
         next_state=agent.next_state.value if agent.next_state is not None else "",
         next_reason=agent.next_reason,
         until_at=until_at(agent),
         endpoint=agent.endpoint,
+        kind=agent.kind,
     )

@@ -22,6 +22,11 @@ def seconds(number: float) -> timedelta:
     return timedelta(seconds=number)
 
 
+def other_phone(phone: Endpoint) -> Endpoint:
+    """Everybody has a desk phone and a browser phone."""
+    return Endpoint(phone.removesuffix("w") if phone.endswith("w") else f"{phone}w")
+
+
 def rules(name: QueueName = SALES, **changes: object) -> QueueRules:
     values: dict[str, object] = {"wrap_up_time": seconds(0), "gap_time": seconds(0), **changes}
     return QueueRules(name, **values)  # type: ignore[arg-type]  # any subset of the rules
@@ -34,7 +39,8 @@ def configuration(*queues: QueueRules, agents: int = 3, reasons: str = "lunch") 
     return Configuration(
         queues={queue.name: queue for queue in known},
         profiles={
-            agent: Profile(agent, names, (phone,)) for agent, phone in list(PHONES.items())[:agents]
+            agent: Profile(agent, names, (phone, other_phone(phone)))
+            for agent, phone in list(PHONES.items())[:agents]
         },
         reasons=frozenset(reasons.split()),
         limits=Limits(),

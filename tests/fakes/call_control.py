@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from cti.domain.errors import CommandRefused, SwitchUnavailable
 from cti.domain.ids import CallId, Endpoint
+from cti.domain.targets import Target
 from cti.ports import QueueMirror
 
 
@@ -22,6 +23,10 @@ class Given:
     flag: bool | None = None
     mirror: QueueMirror | None = None
     count: int | None = None
+    target: Target | None = None
+    other: Endpoint | None = None
+    word: str | None = None
+    """A command's id, a parking place, digits."""
 
 
 class RecordingCallControl:
@@ -72,8 +77,52 @@ class RecordingCallControl:
     async def hang_up(self, call_id: CallId) -> None:
         self._take(Given("hang_up", call_id))
 
-    async def hold(self, call_id: CallId) -> None:
-        self._take(Given("hold", call_id))
+    async def leave(self, call_id: CallId, endpoint: Endpoint) -> None:
+        self._take(Given("leave", call_id, endpoint))
+
+    async def originate(self, endpoint: Endpoint, target: Target, command_id: str) -> None:
+        self._take(Given("originate", endpoint=endpoint, target=target, word=command_id))
+
+    async def transfer(
+        self, call_id: CallId, target: Target, sender: Endpoint | None = None
+    ) -> None:
+        self._take(Given("transfer", call_id, sender, target=target))
+
+    async def consult(self, call_id: CallId, endpoint: Endpoint, target: Target) -> None:
+        self._take(Given("consult", call_id, endpoint, target=target))
+
+    async def complete_consult(self, call_id: CallId) -> None:
+        self._take(Given("complete_consult", call_id))
+
+    async def cancel_consult(self, call_id: CallId) -> None:
+        self._take(Given("cancel_consult", call_id))
+
+    async def join_consult(self, call_id: CallId) -> None:
+        self._take(Given("join_consult", call_id))
+
+    async def add_party(self, call_id: CallId, target: Target) -> None:
+        self._take(Given("add_party", call_id, target=target))
+
+    async def drop_party(self, call_id: CallId, endpoint: Endpoint) -> None:
+        self._take(Given("drop_party", call_id, endpoint))
+
+    async def park(self, call_id: CallId, slot: str, sender: Endpoint | None = None) -> None:
+        self._take(Given("park", call_id, sender, word=slot))
+
+    async def fetch(self, call_id: CallId, endpoint: Endpoint) -> None:
+        self._take(Given("fetch", call_id, endpoint))
+
+    async def move(self, call_id: CallId, endpoint: Endpoint, to_endpoint: Endpoint) -> None:
+        self._take(Given("move", call_id, endpoint, other=to_endpoint))
+
+    async def send_digits(self, call_id: CallId, endpoint: Endpoint, digits: str) -> None:
+        self._take(Given("send_digits", call_id, endpoint, word=digits))
+
+    async def answer(self, endpoint: Endpoint) -> None:
+        self._take(Given("answer", endpoint=endpoint))
+
+    async def hold(self, call_id: CallId, endpoint: Endpoint | None = None) -> None:
+        self._take(Given("hold", call_id, endpoint))
 
     async def retrieve(self, call_id: CallId) -> None:
         self._take(Given("retrieve", call_id))
