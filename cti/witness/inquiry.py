@@ -185,7 +185,8 @@ class Inquiry:
         comparison = Comparison(
             family, self._seen.legs, self._records, outages, now, self.rules, self.has_records
         )
-        found = comparison.run()
+        # A channel that was another call's is told of as claimed twice, not as never seen.
+        found = [d for d in comparison.run() if d.kind != "unseen" or d.leg_id not in self._done]
         legs = {leg for call in family for leg in call.legs}
         for leg_id in sorted(legs):
             found += self._claimed_twice(family, leg_id)
@@ -233,11 +234,14 @@ class Inquiry:
         )
 
     def _forget(self, family: Iterable[ToldCall]) -> None:
-        for call in family:
+        calls = list(family)
+        for call in calls:
             self._told.drop(call.call_id)
+        for call in calls:
             for leg_id in call.legs:
-                self._seen.drop(leg_id)
-                self._records.pop(leg_id, None)
+                if leg_id not in self._told.claims:  # by another call, wrongly
+                    self._seen.drop(leg_id)
+                    self._records.pop(leg_id, None)
                 if leg_id not in self._done:
                     self._done_order.append(leg_id)
                 self._done[leg_id] = call.call_id
