@@ -251,6 +251,8 @@ class Translator(Transfers):
         # A phone that transfers sends one without having held: it means nothing then.
         if not isinstance(leg, TrackedLeg) or leg.call.held_by != "phone":
             return []
+        if leg.call.connected != leg.leg_id:
+            return []
         leg.call.held_by = ""
         return [ev.CallRetrieved(at=at, call_id=leg.call.call_id, by="phone")]
 
