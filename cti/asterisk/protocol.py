@@ -53,7 +53,7 @@ class Receiver(Protocol):
 class Pending:
     """An action that was sent and waits for its answer."""
 
-    sent_at: float  # the loop's or the link's monotonic seconds, for the link to judge
+    sent_at: float  # monotonic seconds, for the link to judge; of a list, when its last row came
     is_list: bool
     future: asyncio.Future[list[Message]]
     answers: list[Message] = field(default_factory=list)
@@ -112,6 +112,7 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]  # panoramisk ships no typ
         """Give an answer to who waits for it, anything else to the receiver."""
         pending = self.pending.get(message.action_id) if self.pending else None
         if pending is not None:
+            pending.sent_at = self._now()
             if pending.add(message):
                 del self.pending[message.action_id]
                 if not pending.future.done():

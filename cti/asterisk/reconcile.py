@@ -139,6 +139,8 @@ def _leg_repairs(seen: SeenCall, call: Call | None, at: datetime) -> list[ev.Eve
             out.append(_leg_ended(seen.call_id, leg_id, leg.endpoint, at))
     for leg_id, leg_seen in here.items():
         state = known[leg_id].state if leg_id in known else None
+        if state is LegState.ENDED:
+            state = None  # told of an end that never came
         if state is None:
             out.append(
                 ev.LegDialled(

@@ -4,6 +4,9 @@ One consumer takes the link's messages in order and publishes what they mean. Af
 each standstill of ours, it first takes a snapshot, publishes the repairs, and only then tells
 ``SwitchLinkChanged(is_up=True)`` and lets commands pass. Events that came meanwhile wait; those that happened before
 the snapshot was begun (by Asterisk's own Timestamp) are in it already and are dropped.
+
+While the link is up, the world is looked at every few seconds (``audit.py``): where what is believed stays contradicted, it
+is read anew, as after a standstill.
 """
 
 from __future__ import annotations
@@ -16,9 +19,10 @@ from typing import Any
 
 import structlog
 
+from cti.asterisk.audit import AUDIT_TIME, BUSY_FACTOR, Audit, Look
 from cti.asterisk.channels import ChannelRegistry
 from cti.asterisk.control import AmiCallControl
-from cti.asterisk.link import AmiAddress, AmiLink, LinkTimes
+from cti.asterisk.link import AmiAddress, AmiLink, LinkState, LinkTimes
 from cti.asterisk.protocol import Connect
 from cti.asterisk.reconcile import reconcile
 from cti.asterisk.snapshot import take_snapshot
@@ -27,7 +31,7 @@ from cti.domain import events as ev
 from cti.domain.calls import CallTable
 from cti.domain.errors import ConfigError, RingdeskError, SwitchUnavailable
 from cti.domain.ids import QueueName
-from cti.ports import Clock, EventBus
+from cti.ports import Clock, EventBus, Timer
 from cti.wire.ami import Message
 
 log = structlog.get_logger(__name__)
@@ -72,7 +76,9 @@ class Switch:
         self.translator = Translator(self.registry, default_queue)
         self.link = AmiLink(address, clock, self, wanted=WANTED, times=times, connect=connect)
         self.control = AmiCallControl(self.link, self.registry, clock, bus.publish, boot_id)
-        self._messages: deque[Message] = deque()
+        self._messages: deque[Message | Look] = deque()
+        self._audit = Audit()
+        self._audit_timer: Timer | None = None
         self._wake = asyncio.Event()
         self._must_synchronise = False
         self._began_at = 0.0  # the last snapshot's begin, as a Timestamp says it
@@ -92,6 +98,7 @@ class Switch:
     async def start(self) -> None:
         """Begin to connect; returns at once."""
         self._task = asyncio.create_task(self._consume(), name="switch")
+        self._look_later(AUDIT_TIME)
         await self.link.start()
 
     async def wait_until_up(self) -> None:
@@ -107,6 +114,8 @@ class Switch:
 
     async def close(self) -> None:
         """Close for good."""
+        if self._audit_timer is not None:
+            self._audit_timer.cancel()
         await self.link.close()
         tasks = [*self._tasks, *([self._task] if self._task else [])]
         for task in tasks:
@@ -121,7 +130,7 @@ class Switch:
         self._synchronise()
 
     def link_stalled(self) -> None:
-        """We stood still."""
+        """What is known is suspect: we stood still, or it was found to be wrong."""
         self._say_down("standstill")
         self._synchronise()
 
@@ -167,10 +176,44 @@ class Switch:
             for _ in range(min(_BATCH, len(self._messages))):
                 if self._must_synchronise:
                     break
-                self._apply(self._messages.popleft())
+                message = self._messages.popleft()
+                if isinstance(message, Look):
+                    self._compare(message)
+                else:
+                    self._apply(message)
             if self._messages or self._must_synchronise:
                 self._wake.set()
                 await asyncio.sleep(0)
+
+    # ---- the audit -----------------------------------------------------------------------------
+
+    def _look_later(self, delay: timedelta) -> None:
+        if self.link.state is LinkState.CLOSED:
+            return
+        self._audit_timer = self._clock.call_later(delay, lambda: self._in_background(self._look()))
+
+    async def _look(self) -> None:
+        """Take a snapshot beside the events; it is compared at its place among them."""
+        began, epoch = self._clock.monotonic(), self.link.epoch
+        try:
+            if self._up.is_set() and not self._must_synchronise:
+                snapshot = await take_snapshot(self.link, self._clock.now())
+                self._messages.append(Look(epoch, snapshot))
+                self._wake.set()
+        finally:
+            took_time = timedelta(seconds=self._clock.monotonic() - began)
+            self._look_later(max(AUDIT_TIME, took_time * BUSY_FACTOR))
+
+    def _compare(self, look: Look) -> None:
+        if look.epoch != self.link.epoch:
+            return
+        wrong = self._audit.confirmed(self.registry, look, self.calls.live())
+        if not wrong:
+            return
+        kinds = sorted({type(event).__name__ for event in wrong})
+        log.warning("switch_contradicted", facts=len(wrong), repairs=kinds)
+        self._say_down("contradiction")
+        self.link.suspect()
 
     def _apply(self, message: Message) -> None:
         if self._is_older(message):
@@ -225,6 +268,7 @@ class Switch:
         if not self.link.release(epoch):
             return  # the world was left again meanwhile; the next snapshot is under way
         self.snapshots += 1
+        self._audit.forget()
         self._began_at = now.timestamp()
         self._settled_at = self._clock.monotonic() + _SETTLE_TIME.total_seconds()
         repairs = reconcile(self.registry, snapshot, self.calls.live())
