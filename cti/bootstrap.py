@@ -277,7 +277,7 @@ async def build(
     boot_id = random_secrets.token_hex(4)
 
     switch = Switch(
-        AmiAddress("127.0.0.1", settings.pbx.ami_port, AMI_USER, secrets.ami),
+        AmiAddress("127.0.0.1", _ami_port(settings), AMI_USER, secrets.ami),
         clock,
         bus,
         calls,
@@ -341,6 +341,10 @@ async def running(service: Service) -> AsyncIterator[Service]:
         yield service
     finally:
         await service.stop()
+
+
+def _ami_port(settings: Settings) -> int:
+    return settings.pbx.ami_through or settings.pbx.ami_port
 
 
 def _alarm(message: str) -> None:

@@ -34,6 +34,7 @@ class PbxSettings(_Section):
     sip_port: Port = 5060
     ws_port: Port = 8088  # the browser phones' WebSocket
     ami_port: Port = 5038  # loopback only
+    ami_through: Port | None = None  # where we connect instead: a tunnel's or a proxy's port here
     agi_port: Port = 4573  # loopback only; ours, Asterisk connects to it
     rtp_start: Port = 10000
     rtp_end: Port = 14999

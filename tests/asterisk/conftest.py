@@ -6,7 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.asterisk import fault_table
 from tests.asterisk.pbx import Pbx
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the fault table, where faults were tested."""
+    if text := fault_table.summary():
+        terminalreporter.section("faults")
+        terminalreporter.write_line(text)
 
 
 @pytest.fixture(scope="session")

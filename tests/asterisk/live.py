@@ -13,7 +13,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ from cti.storage.people import SqlAccounts
 from cti.web.passwords import Passwords
 from ivr.adapters.prompts import PromptFolder
 from sip_sim.farm import Place, SimAgent
+from tests.asterisk.ami_proxy import AmiProxy
 from tests.asterisk.pbx import Pbx, free_port
 from tests.until import until
 
@@ -139,11 +140,18 @@ class Live:
 
 @contextlib.asynccontextmanager
 async def live(
-    company: Company | None = None, *, simulated: int = 12, **pbx_settings: Any
+    company: Company | None = None,
+    *,
+    simulated: int = 12,
+    through: AmiProxy | None = None,
+    environment: Mapping[str, str] | None = None,
+    prepare: Callable[[Settings], None] | None = None,
+    **pbx_settings: Any,
 ) -> AsyncIterator[Live]:
     """Start everything; afterwards end it and prove that no call and no process is left.
 
-    ``pbx_settings`` are keys of ``PbxSettings``.
+    ``through``: a listening proxy between the service and Asterisk's AMI. ``environment`` is added to the service's.
+    ``prepare`` may change the state folder before the database is made. ``pbx_settings`` are keys of ``PbxSettings``.
     """
     base = company or parse_company(sample_company())
     whole = with_simulators(base, simulated)
@@ -151,11 +159,16 @@ async def live(
         settings = pbx.settings.model_copy(
             update={"web": WebSettings(port=free_port()), "simulated_agents": simulated}
         )
+        if prepare is not None:
+            prepare(settings)
         _write_files(settings, base, company is None)
         await asyncio.to_thread(PromptFolder(settings.sounds_dir).make, whole)
         database = await open_database(settings)
         await _open_accounts(database, whole)
-        product = Live(pbx, settings, whole, database)
+        product = Live(pbx, settings, whole, database, environment=dict(environment or {}))
+        if through is not None:
+            through.target = settings.pbx.ami_port
+            product.environment["RINGDESK_PBX__AMI_THROUGH"] = str(through.port)
         try:
             await product.start()
             yield product

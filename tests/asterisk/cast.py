@@ -1,0 +1,179 @@
+"""People who are everywhere when a fault comes, and what must be true of them afterwards.
+
+Three talk, one rings, four wait (one of them may be hearing his position), one is in a menu. Each check waits for what it
+wants and counts what is missing in the row of the fault table.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from cti.domain import events as ev
+from sip_sim.farm import AgentFarm
+from tests.asterisk.fault_table import Row
+from tests.asterisk.invariants import until_accounted, until_consistent
+from tests.asterisk.scene import MENU, RING_TIME, Scene, Seen, is_quiet
+from tests.until import until
+
+TALKING = ("agent1", "agent2", "agent3")
+LATE = "agent4"
+FALLBACK_LIMIT = 10.0
+
+
+@dataclass
+class Cast:
+    """Who is where when the fault comes."""
+
+    talking: list[str]
+    ringing: str
+    waiting: list[str]
+    menu: str  # empty: nobody
+    farms: list[AgentFarm]
+    since: int
+    stack: contextlib.AsyncExitStack
+    newcomers: list[str] = field(default_factory=list)
+
+    @property
+    def line(self) -> list[str]:
+        """Who waits, in the order of arrival."""
+        return [*self.waiting, *([self.menu] if self.menu else []), *self.newcomers]
+
+    @property
+    def everybody(self) -> list[str]:
+        """Whoever called."""
+        return [*self.talking, self.ringing, *self.line]
+
+    async def comes(self, stage: Scene) -> str:
+        """One more caller, who joins the end of the line; returns his number."""
+        number = (await stage.call(self.stack, 1))[0]
+        self.newcomers.append(number)
+        return number
+
+
+@contextlib.asynccontextmanager
+async def everywhere(
+    stage: Scene, chance: random.Random, *, has_menu: bool = True
+) -> AsyncIterator[Cast]:
+    """Three talk, one rings, four wait (one hears his position), one is in a menu."""
+    since = await stage.product.last()
+    async with contextlib.AsyncExitStack() as stack:
+        late = timedelta(seconds=chance.uniform(2, RING_TIME.total_seconds() - 3))
+        ready = await stack.enter_async_context(stage.phones(*TALKING))
+        slow = await stack.enter_async_context(stage.phones(LATE, answer_after=late))
+        await slow.desktops[0].command("agent.not_ready", reason="break")
+        talking = await stage.call(stack, len(TALKING))
+        await stage.until_at("talking", talking)
+        ringing = (await stage.call(stack, 1))[0]
+        await stage.until_at("waiting", [ringing])
+        waiting = await stage.call(stack, 4)
+        await stage.until_at(("waiting", "visiting"), waiting)
+        menu = ""
+        if has_menu:
+            menu = (await stage.call(stack, 1, MENU))[0]
+            await stage.until_at("menu", [menu])
+        await until(lambda: _is_any(stage, waiting, "visiting"), 20)
+        await slow.desktops[0].command("agent.ready")
+        await stage.until_at("ringing", [ringing])
+        yield Cast(talking, ringing, waiting, menu, [ready, slow], since, stack)
+
+
+async def _is_any(stage: Scene, numbers: list[str], place: str) -> bool:
+    seen = await stage.callers()
+    return any(n in seen and seen[n].place == place for n in numbers)
+
+
+async def until_safe(stage: Scene, cast: Cast) -> float:
+    """Wait until every waiting caller is with an agent or in the fallback Queue(); seconds taken."""
+    began = time.monotonic()
+    waiting = cast.line
+
+    async def all_safe() -> bool:
+        seen = await stage.callers()
+        return all(n in seen and seen[n].place in ("fallback", "talking") for n in waiting)
+
+    try:
+        await until(all_safe, FALLBACK_LIMIT)
+    except TimeoutError:
+        seen = await stage.callers()
+        raise AssertionError({n: seen.get(n, "gone") for n in waiting}) from None
+    return time.monotonic() - began
+
+
+def assert_same_talk(before: dict[str, Seen], after: dict[str, Seen], numbers: list[str]) -> None:
+    """These conversations went on: same channels, same bridge."""
+    assert {n: after.get(n) for n in numbers} == {n: before[n] for n in numbers}
+
+
+async def nobody_is_dropped(stage: Scene, cast: Cast, row: Row) -> None:
+    """Every caller still has his channel."""
+    dropped = set(cast.everybody) - set(await stage.callers())
+    row.lost += len(dropped)
+    assert not dropped
+
+
+async def the_queue_serves(stage: Scene, cast: Cast, row: Row) -> None:
+    """Without the service: who waited longest gets the agent who comes free."""
+    await stage.until_at("talking", [cast.ringing], RING_TIME.total_seconds() + 10)
+    order = await stage.line()
+    wrong = sum(a != b for a, b in zip(order, cast.line, strict=True))
+    row.places += wrong
+    assert not wrong, "the line is not in the order of arrival"
+    seen = await stage.callers()
+    await stage.hang_up(seen[cast.talking[0]].channel)
+    await stage.until_at("talking", order[:1])
+
+
+async def everybody_is_known_again(
+    stage: Scene, cast: Cast, talks: dict[str, Seen], row: Row
+) -> None:
+    """The service's view is Asterisk's; the talks went on; waiting callers are back in line."""
+    waiting = [n for n in cast.line if n not in talks]
+    await stage.until_at(("waiting", "visiting"), waiting, 20)
+    async with contextlib.AsyncExitStack() as stack:
+        for login in (*TALKING, LATE):
+            desktop = await stack.enter_async_context(stage.desktop(login))
+            await desktop.until(lambda d: d.state == "TALKING" and d.call, 10)
+    seen = await stage.callers()
+    row.lost += sum(seen.get(n) != s for n, s in talks.items())
+    assert_same_talk(talks, seen, list(talks))
+    ids = await stage.call_ids(cast.since, cast.everybody)
+    assert len(ids) == len(cast.everybody), stage.product.log_text()
+
+
+async def all_are_served_in_order(stage: Scene, cast: Cast, row: Row) -> None:
+    """One conversation after the other ends; each time the caller who waited longest is next."""
+    talking = [*cast.talking[1:], cast.ringing, cast.waiting[0]]
+    for number in cast.line[1:]:
+        seen = await stage.callers()
+        later = [n for n, s in seen.items() if s.place == "talking" and n not in talking]
+        row.places += len(later)
+        assert not later, "somebody was served before his turn"
+        await stage.hang_up(seen[talking.pop(0)].channel)
+        await stage.until_at("talking", [number])
+        talking.append(number)
+    await stage.until_recorded((await stage.call_ids(cast.since, cast.line))[cast.line[-1]])
+    await stage.end_all(talking)
+
+
+async def nothing_is_lost(stage: Scene, cast: Cast, row: Row) -> None:
+    """Every caller has one end, one place, one ticket and his recording on it; no agent is stuck."""
+    product = stage.product
+    await stage.assert_calls_well()
+    ids = await stage.call_ids(cast.since, cast.everybody)
+    calls = list(ids.values())
+    await until_accounted(stage, calls, row)
+    await stage.places(calls)
+    for wrong in (ev.RecordingFailed, ev.CallAbandoned):
+        assert not [e for e in await product.events(wrong) if e.call_id in calls]
+    await until_consistent(stage, row)
+    async with contextlib.AsyncExitStack() as stack:
+        for login in (*TALKING, LATE):
+            desktop = await stack.enter_async_context(stage.desktop(login))
+            await desktop.until(lambda d: d.state in ("READY", "NOT_READY"), 10)
+            await desktop.command("agent.sign_out")
+    await until(lambda: is_quiet(product), 10)
