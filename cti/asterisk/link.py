@@ -232,8 +232,9 @@ class AmiLink:
         self._received = self._clock.monotonic()
 
     def event_came(self, event: Message) -> None:
-        """An event for the listener."""
-        self._listener.message_came(event)
+        """An event for the listener. What comes before ``link_up`` is in the snapshot that follows it."""
+        if self.state in (LinkState.SYNCHRONISING, LinkState.UP):
+            self._listener.message_came(event)
 
     def logged_in(self, answer: Message | None) -> None:
         """The login was answered."""

@@ -13,6 +13,7 @@ from cti.domain import events as ev
 from cti.domain.errors import ConfigError, LocalProtocolError, SwitchUnavailable
 from cti.domain.ids import Endpoint
 from tests.contracts.switch_rig import FakeRig, RecordingBus
+from tests.fakes.asterisk_ami import AmiDoor
 from tests.fakes.clock import settle
 
 pytestmark = pytest.mark.unit
@@ -271,3 +272,27 @@ async def test_a_snapshot_that_is_not_answered_ends_the_link(rig: FakeRig) -> No
     rig.pbx.do_action = do_action  # type: ignore[method-assign]
     await rig.until(lambda: rig.switch.is_up)
     assert rig.switch.link.connects >= 2
+
+
+async def test_events_between_the_login_and_the_snapshot_are_not_told(rig: FakeRig) -> None:
+    await up(rig)
+    caller = rig.pbx.call("4000")
+    await rig.event(ev.CallEnqueued)
+    told = [(name, list(headers.items())) for name, headers in rig.pbx.events]
+    caller.hang_up()
+    await rig.event(ev.CallEnded)
+    start = len(rig.bus.seen)
+    login = AmiDoor._login
+
+    def login_and_repeat(door: AmiDoor, headers: dict[str, str], action_id: str) -> None:
+        login(door, headers, action_id)
+        for name, values in told:
+            door.event(name, values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AmiDoor, "_login", login_and_repeat)
+        rig.pbx.drop_links()
+        await rig.until(lambda: not rig.switch.is_up)
+        await rig.until(lambda: rig.switch.is_up)
+    assert rig.bus.names(start) == []
+    assert len(rig.switch.registry) == 0
