@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from acd.callers import end, put_fallback, rejoin
 from acd.decisions import (
+    NOT_SENT,
     Announce,
     Due,
     ExtendWrapUp,
@@ -25,6 +26,7 @@ from acd.decisions import (
     SignOut,
     WithdrawOffer,
 )
+from acd.doubts import settle_doubts
 from acd.facts import Agent, Phase, QueueEntry
 from acd.parties import free, give_up
 from acd.states import BUSY, PHONE_LOST, SIGNED_IN, SYSTEM_REASONS, AgentState, Trigger
@@ -103,6 +105,11 @@ def offer_refused(turn: Turn, event: OfferRefused) -> None:
     turn.release(agent, event.reason)
     if entry is None or entry.agent_id != agent.agent_id:
         return
+    if event.reason == NOT_SENT:
+        # Nobody is to blame, and nobody could be offered either: all keep their places for a moment.
+        turn.put_entry(replace(entry, phase=Phase.WAITING, agent_id=None))
+        wait_for_switch(turn)
+        return
     is_gone = event.reason == "no_such_call"
     if is_gone and entry.refusals:
         end(turn, entry)  # twice, a retry_time apart: his CallEnded was lost
@@ -110,6 +117,13 @@ def offer_refused(turn: Turn, event: OfferRefused) -> None:
     refusals = entry.refusals + 1 if is_gone else entry.refusals
     untried = replace(entry, agent_id=None, refusals=refusals)  # the agent is not to blame
     give_up(turn, untried, turn.limits.retry_time)
+
+
+def wait_for_switch(turn: Turn) -> None:
+    """Match nobody for a moment: what we would command now could not be sent, or would be out of date."""
+    from_at, hold = turn.now + turn.limits.stall_time, turn.part("hold")
+    turn.set(hold=replace(hold, from_at=max(hold.from_at, from_at)))
+    turn.wake(from_at, None)
 
 
 def rejoin_refused(turn: Turn, event: RejoinRefused) -> None:
@@ -124,6 +138,8 @@ def rejoin_refused(turn: Turn, event: RejoinRefused) -> None:
 
 def due(turn: Turn, event: Due) -> None:
     """Something of an agent's or a caller's time may be up."""
+    if event.subject is None:
+        settle_doubts(turn)
     agent = turn.agent(AgentId(event.subject)) if event.subject is not None else None
     entry = turn.entry(CallId(event.subject)) if event.subject is not None else None
     if agent is not None:

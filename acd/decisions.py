@@ -59,6 +59,9 @@ class PhoneReady:
 
 # ---- in: what the service learnt ---------------------------------------------------------------
 
+NOT_SENT = "not_sent"
+"""An offer that Asterisk never heard of, since nothing could be sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class OfferRefused:

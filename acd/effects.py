@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from acd.decisions import (
+    NOT_SENT,
     Announce,
     Input,
     OfferRefused,
@@ -27,7 +28,7 @@ from acd.decisions import (
 )
 from acd.ports import Pop
 from acd.timeline import Timeline
-from cti.domain.errors import CommandRefused, SwitchUnavailable
+from cti.domain.errors import CommandRefused, NothingSent, SwitchUnavailable
 from cti.domain.ids import Endpoint
 from cti.ports import CallControl, Clock, QueueMirror
 
@@ -97,6 +98,8 @@ class Effects:
             await self._control.offer(call_id, reserve.endpoint, reserve.ring_time)
         except CommandRefused as refusal:
             self._tell(OfferRefused(call_id, agent_id, chosen_at, refusal.reason))
+        except NothingSent:
+            self._tell(OfferRefused(call_id, agent_id, chosen_at, NOT_SENT))
         except SwitchUnavailable:
             self._tell(OfferRefused(call_id, agent_id, chosen_at, "switch_unavailable"))
 

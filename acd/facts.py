@@ -56,6 +56,7 @@ class Limits:
     lost_time: timedelta = timedelta(seconds=30)  # the dialplan holds a caller 20 s
     recovery_timeout: timedelta = timedelta(seconds=2)  # callers back from the fallback
     stall_time: timedelta = timedelta(seconds=1)  # to read what came while we were frozen
+    doubt_time: timedelta = timedelta(seconds=3)  # a busy agent whose phone says that it isn't
     extension_time: timedelta = timedelta(minutes=1)  # of a wrap-up
     ring_limit_time: timedelta = timedelta(minutes=2)  # of a ring that is not a queue's offer
     contradiction_time: timedelta = timedelta(seconds=4)  # phones idle, and yet in a call
@@ -249,6 +250,7 @@ class State:
     free: Mapping[AgentId, None] = field(default_factory=dict)  # may be offered a call
     answered: frozenset[CallId] = frozenset()  # by the journal, before the last start
     sequence: int = 0
+    doubts: Mapping[AgentId, datetime] = field(default_factory=dict)  # contradicted since
     is_linked: bool = False
     hold: Hold = Hold()
 

@@ -26,7 +26,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from cti.asterisk.protocol import AmiProtocol, Connect, LinkManager, ProtocolFactory
-from cti.domain.errors import SwitchUnavailable
+from cti.domain.errors import NothingSent, SwitchUnavailable
 from cti.ports import Clock, Timer
 from cti.wire.ami import Message
 
@@ -176,15 +176,15 @@ class AmiLink:
 
         Raises:
             LocalProtocolError: a value that may not be sent.
-            SwitchUnavailable: no link, or the decision is older than what we know.
+            NothingSent: no link, or the decision is older than what we know.
         """
         self._note_standstill()
         if self.state is not LinkState.UP or self._protocol is None:
-            raise SwitchUnavailable("no link to Asterisk; nothing was sent")
+            raise NothingSent("no link to Asterisk; nothing was sent")
         if epoch is not None and epoch != self.epoch:
-            raise SwitchUnavailable("the world was read anew meanwhile; nothing was sent")
+            raise NothingSent("the world was read anew meanwhile; nothing was sent")
         if not self._protocol.is_writable or self._is_answer_overdue(self._protocol):
-            raise SwitchUnavailable("Asterisk does not answer; nothing was sent")
+            raise NothingSent("Asterisk does not answer; nothing was sent")
         return self._protocol.submit(name, headers, variables)
 
     async def answer_to(self, future: asyncio.Future[list[Message]]) -> Message:
@@ -220,7 +220,7 @@ class AmiLink:
         """
         self._note_standstill()
         if self._protocol is None or self.state not in (LinkState.SYNCHRONISING, LinkState.UP):
-            raise SwitchUnavailable("no link to Asterisk; nothing was sent")
+            raise NothingSent("no link to Asterisk; nothing was sent")
         future = self._protocol.submit(name, headers or {}, is_list=True)
         return await self._in_time(future, self._times.action_timeout)
 

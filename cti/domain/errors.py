@@ -7,6 +7,7 @@
     * RemoteProtocolError     Asterisk or a peer sent what its protocol forbids (theirs)
     * LocalProtocolError      we were about to send what the protocol forbids (ours)
     * SwitchUnavailable       no link to Asterisk at the moment
+        * NothingSent         and Asterisk certainly heard nothing of the command
     * ConfigError             a setting is wrong; the message names the key and the remedy
 """
 
@@ -58,6 +59,10 @@ class LocalProtocolError(RingdeskError):
 
 
 class SwitchUnavailable(RingdeskError):
+    """There is no link to Asterisk at the moment; whether it took the command isn't known."""
+
+
+class NothingSent(SwitchUnavailable):
     """There is no link to Asterisk at the moment; the command was not sent."""
 
 

@@ -404,6 +404,22 @@ def test_a_refused_offer_frees_the_agent_and_leaves_the_caller_alone_for_a_while
     assert len(world.published(ev.CallAbandoned)) == 1
 
 
+def test_an_offer_that_could_not_be_sent_costs_nobody_his_place() -> None:
+    world = World(configuration(rules(), agents=2))
+    world.seat(ANNA, BEN)
+    first = world.enqueue("a")
+    [reserve] = world.made(d.Reserve)
+    second = world.enqueue("b")
+    for made in world.made(d.Reserve):
+        world.step(d.OfferRefused(made.call_id, made.agent_id, made.chosen_at, d.NOT_SENT))
+    assert (world.shows(ANNA), world.shows(BEN)) == ("READY", "READY")
+    assert len(world.pairs()) == 2, "nobody is tried again at once"
+    world.wait(1)
+    assert {call for call, _ in world.pairs()[2:]} == {first, second}
+    assert world.pairs()[2][0] == first
+    assert reserve.call_id == first
+
+
 # ---- a lost page -------------------------------------------------------------------------------
 
 
