@@ -1,16 +1,16 @@
 """Agents whose state their own phone contradicts: set right after a moment.
 
 Who rings or talks has a phone that is not idle. Events cross, so for a moment both may be said; what lasts is wrong,
-whatever the cause: an event that never came, or a fault of ours. States that end by a timer of their own (a lost phone that is waited
-for, a leg that has ended, a reservation) are left to it.
+whatever the cause: an event that never came, or a fault of ours. States that end by a timer of their own (a lost phone
+that is waited for, a leg that has ended, a reservation) are left to it.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from acd.callers import free, give_up
 from acd.facts import Agent, Phase
+from acd.parties import free, give_up
 from acd.states import AgentState
 from acd.turn import Turn
 
