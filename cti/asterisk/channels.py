@@ -40,6 +40,7 @@ class TrackedLeg:
     endpoint: Endpoint
     call: TrackedCall
     role: str = "agent"  # as in LegDialled
+    is_recording: bool = False
 
 
 @dataclass(slots=True)
@@ -185,7 +186,8 @@ class ChannelRegistry:
         """
         old_id, old_channel = call.leg_id, call.channel
         was_here = self._by_uniqueid.get(old_id) is call
-        call.legs.pop(LegId(uniqueid), None)
+        leg = call.legs.pop(LegId(uniqueid), None)
+        call.is_recording = leg is not None and leg.is_recording
         if call.connected == uniqueid:
             call.connected = None
         call.parties = [leg_id for leg_id in call.parties if leg_id != uniqueid]

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
 
 from cti.asterisk import ami_actions as act
 from cti.asterisk.channels import ChannelRegistry, TrackedCall, TrackedLeg
 from cti.asterisk.link import AmiLink
-from cti.asterisk.transfer_control import TransferControl
+from cti.asterisk.transfer_control import Notify, OutsideLine, TransferControl
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused
 from cti.domain.ids import (
@@ -38,10 +37,11 @@ class AmiCallControl(TransferControl):
         clock: Clock,
         publish: Callable[[ev.Event], None],
         boot_id: str,
-        **more: Any,
+        *,
+        outside: OutsideLine | None = None,
+        notify: Notify | None = None,
     ) -> None:
-        """``more``: what ``TransferControl`` takes."""
-        super().__init__(link, registry, clock, **more)
+        super().__init__(link, registry, clock, outside=outside, notify=notify)
         self._publish = publish
         self._boot_id = boot_id  # one for each start of the service: heartbeats never repeat
         self.members: dict[Endpoint, frozenset[QueueName]] = {}

@@ -26,6 +26,7 @@ from cti.asterisk.link import AmiAddress, AmiLink, LinkState, LinkTimes
 from cti.asterisk.protocol import Connect
 from cti.asterisk.reconcile import reconcile
 from cti.asterisk.snapshot import take_snapshot
+from cti.asterisk.transfer_control import Notify, OutsideLine
 from cti.asterisk.translator import Translator
 from cti.domain import events as ev
 from cti.domain.calls import CallTable
@@ -67,6 +68,8 @@ class Switch:
         times: LinkTimes | None = None,
         connect: Connect | None = None,
         alarm: Callable[[str], None] | None = None,
+        outside: OutsideLine | None = None,
+        notify: Notify | None = None,
     ) -> None:
         self._clock = clock
         self._bus = bus
@@ -75,7 +78,9 @@ class Switch:
         self.registry = ChannelRegistry()
         self.translator = Translator(self.registry, default_queue)
         self.link = AmiLink(address, clock, self, wanted=WANTED, times=times, connect=connect)
-        self.control = AmiCallControl(self.link, self.registry, clock, bus.publish, boot_id)
+        self.control = AmiCallControl(
+            self.link, self.registry, clock, bus.publish, boot_id, outside=outside, notify=notify
+        )
         self._messages: deque[Message | Look] = deque()
         self._audit = Audit()
         self._audit_timer: Timer | None = None

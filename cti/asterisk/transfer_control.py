@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from cti.asterisk import ami_actions as act
@@ -37,6 +38,14 @@ _ANSWER_NOW = "<sip:ringdesk>;answer-after=0"
 Notify = Callable[[Endpoint], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class OutsideLine:
+    """By which trunk a number outside is called, and what it sees."""
+
+    trunk: Endpoint
+    shown_number: str
+
+
 class TransferControl:
     """The half of ``cti.ports.CallControl`` that concerns more than one caller and one agent."""
 
@@ -46,15 +55,13 @@ class TransferControl:
         registry: ChannelRegistry,
         clock: Clock,
         *,
-        trunk: str = "trunk_demo",
-        shown_number: str = "",
+        outside: OutsideLine | None = None,
         notify: Notify | None = None,
     ) -> None:
         self._link = link
         self._registry = registry
         self._clock = clock
-        self._trunk = trunk
-        self._shown_number = shown_number  # what outside parties see
+        self._outside = outside
         self._notify = notify
 
     # ---- begin and send on ---------------------------------------------------------------------
@@ -182,8 +189,9 @@ class TransferControl:
         self._agent_leg(call)  # somebody must speak with him
         if target.kind == "agent":
             phone, number = f"PJSIP/{self._phone_of(target.value)}", ""
-        elif target.kind == "outside":
-            phone, number = f"PJSIP/{target.value}@{self._trunk}", self._shown_number
+        elif target.kind == "outside" and self._outside is not None:
+            phone = f"PJSIP/{target.value}@{self._outside.trunk}"
+            number = self._outside.shown_number
         else:
             raise CommandRefused("no_such_target", "only a person or a number can be added")
         await self._ring_into(call, phone, number)

@@ -117,15 +117,7 @@ class Transfers:
         old = self.registry.anchor(call, uniqueid, channel)
         if old is not None and was_connected and call.connected is None:
             call.connected = old.leg_id  # they go on talking, the other way round
-        return [
-            ev.CallAnchored(
-                at=at,
-                call_id=call.call_id,
-                leg_id=call.leg_id,
-                agent_leg_id=old.leg_id if old else None,
-                endpoint=old.endpoint if old else None,
-            )
-        ]
+        return _anchored(call, old, at)
 
     def _dial_failed(self, message: Message, at: datetime) -> list[ev.Event]:
         call_id = parse_call_id(message.headers["Call"])
@@ -231,15 +223,22 @@ class Transfers:
     def _left_to(self, call: TrackedCall, leg: TrackedLeg, at: datetime) -> list[ev.Event]:
         old = self.registry.anchor(call, leg.leg_id, leg.channel)
         call.connected = None
-        return [
-            ev.CallAnchored(
-                at=at,
-                call_id=call.call_id,
-                leg_id=call.leg_id,
-                agent_leg_id=old.leg_id if old else None,
-                endpoint=old.endpoint if old else None,
-            )
-        ]
+        return _anchored(call, old, at)
+
+
+def _anchored(call: TrackedCall, old: TrackedLeg | None, at: datetime) -> list[ev.Event]:
+    out: list[ev.Event] = [
+        ev.CallAnchored(
+            at=at,
+            call_id=call.call_id,
+            leg_id=call.leg_id,
+            agent_leg_id=old.leg_id if old else None,
+            endpoint=old.endpoint if old else None,
+        )
+    ]
+    if call.is_recording:  # begun on his channel a moment before
+        out.append(ev.RecordingStarted(at=at, call_id=call.call_id))
+    return out
 
 
 def _phone(message: Message, header: str) -> Endpoint | None:

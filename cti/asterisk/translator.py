@@ -315,9 +315,11 @@ class Translator(Transfers):
 
     def _recording(self, message: Message, at: datetime) -> list[ev.Event]:
         call = self.registry.find(message.headers["Uniqueid"])
+        is_start = message.event == "MixMonitorStart"
+        if isinstance(call, TrackedLeg):
+            call.is_recording = is_start  # told of when the call hangs on it
         if not isinstance(call, TrackedCall):
             return []
-        is_start = message.event == "MixMonitorStart"
         if call.is_recording is is_start:
             return []
         call.is_recording = is_start

@@ -259,6 +259,7 @@ OUT_ID = CallId("pbx1-1795303790.1-5")
 OUTBOUND = [
     f"UserEvent UserEvent=RdOut Call={OUT_ID} From=1201 Kind=outside To= Number=13800138000 {OUT}",
     f"DialBegin {OUT} DestChannel=PJSIP/trunk_carrier-00001491 DestUniqueid=pbx1-1795303790.2",
+    f"MixMonitorStart {CUSTOMER}",
     f"UserEvent UserEvent=RdAnchor Call={OUT_ID} Agent=1201 {CUSTOMER}",
     f"BridgeEnter {B1} {CUSTOMER}",
     f"BridgeEnter {B1} {OUT}",
@@ -266,11 +267,12 @@ OUTBOUND = [
 
 
 def test_an_outbound_call_hangs_on_the_customer_once_he_answered(world: World) -> None:
-    offered, _, anchored, connected = world.see(*OUTBOUND)
+    offered, _, anchored, recording, connected = world.see(*OUTBOUND)
     assert isinstance(offered, ev.CallOffered)
     assert (offered.direction, offered.endpoint, offered.ani) == ("outbound", "1201", "13800138000")
     assert isinstance(anchored, ev.CallAnchored)
     assert (anchored.leg_id, anchored.endpoint) == ("pbx1-1795303790.2", "1201")
+    assert isinstance(recording, ev.RecordingStarted)
     assert isinstance(connected, ev.CallConnected)
     assert connected.endpoint == "1201"
     assert world.names(f"Hangup {OUT} Cause=16") == ["LegEnded"]
