@@ -26,6 +26,7 @@ from cti.asterisk.fastagi import FastAgiServer
 from cti.asterisk.link import AmiAddress
 from cti.asterisk.protocol import Connect
 from cti.asterisk.switch import Switch
+from cti.asterisk.transfer_control import Notify
 from cti.builtin import is_simulated
 from cti.bus.local import LocalBus
 from cti.clock import SystemClock
@@ -264,10 +265,12 @@ async def build(
     clock: Clock | None = None,
     keeping: Keeping | None = None,
     connect: Connect | None = None,
+    notify: Notify | None = None,
 ) -> Service:
     """Make all parts. Nothing outside the database is touched yet.
 
-    ``keeping`` replaces the database, ``connect`` the TCP connection to AMI (tests).
+    ``keeping`` replaces the database, ``connect`` the TCP connection to AMI (tests). ``notify`` asks a desk phone to
+    answer; none: it must be lifted by hand.
     """
     clock = clock or SystemClock()
     kept = keeping or await keep_in_database(settings)
@@ -285,6 +288,7 @@ async def build(
         default_queue=QueueName(company.queues[0].name),
         connect=connect,
         alarm=_alarm,
+        notify=notify,
     )
     control = switch.control
 

@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from asterisk_conf.listening import check_ports_free
+from asterisk_conf.phones import ask_to_answer
 from asterisk_conf.secrets import load_or_make_secrets
 from cti.bootstrap import build, configure_logging, keep_people, open_database, running
 from cti.builtin import is_simulated
@@ -161,7 +162,10 @@ def _prepare(settings: Settings) -> Deployment:
 async def _serve(ready: Deployment, passwords: dict[str, str] | None = None) -> None:
     settings = ready.settings
     configure_logging(settings.log_level, is_terminal=sys.stderr.isatty())
-    service = await build(settings, ready.company, ready.secrets)
+    pbx = ready.pbx
+    service = await build(
+        settings, ready.company, ready.secrets, notify=lambda phone: ask_to_answer(pbx, phone)
+    )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
