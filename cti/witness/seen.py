@@ -133,6 +133,7 @@ class Seen:
         """Rows that could not be understood."""
         self._bridges: dict[str, _Place] = {}
         self._place_of: dict[str, str] = {}  # a Local half's channel name → its bridge
+        self._inside: dict[str, str] = {}  # leg id → the bridge it is in
         self._serial = -1
 
     def apply(self, row: CelRow) -> SeenLeg | None:
@@ -167,8 +168,9 @@ class Seen:
         return leg
 
     def _end(self, row: CelRow) -> SeenLeg | None:
-        for bridge_id in [b for b, place in self._bridges.items() if row.leg_id in place.members]:
-            self._change(bridge_id, row.at, leaves=row.leg_id)
+        inside = self._inside.get(row.leg_id)
+        if inside is not None:
+            self._change(inside, row.at, leaves=row.leg_id)
         leg = self.legs.get(row.leg_id)
         if leg is None or leg.is_over:
             return None
@@ -195,6 +197,7 @@ class Seen:
     def _cut(self) -> None:
         """Asterisk died: nobody is anywhere any more."""
         self._bridges.clear()
+        self._inside.clear()
         self._place_of.clear()
         for leg in self.legs.values():
             if not leg.is_over:
@@ -237,10 +240,13 @@ class Seen:
         before = self._pairs(roots)
         if enters is not None:
             place.members[enters.leg_id] = name
+            self._inside[enters.leg_id] = bridge_id
             if name.startswith("Local/"):
                 self._place_of[name] = bridge_id
         else:
             place.members.pop(leaves, None)
+            if self._inside.get(leaves) == bridge_id:
+                del self._inside[leaves]
             self._place_of.pop(name, None)
         after = self._pairs(roots)
         if not place.members:

@@ -6,9 +6,11 @@ when that happens. ``inquire`` lays them beside each other.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from cti.domain import events as ev
@@ -16,7 +18,7 @@ from cti.domain.ids import CallId, Endpoint, LegId, QueueName
 from cti.witness.inquiry import Inquiry, Window
 from cti.witness.seen import CdrRow, CelRow
 
-START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+START = datetime(2020, 6, 1, 9, 0, tzinfo=UTC)
 
 
 def at(seconds: float) -> datetime:
@@ -202,3 +204,13 @@ class Story:
 def kinds(inquiry: Inquiry) -> list[str]:
     """What sorts of differences were found."""
     return [found.kind for found in inquiry.differences]
+
+
+def text_of(rows: Sequence[CelRow | CdrRow]) -> bytes:
+    """Rows as Asterisk writes them."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    for row in rows:
+        fields = [v.timestamp() if isinstance(v, datetime) else v for v in astuple(row)]
+        writer.writerow(fields)
+    return out.getvalue().encode()

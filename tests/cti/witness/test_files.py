@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import astuple
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,8 +12,7 @@ from cti.cli.ageing import age_files
 from cti.domain.events import Event
 from cti.witness.files import WitnessFiles, inquire
 from cti.witness.inquiry import Inquiry, Window
-from cti.witness.seen import CdrRow, CelRow
-from tests.cti.witness.story import Story, at, kinds
+from tests.cti.witness.story import Story, at, kinds, text_of
 
 pytestmark = pytest.mark.unit
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
@@ -35,15 +31,6 @@ def put(files: WitnessFiles, kind: str, *until: datetime) -> None:
         files.current(kind).write_text("x", encoding="utf-8")
         files.put_aside(instant)
     files.current(kind).write_text("x", encoding="utf-8")
-
-
-def text_of(rows: Sequence[CelRow | CdrRow]) -> bytes:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    for row in rows:
-        fields = [v.timestamp() if isinstance(v, datetime) else v for v in astuple(row)]
-        writer.writerow(fields)
-    return out.getvalue().encode()
 
 
 def test_a_day_is_looked_for_in_the_files_that_can_hold_its_calls(files: WitnessFiles) -> None:
