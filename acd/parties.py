@@ -259,15 +259,9 @@ def add_own_leg(turn: Turn, agent: Agent, call_id: CallId, leg_id: LegId, phone:
 
 def take_leg(turn: Turn, agent: Agent, call_id: CallId, leg_id: LegId) -> Agent | None:
     """One of the agent's legs is gone. None: he is in the call by another one, or it wasn't his; else he as he is now."""
-    line = next((x for x in agent.lines if leg_id in x.legs), None) or _line(agent, call_id)
-    if line is not None and leg_id not in agent.legs:
-        left = replace(line, legs=_without(line.legs, leg_id))
-        if left.legs and (left.is_up or not line.is_up):
-            lines = tuple(left if x is line else x for x in agent.lines)
-            turn.put_agent(replace(agent, lines=lines))
-        elif leg_id in line.legs or not line.legs:
-            drop_line(turn, agent, line)
-        return None
+    for line in agent.lines:
+        if leg_id in line.legs or (line.call_id == call_id and not line.legs):
+            agent = _line_without(turn, agent, line, leg_id)
     if agent.state not in (S.RINGING, S.TALKING):
         return None
     is_his = leg_id in agent.legs or (agent.call_id == call_id and not agent.legs)
@@ -279,6 +273,14 @@ def take_leg(turn: Turn, agent: Agent, call_id: CallId, leg_id: LegId) -> Agent 
         turn.put_agent(replace(agent, legs=legs))
         return None
     return turn.put_agent(replace(agent, legs=legs if is_up else agent.legs))
+
+
+def _line_without(turn: Turn, agent: Agent, line: Line, leg_id: LegId) -> Agent:
+    left = replace(line, legs=_without(line.legs, leg_id))
+    if not left.legs or (line.is_up and not left.is_up):
+        return drop_line(turn, agent, line)
+    lines = tuple(left if x is line else x for x in agent.lines)
+    return turn.put_agent(replace(agent, lines=lines))
 
 
 def is_at(agent: Agent, endpoint: Endpoint | None) -> bool:

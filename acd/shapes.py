@@ -53,19 +53,17 @@ def leg_moved(turn: Turn, event: ev.LegMoved) -> None:
     """Another phone took a ring over."""
     rung, taker = turn.agent_at(event.from_endpoint), turn.agent_at(event.endpoint)
     entry = turn.entry(event.call_id)
-    is_offer = entry is not None and entry.phase is Phase.OFFERED
+    is_offer = entry is not None and entry.phase in (Phase.OFFERED, Phase.FALLBACK)
+    kind = "queue" if is_offer else parties.kind_of(turn, event.call_id)
+    queue = entry.queue if entry is not None else None
     if rung is not None and (taker is None or rung.agent_id != taker.agent_id):
-        kind = rung.kind
         left = take_leg(turn, rung, event.call_id, event.leg_id)
         if left is not None:
             free(turn, left, "picked_up")
         if entry is not None and is_offer and entry.agent_id == rung.agent_id:
             taker_id = taker.agent_id if taker is not None else None
             turn.put_entry(replace(entry, agent_id=taker_id))
-    else:
-        kind = parties.kind_of(turn, event.call_id)
     if taker is not None and event.call_id not in taker.calls:
-        queue = entry.queue if entry is not None else None
         leg = (event.leg_id, event.endpoint)
         parties.ring(turn, taker, event.call_id, leg, kind=kind, queue=queue)
 

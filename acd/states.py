@@ -63,7 +63,7 @@ AGENT_TRANSITIONS: Mapping[AgentState, Mapping[Trigger, AgentState]] = MappingPr
         S.LOGGED_OUT: {T.SIGN_IN: S.NOT_READY},
         S.NOT_READY: {**_REST, **_FACTS, T.READY: S.READY},
         S.READY: {**_REST, **_FACTS, T.RESERVE: S.RESERVED},
-        S.RESERVED: {**_REST, **_FACTS, T.RELEASE: S.READY},
+        S.RESERVED: {**_REST, **_FACTS, T.RING_ON: S.RINGING, T.RELEASE: S.READY},
         S.RINGING: {
             **_REST,
             **_FACTS,

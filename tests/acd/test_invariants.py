@@ -6,10 +6,12 @@ step the state is compared with what a naive reading of the decisions says.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -17,8 +19,18 @@ from acd import decisions as d
 from acd.model import Agent, AgentState, Phase, QueueEntry
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused
-from cti.domain.ids import AgentId, CallId, QueueName
-from tests.acd.world import HELP, PHONES, SALES, World, configuration, rules, seconds
+from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
+from tests.acd.world import (
+    HELP,
+    PHONES,
+    SALES,
+    World,
+    configuration,
+    other_phone,
+    rules,
+    seconds,
+)
+from tests.fakes.clock import START_AT
 
 pytestmark = pytest.mark.unit
 
@@ -239,3 +251,119 @@ Lines.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 TestLines = Lines.TestCase
+
+
+# ---- whatever shape a call takes ---------------------------------------------------------------
+
+CALLS = [CallId(f"c{number}") for number in range(3)]
+LEGS = [
+    (LegId(f"{endpoint}-{number}"), endpoint)
+    for phone in sorted(PHONES.values())
+    for endpoint in (phone, other_phone(phone))
+    for number in range(2)
+]
+TRUNK = (LegId("trunk"), Endpoint("trunk_demo"))
+_on_a_leg: list[type[Any]] = [ev.CallConnected, ev.ConsultConnected, ev.PartyJoined, ev.PartyLeft]
+_results = st.sampled_from(["completed", "cancelled", "ended", "caller_gone", "joined"])
+
+
+@st.composite
+def anything(draw: st.DrawFn) -> tuple[type[Any], dict[str, Any]]:
+    """Something that the switch could tell, true or not."""
+    call, other = draw(st.sampled_from(CALLS)), draw(st.sampled_from(CALLS))
+    leg, endpoint = draw(st.sampled_from([*LEGS, TRUNK]))
+    phone = draw(st.sampled_from([None, *(e for _, e in LEGS)]))
+    queue, at_leg = draw(st.sampled_from([SALES, HELP])), {"leg_id": leg, "endpoint": endpoint}
+    roles = st.sampled_from(["agent", "agent", "consult", "own", "party"])
+    directions = st.sampled_from(["internal", "outbound", "inbound"])
+    kinds = st.sampled_from(["agent", "queue", "menu", "outside"])
+    choices: list[tuple[type[Any], dict[str, Any]]] = [
+        (ev.CallOffered, {"leg_id": leg, "endpoint": phone, "direction": directions}),
+        (ev.CallEnqueued, {"queue": queue, "enqueued_at": START_AT}),
+        (ev.CallFellBack, {"queue": queue}),
+        (ev.LegDialled, {**at_leg, "role": roles}),
+        (ev.LegDialled, {**at_leg, "role": roles}),
+        *[(what, at_leg) for what in _on_a_leg],
+        (ev.LegEnded, {**at_leg, "cause": 16}),
+        (ev.CallNotAnswered, {"endpoint": endpoint, "result": "no_answer"}),
+        (ev.AgentLegLost, {"endpoint": endpoint}),
+        (ev.CallAnchored, {"leg_id": leg, "endpoint": phone, "agent_leg_id": None}),
+        (ev.LegMoved, {**at_leg, "from_endpoint": draw(st.sampled_from(LEGS))[1]}),
+        (ev.ConsultStarted, {"endpoint": endpoint}),
+        (ev.ConsultEnded, {"endpoint": endpoint, "result": _results}),
+        (ev.CallTransferred, {"kind": "blind", "target_kind": kinds, "endpoint": phone}),
+        (ev.TransferFailed, {"target_kind": "agent", "target": "1", "result": "busy"}),
+        (ev.CallParked, {"slot": "1", "endpoint": phone}),
+        (ev.CallMerged, {"into_call_id": other}),
+        (ev.CallEnded, {"cause": 16, "ended_by": "caller"}),
+    ]
+    kind, values = draw(st.sampled_from(choices))
+    chosen = {k: draw(v) if isinstance(v, st.SearchStrategy) else v for k, v in values.items()}
+    return kind, {"call_id": call, **chosen}
+
+
+def _holds(world: World, before: dict[AgentId, set[CallId]], told_of: CallId) -> None:
+    """What is true after each event, whatever it was."""
+    state = world.state
+    found: dict[CallId, set[AgentId]] = {}
+    for agent in state.agents.values():
+        assert (agent.call_id is not None) == (agent.state in (*BUSY, AgentState.WRAP_UP))
+        assert len(set(agent.calls)) == len(agent.calls)  # one place in a call, one present call
+        assert agent.state in BUSY or not (agent.lines or agent.legs)
+        assert agent.kind != "" or agent.state not in BUSY
+        for call_id in agent.calls:
+            found.setdefault(call_id, set()).add(agent.agent_id)
+        assert agent.agent_id not in state.free or agent.state is AgentState.READY
+    assert {call_id: set(agents) for call_id, agents in state.busy.items()} == found
+    for queue, line in state.lines.items():
+        assert list(line) == sorted(line)
+        assert {p[2] for p in line} == {
+            e.call_id
+            for e in state.entries.values()
+            if e.queue == queue and e.phase is not Phase.CONNECTED
+        }
+    offers = [e.agent_id for e in state.entries.values() if e.phase is Phase.OFFERED and e.agent_id]
+    assert len(set(offers)) == len(offers)
+    reserves = [x for x in world.last if isinstance(x, d.Reserve)]
+    for reserve in reserves:  # to nobody who is in a call that this event didn't end
+        assert before[reserve.agent_id] <= {reserve.call_id, told_of}
+    places = [state.entries[x.call_id].place for x in reserves]
+    assert places == sorted(places)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.one_of(anything(), st.floats(0.01, 20)), max_size=30),
+    st.permutations(LEGS),
+    st.booleans(),
+)
+def test_whatever_the_switch_tells_nobody_is_stuck(
+    steps: list[Any], endings: list[tuple[LegId, Endpoint]], legs_first: bool
+) -> None:
+    world = World(configuration(rules(SALES, wrap_up_time=seconds(5)), rules(HELP)))
+    world.seat(*PHONES)
+    for step in steps:
+        before = {a.agent_id: set(a.calls) for a in world.state.agents.values()}
+        if isinstance(step, float):
+            world.wait(step)
+        else:
+            kind, values = step
+            world.step(kind(at=world.now, **values))
+            _holds(world, before, values["call_id"])
+    tells: list[Callable[[], object]] = [
+        lambda: [
+            world.step(ev.LegEnded(at=world.now, call_id=c, leg_id=g, endpoint=e, cause=16))
+            for g, e in endings
+            for c in CALLS
+        ],
+        lambda: list(map(world.end, CALLS)),
+    ]
+    for tell in tells if legs_first else reversed(tells):
+        tell()
+    world.wait(1)
+    rest = (AgentState.READY, AgentState.NOT_READY, AgentState.WRAP_UP)
+    waiting = [f"{a.agent_id} {a.state} {a.kind}" for a in world.state.agents.values()]
+    assert all(a.state in rest for a in world.state.agents.values()), waiting
+    assert (world.state.entries, world.state.busy, world.state.shapes) == ({}, {}, {})
+    world.wait(200)
+    assert not any(a.legs or a.lines or a.owed for a in world.state.agents.values())
