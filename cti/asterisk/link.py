@@ -218,11 +218,15 @@ class AmiLink:
         Raises:
             SwitchUnavailable: the link was lost, or no answer came in time.
         """
-        self._note_standstill()
-        if self._protocol is None or self.state not in (LinkState.SYNCHRONISING, LinkState.UP):
-            raise NothingSent("no link to Asterisk; nothing was sent")
-        future = self._protocol.submit(name, headers or {}, is_list=True)
-        return await self._in_time(future, self._times.action_timeout)
+        return await self._question(name, headers or {}, is_list=True)
+
+    async def ask(self, name: str) -> Message:
+        """Send a question that is answered by one message; allowed while synchronising.
+
+        Raises:
+            SwitchUnavailable: the link was lost, or no answer came in time.
+        """
+        return (await self._question(name, {}, is_list=False))[0]
 
     # ---- what the protocol calls ---------------------------------------------------------------
 
@@ -247,6 +251,15 @@ class AmiLink:
             self._ended.set_result(cause)
 
     # ---- inside --------------------------------------------------------------------------------
+
+    async def _question(
+        self, name: str, headers: Mapping[str, str], *, is_list: bool
+    ) -> list[Message]:
+        self._note_standstill()
+        if self._protocol is None or self.state not in (LinkState.SYNCHRONISING, LinkState.UP):
+            raise NothingSent("no link to Asterisk; nothing was sent")
+        future = self._protocol.submit(name, headers, is_list=is_list)
+        return await self._in_time(future, self._times.action_timeout)
 
     async def _connect_tcp(self, factory: ProtocolFactory) -> Any:
         loop = asyncio.get_running_loop()

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -25,6 +25,7 @@ from cti.asterisk.control import AmiCallControl
 from cti.asterisk.link import AmiAddress, AmiLink, LinkState, LinkTimes
 from cti.asterisk.protocol import Connect
 from cti.asterisk.reconcile import reconcile
+from cti.asterisk.restart import ended_with_it, startup_of
 from cti.asterisk.snapshot import take_snapshot
 from cti.asterisk.transfer_control import Notify, OutsideLine
 from cti.asterisk.translator import Translator
@@ -86,6 +87,8 @@ class Switch:
         self._audit_timer: Timer | None = None
         self._wake = asyncio.Event()
         self._must_synchronise = False
+        self._startup = ""  # of the Asterisk that we knew last, as it says it
+        self._lost_at: datetime | None = None  # when the link to it broke
         self._began_at = 0.0  # the last snapshot's begin, as a Timestamp says it
         self._settled_at = 0.0  # monotonic; until then older events may still come
         self._up: asyncio.Event = asyncio.Event()
@@ -141,6 +144,8 @@ class Switch:
 
     def link_down(self, cause: str) -> None:
         """The link is gone."""
+        if self._lost_at is None:
+            self._lost_at = self._clock.now()
         self._must_synchronise = False
         self._messages.clear()
         self._say_down(cause)
@@ -264,6 +269,7 @@ class Switch:
         epoch, now = self.link.epoch, self._clock.now()
         try:
             snapshot = await take_snapshot(self.link, now)
+            startup = startup_of(await self.link.ask("CoreStatus"))
         except SwitchUnavailable as exc:
             if not self._must_synchronise and self.link.epoch == epoch:
                 # The link stands, but the answer did not come: a link of no use.
@@ -277,6 +283,10 @@ class Switch:
         self._began_at = now.timestamp()
         self._settled_at = self._clock.monotonic() + _SETTLE_TIME.total_seconds()
         repairs = reconcile(self.registry, snapshot, self.calls.live())
+        if self._startup and startup != self._startup and self._lost_at is not None:
+            log.warning("asterisk_was_restarted")
+            repairs = ended_with_it(repairs, self._lost_at)
+        self._startup, self._lost_at = startup, None
         self.control.note_members(snapshot.members)
         for event in repairs:
             self._bus.publish(event)

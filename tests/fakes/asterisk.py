@@ -58,6 +58,7 @@ class FakeAsterisk:
         self.clock = clock
         self.username, self.secret = username, secret
         self.misbehaviour = Misbehaviour()
+        self.started = "08:00:00"
         self.is_full = False  # authlimit reached: new AMI connections are closed at once
         self.is_reachable = True  # False: connections are refused
         self.agi: Callable[[], asyncio.BaseProtocol] | tuple[str, int] | None = None
@@ -245,6 +246,10 @@ class FakeAsterisk:
         if name in lists:
             rows, complete = lists[name]
             door.answer_list(action_id, rows(), complete)
+            return
+        if name == "corestatus":
+            when = [("CoreStartupDate", "2026-03-02"), ("CoreStartupTime", self.started)]
+            door.answer("Success", "", action_id, *when)
             return
         method = getattr(self, f"_do_{name}", None)
         if method is None:

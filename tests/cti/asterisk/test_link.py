@@ -45,7 +45,8 @@ async def test_nothing_is_sent_before_the_snapshot(rig: FakeRig) -> None:
         await rig.beat()
     await up(rig)
     names = [name for name, _ in rig.pbx.actions]
-    assert names == ["login", "coreshowchannels", "bridgelist", "devicestatelist", "queuestatus"]
+    lists = ["coreshowchannels", "bridgelist", "devicestatelist", "queuestatus"]
+    assert names == ["login", *lists, "corestatus"]
     await rig.beat()
     assert rig.pbx.variables["RD_HB"] == "boot.2"
     assert links(rig.bus) == [(True, "")]
@@ -296,3 +297,24 @@ async def test_events_between_the_login_and_the_snapshot_are_not_told(rig: FakeR
         await rig.until(lambda: rig.switch.is_up)
     assert rig.bus.names(start) == []
     assert len(rig.switch.registry) == 0
+
+
+@pytest.mark.parametrize("is_restarted", [True, False])
+async def test_calls_that_a_restarted_asterisk_took_with_it_ended_when_the_link_broke(
+    rig: FakeRig, is_restarted: bool
+) -> None:
+    await up(rig)
+    caller = rig.pbx.call("4000")
+    await rig.event(ev.CallEnqueued)
+    rig.pbx.misbehaviour.dropped = {"Hangup", "HangupRequest"}
+    rig.pbx.is_reachable = False
+    rig.pbx.drop_links()
+    await rig.until(lambda: not rig.switch.is_up)
+    lost_at = rig.virtual.now()
+    caller.hang_up()
+    await rig.virtual.advance(20 * SECOND)
+    rig.pbx.started = "09:00:07" if is_restarted else rig.pbx.started
+    rig.pbx.is_reachable = True
+    ended = await rig.event(ev.CallEnded)
+    assert ended.ended_by == ("system" if is_restarted else "unknown")
+    assert (abs(ended.at - lost_at) < SECOND) is is_restarted
