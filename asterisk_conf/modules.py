@@ -18,8 +18,9 @@ QUICK_RECORDS = "res_cdrel_custom"
 REQUIRED: dict[str, tuple[str, ...]] = {
     "the dialplan and its functions": (
         "pbx_config", "app_stack", "app_dial", "app_queue", "app_mixmonitor", "app_userevent",
-        "app_bridgewait", "app_softhangup", "app_echo", "app_playback", "func_callerid", "func_channel", "func_cut",
-        "func_global", "func_logic", "func_rand", "func_strings", "func_timeout",
+        "app_bridgewait", "app_softhangup", "app_echo", "app_playback", "app_directed_pickup",
+        "func_callerid", "func_channel", "func_cut",
+        "func_dialplan", "func_global", "func_logic", "func_rand", "func_strings", "func_timeout",
     ),
     "AGI and music and sounds": (
         "res_agi", "res_musiconhold", "res_speech", "format_wav", "format_pcm", "format_sln",
@@ -36,7 +37,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         "res_pjsip", "res_pjsip_authenticator_digest", "res_pjsip_caller_id",
         "res_pjsip_dtmf_info", "res_pjsip_empty_info", "res_pjsip_endpoint_identifier_ip",
         "res_pjsip_endpoint_identifier_user", "res_pjsip_header_funcs", "res_pjsip_logger",
-        "res_pjsip_nat", "res_pjsip_acl", "res_pjsip_refer",
+        "res_pjsip_nat", "res_pjsip_acl", "res_pjsip_refer", "res_pjsip_notify",
         "res_pjsip_registrar", "res_pjsip_rfc3326", "res_pjsip_sdp_rtp", "res_pjsip_session",
         "res_pjsip_pubsub", "res_pjsip_transport_websocket", "res_http_websocket",
     ),

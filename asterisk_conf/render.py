@@ -44,7 +44,8 @@ EVENTS = (
 
 CHANNEL_VARIABLES = (
     "RD_CALL", "RD_REF", "RD_T0", "RD_QUEUE", "RD_CREDIT", "RD_TRY", "RD_STATE", "RD_AGENT",
-    "RD_NEXT", "RD_LANG", "RD_REC",
+    "RD_NEXT", "RD_LANG", "RD_REC", "RD_OUT", "RD_DIR", "RD_FROM", "RD_TO", "RD_JOIN", "RD_CMD",
+    "RD_LEG", "RD_ASKS", "RD_PEER",
 )  # fmt: skip
 """The variables that every channel event carries."""
 
@@ -55,6 +56,7 @@ _RELOADS = {
     "manager.conf": "manager reload",
     "musiconhold.conf": "moh reload",
     "logger.conf": "logger reload",
+    "pjsip_notify.conf": "module reload res_pjsip_notify.so",
     "http.conf": "module reload http",
     "rtp.conf": "module reload res_rtp_asterisk.so",
     "indications.conf": "module reload indications",
@@ -180,6 +182,11 @@ def _facts(
             for person in company.people
         ],
         "queues": company.queues,
+        "numbers": company.numbers,
+        "outbound": company.outbound,
+        "has_own_carrier": _is_elsewhere(company),
+        "back_seconds": max(1, round(company.back_time.total_seconds())),
+        "park_seconds": max(1, round(company.park_time.total_seconds())),
         "ami_user": AMI_USER,
         "ami_secret": secrets.ami,
         "events": EVENTS,
@@ -187,6 +194,16 @@ def _facts(
         "has_named_filters": has_named_filters(install.version_numbers),
         "has_quick_records": has_quick_records(install.module_dir),
     }
+
+
+def _is_elsewhere(company: Company) -> bool:
+    """Whether calls of the outbound trunk's carrier can be known by its address.
+
+    The simulated one is on this machine, whose callers come by the demonstration's trunk.
+    """
+    if company.outbound is None:
+        return False
+    return not re.match(r"127\.|localhost\b", company.outbound.address)
 
 
 def _overlay(data: Path, settings: Settings, install: AsteriskInstall) -> None:

@@ -53,6 +53,7 @@ class Queue(_Part):
     announce_every: timedelta = timedelta(seconds=45)  # position; 0: never
     service_level_time: timedelta = timedelta(seconds=20)
     credit_time: timedelta = timedelta(0)
+    extension: Extension | None = None  # what a phone dials to call it or to transfer into it
     waits_for_paint: bool = False  # ring only when the pop was painted (at most 60 ms)
     dispositions: tuple[str, ...] = ("solved", "callback", "complaint", "wrong number")
 
@@ -147,11 +148,40 @@ class Flow(_Part):
 
 
 class Number(_Part):
-    """A number that callers dial, and the flow that answers it."""
+    """A number that callers dial: the flow that answers it, or the person whom it rings directly."""
 
     dnis: Annotated[str, Field(pattern=r"^\+?[0-9]{1,20}$")]
-    flow: Name
+    flow: Name | None = None
+    extension: Extension | None = None
     label: str = ""
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Number:
+        if (self.flow is None) == (self.extension is None):
+            raise ValueError(f"number {self.dnis}: give it either a flow or an extension")
+        return self
+
+
+class Outbound(_Part):
+    """Where calls to the outside go, and which of them are allowed; without it there are none."""
+
+    trunk: Name = "carrier"  # the endpoint is called trunk_<name>
+    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?$")]
+    caller_id: Annotated[str, Field(pattern=r"^\+?[0-9]{2,20}$")]  # shown to whoever is called
+    # A number may be dialled if it begins with one of these and has at most 20 digits.
+    allowed: tuple[Annotated[str, Field(pattern=r"^\+?[0-9]{0,18}$", min_length=1)], ...] = ()
+    emergency: tuple[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], ...] = ()  # always allowed
+
+    @property
+    def endpoint(self) -> str:
+        """The trunk's name in Asterisk."""
+        return f"trunk_{self.trunk}"
+
+    @model_validator(mode="after")
+    def _own_name(self) -> Outbound:
+        if self.trunk == "demo":
+            raise ValueError("outbound: the trunk's name demo is taken")
+        return self
 
 
 class SampleCustomer(_Part):
@@ -176,6 +206,10 @@ class Company(_Part):
     flows: tuple[Flow, ...]
     numbers: tuple[Number, ...]
     default_flow: Name  # unknown DNIS
+    outbound: Outbound | None = None
+    conference_goes_on: bool = True  # when the agent leaves; else it ends with him
+    back_time: timedelta = timedelta(seconds=15)  # a caller whom nobody took rings at the sender
+    park_time: timedelta = timedelta(seconds=120)  # then a parked caller comes back
     customers: tuple[SampleCustomer, ...] = ()
 
     @model_validator(mode="after")
@@ -190,7 +224,10 @@ class Company(_Part):
                 where = f"flow {flow.name}, node {node.name}"
                 _known(where, "queue", {node.queue} - {None}, queues)
                 _known(where, "hours", {node.hours} - {None}, hours)
-        _known("numbers", "flow", {n.flow for n in self.numbers} | {self.default_flow}, flows)
+        answering = {n.flow for n in self.numbers} - {None} | {self.default_flow}
+        _known("numbers", "flow", answering, flows)
+        direct = {n.extension for n in self.numbers} - {None}
+        _known("numbers", "extension", direct, {p.extension for p in self.people})
         for what, values in (
             ("login", [p.login for p in self.people]),
             ("extension", [p.extension for p in self.people]),
@@ -201,7 +238,17 @@ class Company(_Part):
             twice = {v for v in values if values.count(v) > 1}
             if twice:
                 raise ValueError(f"{what} given twice: {', '.join(sorted(twice))}")
+        self._dialled_once()
         return self
+
+    def _dialled_once(self) -> None:
+        """What a phone dials means one thing."""
+        dialled = [p.extension for p in self.people]
+        dialled += [q.extension for q in self.queues if q.extension]
+        dialled += [n.dnis for n in self.numbers]
+        dialled += self.outbound.emergency if self.outbound else ()
+        if twice := {number for number in dialled if dialled.count(number) > 1}:
+            raise ValueError(f"dialled for two things: {', '.join(sorted(twice))}")
 
 
 def _known(where: str, what: str, wanted: set[Any], known: set[str]) -> None:

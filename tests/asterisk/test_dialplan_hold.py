@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -161,22 +160,3 @@ async def test_a_call_hung_up_on_purpose_loses_nobody(pbx: Pbx) -> None:
         await talk.ami.send("Hangup", Channel=talk.agent_channel)
         await talk.ami.event("RdEnd", Call=talk.call)
     assert "RdLost" not in talk.ami.names()
-
-
-@pytest.mark.parametrize(("behaviour", "ends"), [("answer", "BridgeEnter"), ("busy", "RdWait")])
-async def test_a_phones_own_transfer_reaches_a_colleague_or_the_queue_again(
-    pbx: Pbx, behaviour: str, ends: str
-) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(phone(pbx, "1002", behaviour))
-        talk = await stack.enter_async_context(talking(pbx, "1001"))
-        seen = len(talk.ami.events)
-        await talk.ami.send(
-            "BlindTransfer", Channel=talk.agent_channel, Context="rd-xfer", Exten="1002"
-        )
-        event = await talk.ami.event(ends, after=seen, Channel=talk.caller_channel)
-        if behaviour == "busy":
-            assert event["T0"] == talk.t0
-            assert (await talk.ami.event("RdXferFail"))["Status"] == "BUSY"
-        else:
-            await talk.ami.event("DialEnd", after=seen, DialStatus="ANSWER")

@@ -110,16 +110,70 @@ def test_names_of_people_stand_in_no_file(
     assert "\nusername = 1001w\npassword = secret-of-1001w\n" in written
 
 
+def _context(place: Settings, name: str) -> str:
+    text = (place.asterisk_dir / "etc/extensions.conf").read_text(encoding="utf-8")
+    return text.split(f"\n[{name}]\n")[1].split("\n[")[0]
+
+
+def _extensions(lines: str) -> set[str]:
+    return set(re.findall(r"^exten = ([^,]+),", lines, re.MULTILINE))
+
+
 def test_phones_may_dial_only_what_is_written_out(
     tmp_path: Path, company: Company, install: AsteriskInstall
 ) -> None:
     place = _settings(tmp_path / "home")
     render(place, company, _secrets(company), install)
-    text = (place.asterisk_dir / "etc/extensions.conf").read_text(encoding="utf-8")
-    for context in ("rd-agents", "rd-xfer"):
-        lines = text.split(f"[{context}]")[1].split("\n[")[0]
-        extensions = set(re.findall(r"^exten = ([^,]+),", lines, re.MULTILINE))
-        assert extensions - {"*43"} == {"1001"}
+    assert _extensions(_context(place, "rd-targets")) == {"1001", "q-sales", "q-help"}
+    assert _extensions(_context(place, "rd-agents")) == {"*43", "_*7[1-9]", "*81001", "i"}
+    slots = {f"p-{slot}" for slot in range(1, 10)} | {f"*7{slot}" for slot in range(1, 10)}
+    assert _extensions(_context(place, "rd-xfer")) == slots | {"i"}
+    assert _extensions(_context(place, "rd-consult")) == {"i"}
+
+
+def test_without_an_outbound_part_nothing_leaves_the_house(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home")
+    render(place, company, _secrets(company), install)
+    for name in ("extensions.conf", "pjsip.conf"):
+        text = (place.asterisk_dir / "etc" / name).read_text(encoding="utf-8")
+        assert "rd-outside" not in text
+        assert "contact = sip:" not in text
+
+
+OUTBOUND = (
+    COMPANY
+    + """
+outbound: {address: "198.51.100.7:5060", caller_id: "+864001234567", allowed: ["0", "+86"], emergency: ["110"]}
+"""
+)
+
+
+def test_outside_only_the_companys_prefixes_can_be_dialled(
+    tmp_path: Path, install: AsteriskInstall
+) -> None:
+    company = parse_company(OUTBOUND)
+    place = _settings(tmp_path / "home")
+    render(place, company, _secrets(company), install)
+    assert _extensions(_context(place, "rd-outside")) == {"110", "_0X!", "_+86X!"}
+    sip = (place.asterisk_dir / "etc/pjsip.conf").read_text(encoding="utf-8")
+    assert "contact = sip:198.51.100.7:5060\n" in sip
+    assert "from_user = +864001234567\n" in sip
+    assert "match = 198.51.100.7\n" in sip
+
+
+def test_a_carrier_on_this_machine_is_not_known_by_its_address(
+    tmp_path: Path, install: AsteriskInstall
+) -> None:
+    company = parse_company(OUTBOUND.replace("198.51.100.7", "127.0.0.1"))
+    place = _settings(tmp_path / "home")
+    render(place, company, _secrets(company), install)
+    sip = (place.asterisk_dir / "etc/pjsip.conf").read_text(encoding="utf-8")
+    assert "[trunk_carrier]" in sip
+    assert re.findall(r"^match = (.*)", sip, re.MULTILINE) == [
+        "127.0.0.1"
+    ]  # the demo's trunk alone
 
 
 def test_the_queues_follow_the_company(
