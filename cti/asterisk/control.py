@@ -83,6 +83,8 @@ class AmiCallControl(TransferControl):
         """See ``CallControl``."""
         call = self._call(call_id)
         before, call.ended_by = call.ended_by, "agent" if call.connected else "system"
+        # Whoever is consulted or in a conference would talk on with the others.
+        others = [leg.channel for leg in call.legs.values()] if call.consult or call.parties else []
         try:
             await self._do(
                 act.set_variable(call.channel, "RD_HUNGUP", "1"), act.hang_up(call.channel)
@@ -90,6 +92,8 @@ class AmiCallControl(TransferControl):
         except BaseException:
             call.ended_by = before
             raise
+        for channel in others:
+            await self._try(act.hang_up(channel))
 
     async def hang_up_orphan(self, orphan: TrackedLeg | TrackedCall) -> None:
         """End a phone's leg or a caller's: the other side hung up while on hold.

@@ -132,29 +132,28 @@ def _is_as_believed(seen: SeenCall, call: Call, tracked: TrackedCall) -> bool:
 
 def _leg_repairs(seen: SeenCall, call: Call | None, at: datetime) -> list[ev.Event]:
     known = dict(call.legs) if call else {}
-    here = {leg.leg_id: leg for leg in seen.legs}
+    here = {leg.leg_id for leg in seen.legs}
     out: list[ev.Event] = []
     for leg_id, leg in known.items():
         if leg.state is not LegState.ENDED and leg_id not in here:
             out.append(_leg_ended(seen.call_id, leg_id, leg.endpoint, at))
-    for leg_id, leg_seen in here.items():
-        state = known[leg_id].state if leg_id in known else None
-        if state is LegState.ENDED:
-            state = None  # told of an end that never came
+    ordered = sorted(seen.legs, key=lambda leg: leg != seen.agent_leg)  # his agent in front
+    for leg_seen in ordered:
+        state = known[leg_seen.leg_id].state if leg_seen.leg_id in known else None
         if state is None:
             out.append(
                 ev.LegDialled(
                     at=at,
                     call_id=seen.call_id,
-                    leg_id=leg_id,
+                    leg_id=leg_seen.leg_id,
                     endpoint=leg_seen.endpoint,
                     role=leg_seen.role,
                 )
             )
         if leg_seen.is_ringing and state in (None, LegState.DIALLED):
             out.append(_leg_event(ev.LegRang, seen, leg_seen, at))
-        if state is not LegState.UP and (up := _up_event(seen, leg_seen)) is not None:
-            out.append(_leg_event(up, seen, leg_seen, at))
+        if state is not LegState.UP:
+            out += _up(seen, leg_seen, at)
     return out
 
 
@@ -163,15 +162,20 @@ _LegKind = (
 )
 
 
-def _up_event(seen: SeenCall, leg: SeenLeg) -> _LegKind | None:
+def _up(seen: SeenCall, leg: SeenLeg, at: datetime) -> list[ev.Event]:
     """What tells that a leg talks."""
     if leg in seen.parties:
-        return ev.PartyJoined
+        return [_leg_event(ev.PartyJoined, seen, leg, at)]
     if leg.role == "consult":
-        return ev.ConsultConnected if leg.bridge_id else None
-    is_talking = seen.agent_leg is not None and seen.agent_leg.leg_id == leg.leg_id
-    is_held = seen.state in (CallState.ON_HOLD, CallState.CONSULTING)
-    return ev.CallConnected if is_talking and not is_held else None
+        return [_leg_event(ev.ConsultConnected, seen, leg, at)] if leg.bridge_id else []
+    if seen.agent_leg is None or seen.agent_leg.leg_id != leg.leg_id:
+        return []
+    out = [_leg_event(ev.CallConnected, seen, leg, at)]
+    if seen.state is CallState.ON_HOLD:
+        out.append(ev.CallHeld(at=at, call_id=seen.call_id, by="agent"))
+    elif seen.state is CallState.CONSULTING:
+        out.append(ev.ConsultStarted(at=at, call_id=seen.call_id, endpoint=leg.endpoint))
+    return out
 
 
 def _leg_event(kind: _LegKind, seen: SeenCall, leg: SeenLeg, at: datetime) -> ev.Event:

@@ -215,7 +215,9 @@ def _call(row: Message, world: _World, holding: set[str]) -> SeenCall:
     call_id, bridge_id = parse_call_id(variables["RD_CALL"]), row.get("BridgeId")
     legs = world.legs.get(call_id, ())
     inside = [leg for leg in legs if bridge_id and leg.bridge_id == bridge_id]
-    agent_leg = inside[0] if inside else None
+    inside.sort(key=lambda leg: leg.endpoint != variables.get("RD_AGENT"))  # his agent in front
+    agent_leg, parties = (inside[0] if inside else None), inside[1:]
+    legs = tuple(replace(leg, role="party") if leg in parties else leg for leg in legs)
     state = _STATES[variables.get("RD_STATE", "")]
     # On hold, and his agent is in a bridge with somebody else, or dials: they consult.
     others = [leg for leg in legs if leg not in inside and leg.role != "own"]
@@ -253,7 +255,7 @@ def _call(row: Message, world: _World, holding: set[str]) -> SeenCall:
         ani_name=said_name(row.get("CallerIDName")),
         legs=legs,
         agent_leg=agent_leg,
-        parties=tuple(inside[1:]),
+        parties=tuple(replace(leg, role="party") for leg in parties),
         origin=began,
         direction=variables.get("RD_DIR", "") or ("internal" if began else "inbound"),
         consultant=agent_leg.endpoint if agent_leg and consulting else None,

@@ -317,7 +317,9 @@ def _connected(call: Call, event: ev.CallConnected) -> Call:
 
 def _party_joined(call: Call, event: ev.PartyJoined) -> Call:
     parties = (*(p for p in call.parties if p != event.endpoint), event.endpoint)
-    return replace(_move_leg(call, event), parties=parties, held_at=None)
+    call = _move_leg(call, event)
+    legs = {**call.legs, event.leg_id: replace(call.legs[event.leg_id], role="party")}
+    return replace(call, legs=legs, parties=parties, held_at=None)
 
 
 def _party_left(call: Call, event: ev.PartyLeft) -> Call:

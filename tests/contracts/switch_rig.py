@@ -73,20 +73,37 @@ class Rig:
         self.clock = clock
         self.calls = CallTable()
         self.bus = RecordingBus(self.calls)
+        self.address = address
         self.gate = Gate(connect)
-        self.switch = Switch(
-            address,
-            clock,
-            self.bus,
-            self.calls,
-            boot_id="boot",
-            default_queue=QueueName("sales"),
-            connect=self.gate,
-        )
+        self.switch = self._switch(self.bus)
         self.agi = FastAgiServer({"/ivr": self._menu, "/announce": self._menu}, clock)
         self.visits: list[str] = []
         self.script: Callable[[AgiSession], Awaitable[None]] | None = None
         self._beats = 0
+
+    def _switch(self, bus: RecordingBus) -> Switch:
+        return Switch(
+            self.address,
+            self.clock,
+            bus,
+            bus.calls,
+            boot_id="boot",
+            default_queue=QueueName("sales"),
+            connect=self.gate,
+        )
+
+    @asynccontextmanager
+    async def reborn(self) -> AsyncIterator[RecordingBus]:
+        """A second service that knows nothing of the past: what it makes of the same Asterisk."""
+        bus = RecordingBus(CallTable())
+        switch = self._switch(bus)
+        await switch.start()
+        try:
+            await self.until(lambda: switch.is_up)
+            yield bus
+            assert bus.illegal == []
+        finally:
+            await switch.close()
 
     async def _menu(self, session: AgiSession) -> None:
         self.visits.append(session.path)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from cti.domain import events as ev
-from cti.domain.call import Call, CallState
+from cti.domain.call import Call, CallState, LegState
 from cti.domain.errors import CommandRefused
 from cti.domain.ids import CallId, Endpoint
 from cti.domain.targets import Target
 from tests.contracts.switch_rig import Rig
 from tests.contracts.switch_suite import ANN, talking
 
+Shape = Callable[[Rig], Awaitable[CallId]]
 BOB = Endpoint("1002")
 TO_BOB = Target("agent", "1002")
 
@@ -248,3 +251,85 @@ async def test_what_is_not_possible_is_refused(rig: Rig) -> None:
     with pytest.raises(CommandRefused) as refusal:
         await control.transfer(call_id, TO_BOB, ANN)
     assert refusal.value.reason == "no_such_call"
+
+
+# ---- the world read back -----------------------------------------------------------------------
+
+Told = tuple[
+    CallState,
+    Endpoint | None,
+    Endpoint | None,
+    tuple[Endpoint, ...],
+    list[tuple[Endpoint, str, str]],
+]
+
+
+def told(call: Call) -> Told:
+    """What a snapshot must give back of a call."""
+    legs = [leg for leg in call.legs.values() if leg.state is not LegState.ENDED]
+    shown = sorted((leg.endpoint, leg.role, leg.state.value) for leg in legs)
+    return call.state, call.endpoint, call.origin, call.parties, shown
+
+
+async def _talking(rig: Rig) -> CallId:
+    return await talking(rig)
+
+
+async def _held(rig: Rig) -> CallId:
+    call_id = await talking(rig)
+    await rig.switch.control.hold(call_id)
+    await rig.event(ev.CallHeld)
+    return call_id
+
+
+async def _conference(rig: Rig) -> CallId:
+    call_id = await consulting(rig)
+    await rig.switch.control.join_consult(call_id)
+    await rig.event(ev.PartyJoined)
+    return call_id
+
+
+async def _transferred(rig: Rig) -> CallId:
+    call_id = await talking(rig)
+    await rig.switch.control.transfer(call_id, TO_BOB, ANN)
+    await reaches(rig, call_id, CallState.TALKING, BOB)
+    await rig.event(ev.LegEnded)
+    return call_id
+
+
+async def _handed_over(rig: Rig) -> CallId:
+    call_id = await consulting(rig)
+    await rig.switch.control.complete_consult(call_id)
+    await reaches(rig, call_id, CallState.TALKING, BOB)
+    await rig.event(ev.LegEnded)
+    return call_id
+
+
+async def _parked(rig: Rig) -> CallId:
+    call_id = await talking(rig)
+    await rig.switch.control.park(call_id, "4", ANN)
+    await rig.event(ev.CallParked)
+    await rig.event(ev.LegEnded)
+    return call_id
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [_talking, _held, consulting, _conference, _transferred, _handed_over, _parked],
+    ids=lambda shape: shape.__name__.strip("_"),
+)
+async def test_the_world_is_read_back(rig: Rig, shape: Shape) -> None:
+    """Whatever a call has become: a lost link changes nothing, and a new start knows it again."""
+    async with rig.phone("1001"), rig.phone("1002"), rig.caller():
+        call_id = await shape(rig)
+        before, start = told(call_of(rig, call_id)), len(rig.bus.seen)
+        rig.switch.link.drop("a test")
+        await rig.until(lambda: not rig.switch.is_up)
+        await rig.until(lambda: rig.switch.is_up)
+        assert rig.bus.names(start) == []
+        async with rig.reborn() as bus:
+            await rig.until(lambda: bus.calls.get(call_id) is not None)
+            again = bus.calls.get(call_id)
+            assert again is not None
+            assert told(again) == before, (told(again), before)
+        await ends(rig, call_id)
