@@ -146,21 +146,8 @@ def due(turn: Turn, event: Due) -> None:
         turn.weigh(agent)
         if agent.deadline_at is not None and turn.now >= agent.deadline_at:
             _overdue(turn, agent)
-        else:
-            _see_phones(turn, agent)
     if entry is not None:
         _entry_due(turn, entry)
-
-
-def _see_phones(turn: Turn, agent: Agent) -> None:
-    """He is said to talk, and all his phones have been idle for a while: they know better."""
-    if agent.state is not S.TALKING or agent.is_leg_lost or agent.is_rejoining:
-        return
-    since_at = agent.idle_phones_at
-    if since_at is None or turn.has_phone_in_use(agent):
-        return
-    if turn.now - since_at >= turn.limits.contradiction_time:
-        free(turn, agent, "phone_idle")
 
 
 def _overdue(turn: Turn, agent: Agent) -> None:

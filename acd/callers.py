@@ -296,10 +296,6 @@ def phone_changed(turn: Turn, event: ev.PhoneStateChanged) -> None:
         rejoin(turn, agent)
     elif agent.is_call_over and not turn.has_phone_in_use(agent):
         free(turn, agent, "caller_gone")
-    elif agent.state is S.TALKING and not turn.has_phone_in_use(agent):
-        # His leg's end should come with this. If it was lost, nothing else would ever free him.
-        turn.put_agent(replace(agent, idle_phones_at=turn.now))
-        turn.wake(turn.now + turn.limits.contradiction_time, agent.agent_id)
 
 
 def rejoin(turn: Turn, agent: Agent) -> None:

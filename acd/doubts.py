@@ -24,6 +24,7 @@ def is_contradicted(turn: Turn, agent: Agent) -> bool:
     return (
         agent.state in (AgentState.RINGING, AgentState.TALKING)
         and turn.phone(agent.endpoint) in _NOT_IN_A_CALL
+        and not turn.has_phone_in_use(agent)  # his other phone may have the call
         and not (agent.is_leg_lost or agent.is_rejoining)
         and not (agent.is_leg_ended or agent.is_call_over)
     )

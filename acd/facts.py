@@ -59,7 +59,6 @@ class Limits:
     doubt_time: timedelta = timedelta(seconds=3)  # a busy agent whose phone says that it isn't
     extension_time: timedelta = timedelta(minutes=1)  # of a wrap-up
     ring_limit_time: timedelta = timedelta(minutes=2)  # of a ring that is not a queue's offer
-    contradiction_time: timedelta = timedelta(seconds=4)  # phones idle, and yet in a call
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,6 @@ class Agent:
     is_rejoining: bool = False  # his phone is being called again
     is_anchor: bool = False  # the call hangs on his leg: he began it, and no customer has answered
     is_consulting: bool = False  # his caller is on hold while he speaks with somebody else
-    idle_phones_at: datetime | None = None  # since when his phones say that there is no call
     lines: tuple[Line, ...] = ()  # other calls that wait for him
     owed: Owed | None = None
 
@@ -278,7 +276,6 @@ NO_CALL: Mapping[str, Any] = MappingProxyType(
         "is_rejoining": False,
         "is_anchor": False,
         "is_consulting": False,
-        "idle_phones_at": None,
     }
 )
 """The fields of an agent with nothing left of a call."""

@@ -360,7 +360,7 @@ def test_whatever_the_switch_tells_nobody_is_stuck(
     ]
     for tell in tells if legs_first else reversed(tells):
         tell()
-    world.wait(1)
+    world.wait(3)  # a leg whose end is told of another phone ends by time
     rest = (AgentState.READY, AgentState.NOT_READY, AgentState.WRAP_UP)
     waiting = [f"{a.agent_id} {a.state} {a.kind}" for a in world.state.agents.values()]
     assert all(a.state in rest for a in world.state.agents.values()), waiting
