@@ -18,8 +18,6 @@ from cti.witness.told import ToldCall, ToldLeg
 
 _HANGS_ON = timedelta(milliseconds=1500)
 """How long after a leg hung up the dialplan may still end the caller's because of it."""
-_OUTAGE_LEAD = timedelta(seconds=6)
-"""How long a dead link may go unnoticed (cti/asterisk/link.py: 4 s of silence)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +332,7 @@ class Comparison:
         """Whether it happened while the journal could not know, and the journal has it by the end of that."""
         slack = self.rules.tolerance
         return any(
-            o.started_at - _OUTAGE_LEAD <= seen_at <= _end_of(o) + slack
+            o.started_at - slack <= seen_at <= _end_of(o) + slack
             and seen_at - slack <= told_at <= _end_of(o) + slack
             for o in self.outages
         )
@@ -342,7 +340,7 @@ class Comparison:
     def _covers(self, start: datetime, end: datetime) -> bool:
         slack = self.rules.tolerance
         return any(
-            o.started_at - _OUTAGE_LEAD <= start and end <= _end_of(o) + slack for o in self.outages
+            o.started_at - slack <= start and end <= _end_of(o) + slack for o in self.outages
         )
 
 

@@ -13,10 +13,10 @@ Calls are kin when one consults for the other or was merged into it: such calls 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cti.domain import events as ev
@@ -28,6 +28,8 @@ _PARTED = frozenset(
     {CallState.TALKING, CallState.CONFERENCE, CallState.CONSULTING, CallState.ON_HOLD}
 )
 Pair = tuple[LegId, LegId]
+_REPAIRING = timedelta(seconds=3)  # repairs are told in this time before the link counts as up
+_HEARD = 2000  # instants: far more than the repairs of one snapshot
 
 
 @dataclass(slots=True)
@@ -108,14 +110,16 @@ class Told:
         self.now: datetime | None = None
         """The newest event's instant."""
         self._down_since: datetime | None = None
+        self._heard: deque[datetime] = deque(maxlen=_HEARD)
         self._children: dict[CallId, set[CallId]] = {}  # a call → those that consult for it
 
     def apply(self, event: ev.Event) -> ToldCall | None:
         """Fold one event in; returns the call it changed."""
-        before, self.now = self.now, max(event.at, self.now or event.at)
+        self.now = max(event.at, self.now or event.at)
         if isinstance(event, ev.SwitchLinkChanged):
-            self._link(event, before)
+            self._link(event)
             return None
+        self._heard.append(event.at)
         change = _CHANGES.get(type(event))
         if change is None or not isinstance(event, ev.CallEvent):
             return None
@@ -153,11 +157,14 @@ class Told:
             todo += [found.kin] if found.kin is not None else []
         return [self.calls[call_id] for call_id in known]
 
-    def _link(self, event: ev.SwitchLinkChanged, before: datetime | None) -> None:
+    def _link(self, event: ev.SwitchLinkChanged) -> None:
+        """A service that was killed, or stood still, says nothing of it: an outage begins with the last fact before."""
         if not event.is_up:
             self._down_since = self._down_since or event.at
             return
-        self.outages.append(Span(self._down_since or before or event.at, event.at))
+        lost_at = self._down_since or event.at
+        known = (at for at in reversed(self._heard) if at < lost_at - _REPAIRING)
+        self.outages.append(Span(next(known, lost_at), event.at))
         self._down_since = None
 
 

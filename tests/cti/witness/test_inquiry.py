@@ -198,6 +198,18 @@ def test_a_repair_is_late_but_there() -> None:
     assert {d.kind for d in found.repaired} == {"end", "talk"}
 
 
+def test_a_service_that_was_killed_says_nothing_of_its_death() -> None:
+    story = Story()
+    call_id = story.queue_call(talk=20)
+    story.without(lambda e: isinstance(e, ev.LegEnded | ev.CallEnded))
+    story.leg_ended(60, 1, call_id, cause=0)
+    story.call_ended(60, call_id, by="unknown", cause=0)
+    story.events += [link(61, is_up=True)]
+    found = story.inquire()
+    assert kinds(found) == []
+    assert {d.kind for d in found.repaired} == {"end", "talk"}
+
+
 def test_a_repair_that_is_missing_is_a_gap() -> None:
     story = Story()
     story.queue_call(talk=20)
