@@ -72,6 +72,9 @@ class MainJournal(Journal, Protocol):
     def last(self) -> int:
         """The newest sequence number; 0 for an empty journal."""
 
+    on_handed_in: Callable[[ev.Event], object] | None
+    """Told of an event that another process handed in, and has to record it."""
+
     async def start(self) -> None:
         """Find its end and begin to write behind it."""
 
@@ -187,6 +190,7 @@ class Service:
 
         stack.callback(self.bus.subscribe(fold))
         stack.callback(self.bus.subscribe(record))
+        self.journal.on_handed_in = self.bus.publish  # an erasure by the command, for instance
 
 
 class BrowserPhones:

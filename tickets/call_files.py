@@ -119,6 +119,12 @@ class CallFiles:
                 if file.customer_id in gone:
                     held[call_id] = replace(file, customer_id=None)
 
+    def forget(self, call_ids: Iterable[CallId]) -> None:
+        """Others have changed these files in the store: what stands here counts no more."""
+        for call_id in call_ids:
+            self._live.pop(call_id, None)
+            self._unsaved.pop(call_id, None)
+
     async def _save_on(self) -> None:
         try:
             wait_time = SAVE_TIME

@@ -99,7 +99,10 @@ class TicketService:
         stored = await self._store.read(lambda files: files.calls(list(stories)))
         rows = {file.call_id: file for file in stored}
         behind = 0
+        erased = {c for e in past if isinstance(e, ev.SubjectErased) for c in e.call_ids}
         for call_id, story in stories.items():
+            if call_id in erased:
+                continue
             row, events = rows.get(call_id), story
             if not restoring.is_whole(story):
                 if restoring.is_over(row, story):
@@ -137,7 +140,7 @@ class TicketService:
     async def start(self) -> None:
         """Begin to listen."""
         await self.sweep()
-        self._unsubscribe = self._bus.subscribe(self._listen, *_KINDS)
+        self._unsubscribe = self._bus.subscribe(self._listen, *_KINDS, ev.SubjectErased)
 
     async def stop(self) -> None:
         """Stop listening; what was heard is still worked on."""
@@ -180,7 +183,11 @@ class TicketService:
         return removed
 
     def _listen(self, event: ev.Event) -> None:
-        if isinstance(event, ev.CallEvent):
+        if isinstance(event, ev.SubjectErased):
+            self.files.forget(event.call_ids)
+            self.shelf.forget(event.call_ids)
+            self.shelf.drop(customers=[event.customer_id])
+        elif isinstance(event, ev.CallEvent):
             self._workers.put(event)
 
     async def _react(self, event: ev.CallEvent) -> None:

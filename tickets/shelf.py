@@ -126,6 +126,11 @@ class Shelf:
             if call_id != but and reading.concerns(*drop):
                 del self._readings[call_id]
 
+    def forget(self, call_ids: Iterable[CallId]) -> None:
+        """What was read for these calls is read again."""
+        for call_id in call_ids:
+            self._readings.pop(call_id, None)
+
     def newest(self, files: Collection[CallFile]) -> list[CallFile]:
         """The same files, as they are now where they stand in memory."""
         return [self._at_hand(file.call_id) or file for file in files]

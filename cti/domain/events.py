@@ -109,6 +109,7 @@ __all__ = [
     "RecordingStored",
     "ReservationReleased",
     "SecurityNoted",
+    "SubjectErased",
     "SwitchLinkChanged",
     "TicketOpened",
     "TransferFailed",
@@ -391,3 +392,14 @@ class SecurityNoted(Event):
     what: str
     by: str = ""
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectErased(Event):
+    """What identified one person was erased from rows, recordings and logs. Whoever holds some of it in memory drops it."""
+
+    by: str
+    customer_id: CustomerId | None = None
+    call_ids: tuple[CallId, ...] = ()
+    fields: int = 0  # personal fields of the journal
+    recordings: int = 0

@@ -11,8 +11,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Integer, String, Text, insert
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection, ForeignKey, Integer, String, Text, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cti.domain.errors import InvalidValue
@@ -88,7 +87,7 @@ def chain_hash(previous: str, sequence: int, name: str, data: str) -> str:
     return hashlib.sha256(f"{previous}\n{sequence}\n{name}\n{data}".encode()).hexdigest()
 
 
-async def hand_in(session: AsyncSession, event: Event) -> None:
+def hand_in(connection: Connection, event: Event) -> None:
     """Leave an event for the journal's writer, in the caller's transaction.
 
     Raises:
@@ -97,6 +96,6 @@ async def hand_in(session: AsyncSession, event: Event) -> None:
     record = to_record(event)
     if record.personal:
         raise InvalidValue("event to hand in", record.name)
-    await session.execute(
+    connection.execute(
         insert(InboxRow).values(name=record.name, version=record.version, data=json_of(record.data))
     )

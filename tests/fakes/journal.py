@@ -7,7 +7,7 @@ too. As there, an event is committed within a group's time, or at once by ``flus
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -46,6 +46,7 @@ class MemoryJournal:
         self._next = 1
         self._timer: Timer | None = None
         self._is_dead = False
+        self.on_handed_in: Callable[[Event], object] | None = None  # there is no other process
         self.error: OSError | None = None
         """Raised by ``flush`` as long as it stands: the disk is full."""
 

@@ -234,6 +234,11 @@ class _SqlFiles:
         self._connection.execute(sql.REMOVE_TICKET, {"key": ticket_id})
 
 
+def files_on(connection: Connection) -> Files:
+    """The files as the transaction of this connection sees them."""
+    return _SqlFiles(connection)
+
+
 class SqlTicketStore:
     """``tickets.ports.TicketStore`` on a database."""
 

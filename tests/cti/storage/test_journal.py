@@ -207,14 +207,17 @@ async def test_a_writer_that_has_ended_makes_room(database: Database) -> None:
 NOTED = ev.SecurityNoted(at=T0, what="told from outside")
 
 
+async def tell(database: Database, event: ev.Event = NOTED) -> None:
+    """What another process does."""
+    await database.change(lambda connection: hand_in(connection, event))
+
+
 async def test_what_another_process_hands_in_is_recorded_once(database: Database) -> None:
-    async with database.write() as session:
-        await hand_in(session, NOTED)
+    await tell(database)
     async with open_journal(database) as journal:
         journal.record(offered(1))
         await until(lambda: journal.last == 2, within=30)  # found at the start
-        async with database.write() as session:
-            await hand_in(session, NOTED)
+        await tell(database)
         await until(lambda: journal.last == 3, within=30)  # and while it runs
         await journal.take_in()
         await journal.flush()
@@ -230,8 +233,7 @@ async def test_what_another_process_hands_in_is_recorded_once(database: Database
 
 async def test_an_inbox_whose_event_was_not_committed_is_read_again(database: Database) -> None:
     """The process that took it in dies before its group is written."""
-    async with database.write() as session:
-        await hand_in(session, NOTED)
+    await tell(database)
     dead = SqlJournal(database)
     await dead.take_in()
     assert dead.last == 1
@@ -251,8 +253,7 @@ async def test_who_wants_to_publish_what_was_handed_in_records_it(database: Data
             journal.record(offered(1))  # what somebody published in answer
 
         journal.on_handed_in = publish
-        async with database.write() as session:
-            await hand_in(session, NOTED)
+        await tell(database)
         await journal.take_in()
         await journal.flush()
         assert told == [NOTED]
@@ -264,12 +265,11 @@ async def test_who_wants_to_publish_what_was_handed_in_records_it(database: Data
 async def test_no_personal_field_is_handed_in_and_an_unknown_event_stops_nothing(
     database: Database,
 ) -> None:
+    with pytest.raises(InvalidValue):
+        await tell(database, offered(1))
     async with database.write() as session:
-        with pytest.raises(InvalidValue):
-            await hand_in(session, offered(1))
         session.add(InboxRow(name="OfTheFuture", version=9, data="{}"))
-    async with database.write() as session:
-        await hand_in(session, NOTED)
+    await tell(database)
     async with open_journal(database) as journal:
         await journal.take_in()
         await journal.flush()

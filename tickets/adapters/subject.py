@@ -1,0 +1,178 @@
+"""One person's customer file, tickets and calls: found, listed, erased; for ``ringdesk subject``.
+
+Erased means: the customer's file and numbers are removed; a call's file keeps when it was, its queue and its
+agent, and loses number, name and what was typed; a ticket keeps its number and outcome and loses its note. The note of a
+ticket on which calls of others hang too stays, without this person's number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, or_, select
+
+from cti.domain.ids import CallId, CustomerId, TicketId
+from cti.domain.subject import SubjectNumber, redact
+from cti.storage.subjects import holds_digits
+from tickets.adapters import statements as sql
+from tickets.adapters.sql import files_on
+from tickets.model import CallFile, Customer, Match, Ticket
+
+_TYPED = "digits"  # the step of a journey that holds what the caller typed
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What the department knows of somebody."""
+
+    customers: tuple[Customer, ...] = ()
+    numbers: tuple[str, ...] = ()  # keys that are this customer's alone
+    call_ids: frozenset[CallId] = frozenset()
+
+
+def by_customer(connection: Connection, customer_id: CustomerId) -> Person:
+    """The customer of this number of a file; an empty person where there is none."""
+    customer = files_on(connection).customer(customer_id)
+    if customer is None:
+        return Person()
+    keys = connection.scalars(
+        select(sql.NUMBERS.c.number_key).where(sql.NUMBERS.c.customer_id == customer_id)
+    )
+    files = files_on(connection)
+    own = tuple(key for key in sorted(keys) if len(files.customers_with(key)) == 1)
+    calls = connection.scalars(
+        select(sql.CALLS.c.call_id).where(sql.CALLS.c.customer_id == customer_id)
+    )
+    return Person((customer,), own, frozenset(CallId(call_id) for call_id in calls))
+
+
+def with_number(connection: Connection, number: SubjectNumber) -> Person:
+    """Who has this number, and the calls that came from it and are nobody else's."""
+    files = files_on(connection)
+    customers = tuple(files.customers_with(number.key))
+    rows = connection.execute(
+        select(sql.CALLS.c.call_id, *_DOCUMENT).where(sql.CALLS.c.document.contains(number.tail))
+    )
+    calls = {
+        CallId(row.call_id)
+        for row in rows
+        if _CALL_FILES.validate_json(row.document).number_key == number.key
+    }
+    return Person(customers, (number.key,), frozenset(calls))
+
+
+def tickets_of(
+    connection: Connection, customers: Iterable[CustomerId], call_ids: Iterable[CallId]
+) -> list[Ticket]:
+    """The tickets of these customers and those on which these calls hang."""
+    files, found = files_on(connection), dict[TicketId, Ticket]()
+    ids = {call.ticket_id for call in files.calls(sorted(call_ids)) if call.ticket_id is not None}
+    own = select(sql.TICKETS.c.ticket_id).where(sql.TICKETS.c.customer_id.in_(list(customers)))
+    for ticket_id in sorted(ids | {TicketId(t) for t in connection.scalars(own)}):
+        ticket = files.ticket(ticket_id)
+        if ticket is not None:
+            found[ticket_id] = ticket
+    return list(found.values())
+
+
+def export(
+    connection: Connection, customers: Sequence[Customer], call_ids: Iterable[CallId]
+) -> dict[str, Any]:
+    """Everything that is kept of these customers and calls, as plain values."""
+    ids = [customer.customer_id for customer in customers]
+    tickets = tickets_of(connection, ids, call_ids)
+    keys = select(sql.NUMBERS).where(sql.NUMBERS.c.customer_id.in_(ids))
+    return {
+        "customers": [_CUSTOMERS.dump_python(c, mode="json") for c in customers],
+        "customer_numbers": [row.number_key for row in connection.execute(keys)],
+        "tickets": [_TICKETS.dump_python(t, mode="json") for t in tickets],
+        "calls": [
+            _CALL_FILES.dump_python(call, mode="json")
+            for call in files_on(connection).calls(sorted(call_ids))
+        ],
+    }
+
+
+def erase(
+    connection: Connection,
+    customers: Sequence[CustomerId],
+    call_ids: Iterable[CallId],
+    numbers: Sequence[SubjectNumber],
+) -> dict[str, int]:
+    """Erase them; returns how many customers, tickets and calls were changed."""
+    files = files_on(connection)
+    call_ids = frozenset(call_ids)
+    changed = {"customers": 0, "tickets": 0, "calls": 0}
+    for ticket in tickets_of(connection, customers, call_ids):
+        is_own = ticket.customer_id in customers or (
+            all(call.call_id in call_ids for call in files.calls_on(ticket.ticket_id))
+        )
+        note = "" if is_own else redact(ticket.note, numbers)
+        subject = redact(ticket.subject, numbers)
+        if (note, subject) != (ticket.note, ticket.subject):
+            files.put_ticket(replace(ticket, note=note, subject=subject))
+            changed["tickets"] += 1
+    calls = files.calls(sorted(call_ids))
+    erased = [_without_person(call, numbers) for call in calls]
+    files.put_calls(erased)
+    changed["calls"] = sum(a != b for a, b in zip(calls, erased, strict=True))
+    for customer_id in customers:
+        changed["customers"] += files.customer(customer_id) is not None
+        files.remove_customer(customer_id)
+    return changed
+
+
+def redact_elsewhere(connection: Connection, numbers: Sequence[SubjectNumber]) -> int:
+    """Take a person's numbers out of what was written about others; returns how many rows changed."""
+    changed = 0
+    files = files_on(connection)
+    for number in numbers:
+        texts = (sql.TICKETS.c.note, sql.TICKETS.c.subject)
+        near = or_(*(holds_digits(text, number.tail) for text in texts))
+        for row in connection.execute(select(sql.TICKETS.c.ticket_id).where(near)).all():
+            ticket = files.ticket(TicketId(row.ticket_id))
+            assert ticket is not None  # noqa: S101 - of the same transaction
+            note, subject = redact(ticket.note, numbers), redact(ticket.subject, numbers)
+            if (note, subject) != (ticket.note, ticket.subject):
+                files.put_ticket(replace(ticket, note=note, subject=subject))
+                changed += 1
+        customers = sql.CUSTOMERS.c
+        near = or_(*(holds_digits(t, number.tail) for t in (customers.note, customers.name)))
+        for row in connection.execute(select(customers.customer_id).where(near)).all():
+            customer = files.customer(CustomerId(row.customer_id))
+            assert customer is not None  # noqa: S101 - of the same transaction
+            clean = replace(
+                customer,
+                note=redact(customer.note, numbers),
+                name=redact(customer.name, numbers),
+            )
+            if clean != customer:
+                files.put_customer(clean)
+                changed += 1
+    return changed
+
+
+def _without_person(call: CallFile, numbers: Sequence[SubjectNumber]) -> CallFile:
+    timeline = tuple(
+        replace(item, text="" if item.what == _TYPED else redact(item.text, numbers))
+        for item in call.timeline
+    )
+    return replace(
+        call,
+        number_key="",
+        caller_name="",
+        match=Match.NONE,
+        customer_id=None,
+        candidates=(),
+        recording_id=None,
+        timeline=tuple(replace(item, recording_id=None) for item in timeline),
+    )
+
+
+_CALL_FILES = TypeAdapter(CallFile)
+_CUSTOMERS = TypeAdapter(Customer)
+_TICKETS = TypeAdapter(Ticket)
+_DOCUMENT = (sql.CALLS.c.document,)
