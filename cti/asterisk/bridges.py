@@ -149,8 +149,8 @@ def _in_room(
     if call is None or call.held_by == "agent" or call.consult is not None:
         return []
     inside, leg = registry.members(bridge_id), call.agent_leg
-    if call.leg_id not in inside or (leg is not None and leg.leg_id not in inside):
-        return []
+    if leg is None or call.leg_id not in inside or leg.leg_id not in inside:
+        return []  # nobody holds him: he is parked, in a room of his own
     call.held_by = "agent"
     return [ev.CallHeld(at=at, call_id=call.call_id, by="agent")]
 

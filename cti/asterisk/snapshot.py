@@ -218,7 +218,8 @@ def _call(row: Message, world: _World, holding: set[str]) -> SeenCall:
     inside.sort(key=lambda leg: leg.endpoint != variables.get("RD_AGENT"))  # his agent in front
     agent_leg, parties = (inside[0] if inside else None), inside[1:]
     legs = tuple(replace(leg, role="party") if leg in parties else leg for leg in legs)
-    state = _STATES[variables.get("RD_STATE", "")]
+    # A word that a newer dialplan uses must not cost the call: the bridge tells most of it.
+    state = _STATES.get(variables.get("RD_STATE", ""), CallState.TRANSFERRING)
     # On hold, and his agent is in a bridge with somebody else, or dials: they consult.
     others = [leg for leg in legs if leg not in inside and leg.role != "own"]
     elsewhere = {leg.bridge_id for leg in others if leg.bridge_id} - {bridge_id}
@@ -227,7 +228,9 @@ def _call(row: Message, world: _World, holding: set[str]) -> SeenCall:
     if is_alone and not consulting:
         agent_leg, legs = _consult_by_command(others, legs, variables.get("RD_AGENT", ""))
         consulting = len(legs) > 1 or bool(elsewhere)
-    if bridge_id in holding:
+    if bridge_id in holding and state is CallState.PARKED:
+        pass
+    elif bridge_id in holding:
         state = CallState.CONSULTING if consulting else CallState.ON_HOLD
     elif len(inside) > 1:
         state = CallState.CONFERENCE

@@ -218,7 +218,7 @@ async def running(rig: Rig) -> AsyncIterator[Rig]:
         await rig.until(lambda: rig.switch.is_up)
         await rig.beat()
         yield rig
-        assert rig.bus.illegal == []
+        assert rig.bus.illegal == [], rig.bus.illegal
         assert not rig.switch.translator.malformed
         assert not rig.switch.translator.unknown
     finally:

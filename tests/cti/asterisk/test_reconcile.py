@@ -82,7 +82,10 @@ def fold(calls: CallTable, events: list[ev.Event]) -> list[str]:
         (seen(caller("dialing", "b"), leg("Up", "b")), "talking", ["CallRecovered", "LegDialled", "CallConnected"]),
         # Queue() sets no RD_REF: the bridge tells whose the leg is.
         (seen(caller("fallback", "b"), leg("Up", "b", "")), "talking", ["CallRecovered", "LegDialled", "CallConnected"]),
-        (seen(caller("holding", "h"), leg("Up", "h"), holding="h"), "on_hold", ["CallRecovered", "LegDialled", "CallConnected", "CallHeld"]),
+        (
+            seen(caller("holding", "h"), leg("Up", "h"), holding="h"),
+            "on_hold", ["CallRecovered", "LegDialled", "CallConnected", "CallHeld"],
+        ),
         # Retrieved: the dialplan still says holding, the bridge knows better.
         (seen(caller("holding", "b"), leg("Up", "b")), "talking", ["CallRecovered", "LegDialled", "CallConnected"]),
         (seen(caller("waiting", "", "RD_REC=0x1")), "waiting", ["CallRecovered", "RecordingStarted"]),
