@@ -14,7 +14,7 @@ from cti.domain.call import Call
 from cti.domain.errors import RingdeskError
 from cti.domain.ids import CallId
 
-NextStep = Literal["wait", "hangup"]
+NextStep = Literal["wait", "hangup", "direct"]
 """What the dialplan does after us; ``RD_NEXT`` of docs/dialplan.md."""
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
@@ -47,12 +47,20 @@ class Plan:
     numbers: Mapping[str, str]  # dialled number → flow
     default_flow: str
     credits: Mapping[QueueName, timedelta]
+    direct: Mapping[str, str] = field(default_factory=dict)  # dialled number → extension it rings
 
     def script(self, dnis: str) -> Script:
         """The flow of a dialled number, with or without its plus; unknown: the default flow."""
-        bare = dnis.removeprefix("+")
-        flow = self.numbers.get(dnis) or self.numbers.get(bare) or self.numbers.get(f"+{bare}")
-        return self.scripts[flow or self.default_flow]
+        return self.scripts[_of_number(self.numbers, dnis) or self.default_flow]
+
+    def extension(self, dnis: str) -> str | None:
+        """Whose number it is; None: a menu answers."""
+        return _of_number(self.direct, dnis)
+
+
+def _of_number(table: Mapping[str, str], dnis: str) -> str | None:
+    bare = dnis.removeprefix("+")
+    return table.get(dnis) or table.get(bare) or table.get(f"+{bare}")
 
 
 def plan_of(company: Company) -> Plan:
@@ -63,9 +71,10 @@ def plan_of(company: Company) -> Plan:
             flow.name: Script(flow, hours, model.default_queue(flow, company))
             for flow in company.flows
         },
-        numbers={number.dnis: number.flow for number in company.numbers},
+        numbers={n.dnis: n.flow for n in company.numbers if n.flow is not None},
         default_flow=company.default_flow,
         credits={QueueName(queue.name): queue.credit_time for queue in company.queues},
+        direct={n.dnis: n.extension for n in company.numbers if n.extension is not None},
     )
 
 
@@ -96,8 +105,13 @@ class IvrService:
     async def run(self, session: CallerSession, call_id: CallId, dnis: str) -> None:
         """Lead a new caller through the menu of the number he dialled.
 
-        Returns when he was handed back to the dialplan or is gone; raises nothing but cancellation.
+        A number that rings one person has no menu: the dialplan rings him (``RD_TO``). Returns when the caller was
+        handed back to the dialplan or is gone; raises nothing but cancellation.
         """
+        if (extension := self._plan.extension(dnis)) is not None:
+            await self._until_offered(call_id)
+            await self._finish(session, call_id, "direct", {"RD_TO": extension})
+            return
         visit = _Visit(self, session, call_id, self._plan.script(dnis), self._plan)
         try:
             await self._until_offered(call_id)

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cti.bus.local import LocalBus
-from cti.company import Flow
+from cti.company import Flow, Number, Person
 from cti.domain.calls import CallTable
 from cti.domain.errors import CommandRefused, RingdeskError, SwitchUnavailable
 from cti.domain.events import CallOffered, Event, MenuEntered, MenuInput, MenuLeft
@@ -129,6 +129,18 @@ async def test_the_number_dialled_chooses_the_flow(dnis: str, flow_name: str) ->
     desk = Desk(numbers={"4001": "helpline", "+864002": "helpline"})
     await desk.run(FakeCallerSession(["1"]), dnis)
     assert desk.left().flow == flow_name
+
+
+async def test_a_number_of_one_person_rings_him_without_a_menu() -> None:
+    desk, session = Desk(), FakeCallerSession(["1"])
+    sofia = Person(login="sofia", name="Sofia", staff_number="1", extension="1010")
+    own = Number(dnis="+864003", extension="1010")
+    whole = company(MAIN, HELPLINE)
+    desk.service.use(plan_of(whole.model_copy(update={"people": (sofia,), "numbers": (own,)})))
+    await desk.run(session, "864003")
+    assert session.variables == {"RD_TO": "1010", "RD_NEXT": "direct"}
+    assert session.heard == []
+    assert len(desk.events) == 1
 
 
 async def test_credit_is_given_in_whole_seconds() -> None:
