@@ -26,7 +26,7 @@ from cti.asterisk.fastagi import FastAgiServer
 from cti.asterisk.link import AmiAddress
 from cti.asterisk.protocol import Connect
 from cti.asterisk.switch import Switch
-from cti.asterisk.transfer_control import Notify
+from cti.asterisk.transfer_control import Notify, OutsideLine
 from cti.builtin import is_simulated
 from cti.bus.local import LocalBus
 from cti.clock import SystemClock
@@ -292,6 +292,7 @@ async def build(
         default_queue=QueueName(company.queues[0].name),
         connect=connect,
         alarm=_alarm,
+        outside=_outside(company),
         notify=notify,
     )
     control = switch.control
@@ -353,6 +354,11 @@ async def running(service: Service) -> AsyncIterator[Service]:
 
 def _ami_port(settings: Settings) -> int:
     return settings.pbx.ami_through or settings.pbx.ami_port
+
+
+def _outside(company: Company) -> OutsideLine | None:
+    line = company.outbound
+    return OutsideLine(Endpoint(line.endpoint), line.caller_id) if line else None
 
 
 def _alarm(message: str) -> None:

@@ -66,10 +66,12 @@ def picture(registry: ChannelRegistry, call: TrackedCall, at: datetime) -> list[
     call.connected = main
     joined = [p for p in inside if p != main and p not in call.parties]
     call.parties += joined
-    if is_new and not (call.parties and not joined):
-        # Told of the first, and of the last one of a conference that shrank.
-        out.append(_told(ev.CallConnected, call.legs[main], at))
-    elif not is_new and not call.parties and gone:
+    # Told of the first, and of the last one of a conference that shrank.
+    is_first, is_last = is_new and (not call.parties or joined), not call.parties and gone
+    if is_first or is_last:
+        if call.legs[main].role != "agent":
+            call.legs[main].role = "agent"
+            registry.adopted.append(call.legs[main])
         out.append(_told(ev.CallConnected, call.legs[main], at))
     elif was_held == "agent" and not joined:
         out.append(ev.CallRetrieved(at=at, call_id=call.call_id, by="agent"))
@@ -179,7 +181,8 @@ def _consult_settled(call: TrackedCall, inside: list[LegId], at: datetime) -> li
     if consult is None or consult.leg_id not in inside:
         return []
     leg = call.legs[consult.leg_id]
-    leg.role = "agent" if call.connected == leg.leg_id else "party"
+    if call.connected != leg.leg_id:
+        leg.role = "party"
     return consult_over(call, "completed" if call.connected == leg.leg_id else "joined", at)
 
 

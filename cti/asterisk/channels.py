@@ -104,6 +104,8 @@ class ChannelRegistry:
         """The last known state of each phone."""
         self.locals: dict[str, TrackedCall | TrackedLeg] = {}
         """Who dialled a Local channel: what its other half dials is dialled for him."""
+        self.adopted: list[TrackedLeg] = []
+        """Phones that a caller came to without the dialplan having dialled them for him; taken by the switch."""
         self._aliases: dict[CallId, CallId] = {}  # a second line's own id → the call it serves
         self._by_uniqueid: dict[str, TrackedCall | TrackedLeg] = {}
         self._bridges: dict[str, dict[str, str]] = {}  # bridge → Uniqueid → channel's name

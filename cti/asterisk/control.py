@@ -104,6 +104,15 @@ class AmiCallControl(TransferControl):
         """
         await self._do(act.hang_up(orphan.channel))
 
+    async def name_agent(self, call_id: CallId, endpoint: Endpoint) -> None:
+        """Tell the dialplan which phone the caller talks with, where it didn't dial that one itself.
+
+        Raises:
+            CommandRefused: the call is over.
+            SwitchUnavailable: no link.
+        """
+        await self._do(act.set_variable(self._call(call_id).channel, "RD_AGENT", endpoint))
+
     # ---- talking -------------------------------------------------------------------------------
 
     async def hold(self, call_id: CallId, endpoint: Endpoint | None = None) -> None:
@@ -114,7 +123,8 @@ class AmiCallControl(TransferControl):
             raise CommandRefused("wrong_state", "a conference can't be put on hold")
         customer, agent = self._sides(call, endpoint)
         await self._do(
-            act.redirect_two(customer, ("rd-hold", "caller"), agent, ("rd-hold", "agent"))
+            *self._peers(customer, agent),
+            act.redirect_two(customer, ("rd-hold", "caller"), agent, ("rd-hold", "agent")),
         )
 
     async def retrieve(self, call_id: CallId) -> None:

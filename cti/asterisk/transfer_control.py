@@ -119,8 +119,11 @@ class TransferControl:
             raise CommandRefused("wrong_state", "a conference can't be put on hold")
         if call.held_by == "phone":
             raise CommandRefused("held_by_phone", "the caller is on hold by the phone's own key")
+        if target.kind not in ("agent", "outside"):
+            raise CommandRefused("no_such_target", "consult a person or a number outside")
         customer, agent = self._sides(call, endpoint)
         names = (
+            *self._peers(customer, agent),
             act.set_variable(agent, "RD_REF", call.call_id),
             act.set_variable(agent, "RD_FROM", parse_endpoint(endpoint)),
         )
@@ -230,6 +233,13 @@ class TransferControl:
         await self._notify(parse_endpoint(endpoint))
 
     # ---- inside --------------------------------------------------------------------------------
+
+    def _peers(self, customer: str, agent: str) -> tuple[act.Action, act.Action]:
+        """Each side of a held call learns who the other is, so that neither waits for one who is gone."""
+        return (
+            act.set_variable(customer, "RD_PEER", agent),
+            act.set_variable(agent, "RD_PEER", customer),
+        )
 
     async def _ring_into(self, call: TrackedCall, phone: str, number: str) -> None:
         variables = {"RD_REF": call.call_id, "RD_JOIN": call.channel}

@@ -39,6 +39,11 @@ class Transfers:
         strays, self._strays = self._strays, []
         return strays
 
+    def take_adopted(self) -> list[TrackedLeg]:
+        """Phones that the dialplan doesn't know its callers are with, each once."""
+        adopted, self.registry.adopted = self.registry.adopted, []
+        return [leg for leg in adopted if leg.leg_id == leg.call.connected]
+
     def _sent_on(self, call: TrackedCall) -> None:
         """The caller is with nobody; a phone that he left in the room of a held call is alone there now."""
         is_consulting = call.consult is not None and call.consult.is_up
@@ -68,7 +73,8 @@ class Transfers:
 
     def _out(self, message: Message, at: datetime) -> list[ev.Event]:
         call_id, endpoint = parse_call_id(message.headers["Call"]), _phone(message, "From")
-        if self.registry.call(call_id) is not None or endpoint is None:
+        is_known = self.registry.call(call_id) or self.registry.find(message.headers["Uniqueid"])
+        if is_known is not None or endpoint is None:
             return []
         kind, uniqueid = message.headers["Kind"], message.headers["Uniqueid"]
         channel = message.headers["Channel"]
