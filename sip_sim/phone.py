@@ -184,7 +184,10 @@ class SoftPhone:
 
 @contextlib.asynccontextmanager
 async def soft_phone(
-    site: Path, tone: float | None = None, codecs: Sequence[str] = ("PCMA", "PCMU")
+    site: Path,
+    tone: float | None = None,
+    codecs: Sequence[str] = ("PCMA", "PCMU"),
+    port: int = 0,
 ) -> AsyncIterator[SoftPhone]:
     """Start a phone; it hangs up and ends with the block.
 
@@ -192,6 +195,7 @@ async def soft_phone(
         site: the folder that makes ``import pjsua2`` work.
         tone: what it speaks, in Hz; None: silence.
         codecs: all it can, the preferred one first.
+        port: where it listens for SIP; 0: anywhere.
 
     Raises:
         PhoneFailed: the process did not start.
@@ -199,6 +203,7 @@ async def soft_phone(
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(_SCRIPT),
+        str(port),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -179,6 +180,10 @@ class Desk:
         """Blind transfer by REFER."""
         self._of(call).xfer(uri, pj.CallOpParam())
 
+    def hand_over(self, call: int, to: int) -> None:
+        """Attended transfer: join the other sides of two calls by REFER with Replaces."""
+        self._of(call).xferReplaces(self._of(to), pj.CallOpParam())
+
     def listen(self, path: str, seconds: float, call: int | None = None) -> None:
         """Record what is heard for so long; ``heard`` tells when the file is complete."""
         conversation = self._of(call)
@@ -244,7 +249,7 @@ def _protocol() -> Callable[..., None]:
     return tell
 
 
-def _library() -> Any:
+def _library(port: int) -> Any:
     config = pj.EpConfig()
     config.uaConfig.threadCnt = 0
     config.uaConfig.mainThreadOnly = True
@@ -257,6 +262,7 @@ def _library() -> Any:
     endpoint.libInit(config)
     transport = pj.TransportConfig()
     transport.boundAddress = "127.0.0.1"
+    transport.port = port
     endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
     endpoint.libStart()
     endpoint.audDevManager().setNullDev()
@@ -264,9 +270,9 @@ def _library() -> Any:
 
 
 def main() -> None:
-    """Run until ``quit`` or the end of the input."""
+    """Run until ``quit`` or the end of the input. The argument is the SIP port, 0: any."""
     tell = _protocol()
-    endpoint = _library()
+    endpoint = _library(int(sys.argv[1]))
     desk = Desk(endpoint, tell)
     tell(event="ready")
     pending = b""

@@ -1,0 +1,388 @@
+"""Shapes of calls: a small centre of pjsua2 phones and desktops, and what must be true of each call in the end.
+
+``Centre`` has people at desks, callers outside, and a carrier who is called; phones have keys, desktops give commands.
+``Centre.told`` is the one judge: one call, its segments without a gap, one ticket, the recording that the rule wants, the
+same caller all the way, each agent's states, an empty Asterisk, and the independent witness in agreement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import aiohttp
+
+from asterisk_conf.pjsua2_cache import find_site
+from cti.company import Company, Flow, Node, Number, Outbound, Person, Queue
+from cti.domain import events as ev
+from cti.domain.ids import AgentId, CallId
+from cti.domain.segments import CallLife, Segment, concerns, is_gapless, life_of
+from sip_sim.desktop import HeadlessDesktop, signed_in
+from sip_sim.farm import AGENT_TONE, CALLER_TONE
+from sip_sim.phone import SoftPhone, soft_phone
+from sip_sim.sipp import free_port
+from tests.asterisk.live import PASSWORD, Live, live
+from tests.asterisk.witness import no_difference
+from tests.until import until
+
+E = TypeVar("E", bound=ev.Event)
+PEOPLE = {"ann": "1001", "bob": "1002", "cai": "1003", "dee": "1004"}
+MENU, LINE, DIRECT = "4000", "4001", "4002"
+"""What callers dial: a menu (1: sales, 2: help), the queue sales, bob himself."""
+SALES, HELP = "2001", "2002"
+"""The queues' extensions; ann serves sales, cai serves help, bob and dee none."""
+OUTSIDE, SHOWN = "13800000099", "4009999"
+CALLERS = {"cal": "13900000501", "dan": "13900000502"}
+_DEADLINE = 20.0
+_TALK = frozenset({"talking", "conference", "consulting"})
+
+
+def company(carrier_port: int, **changes: Any) -> Company:
+    """Four people, two queues, short times."""
+    queues = {"ann": ("sales",), "cai": ("help",)}
+    nodes = (
+        Node(
+            name="ask", kind="menu", label="Main menu", keys={"1": "sales", "2": "help"},
+            text={"en": "Press one or two."}, input_timeout=timedelta(seconds=20), no_match="sales",
+        ),
+        Node(name="sales", kind="queue", queue="sales"),
+        Node(name="help", kind="queue", queue="help"),
+    )  # fmt: skip
+    values: dict[str, Any] = {
+        "name": "Shapes",
+        "people": tuple(
+            Person(
+                login=login, name=login.title(), staff_number=extension, extension=extension,
+                queues=queues.get(login, ()),
+            )
+            for login, extension in PEOPLE.items()
+        ),
+        "queues": tuple(
+            Queue(
+                name=name, label={"en": name.title()}, extension=extension,
+                ring_time=timedelta(seconds=3), wrap_up_time=timedelta(milliseconds=400),
+                gap_time=timedelta(0), announce_every=timedelta(0),
+            )
+            for name, extension in (("sales", SALES), ("help", HELP))
+        ),
+        "flows": (
+            Flow(name="asking", start="ask", nodes=nodes),
+            Flow(name="straight", start="sales", nodes=nodes[1:2]),
+        ),
+        "numbers": (
+            Number(dnis=MENU, flow="asking"),
+            Number(dnis=LINE, flow="straight"),
+            Number(dnis=DIRECT, extension=PEOPLE["bob"]),
+        ),
+        "default_flow": "straight",
+        "outbound": Outbound(
+            trunk="carrier", address=f"127.0.0.1:{carrier_port}", caller_id=SHOWN,
+            allowed=("138",), emergency=("110",),
+        ),
+        "back_time": timedelta(seconds=3),
+        "park_time": timedelta(seconds=3),
+    }  # fmt: skip
+    return Company(**{**values, **changes})
+
+
+@dataclass
+class Desk:
+    """Somebody at his desk: a phone with keys, a desktop with commands."""
+
+    login: str
+    endpoint: str
+    agent_id: AgentId
+    phone: SoftPhone
+    desktop: HeadlessDesktop
+    server: str  # where its SIP goes
+
+    async def until(self, state: str) -> None:
+        """Until the agent is in this state."""
+        await _eventually(
+            self.desktop.until(lambda d: d.state == state, _DEADLINE),
+            lambda: f"{self.login} is {self.desktop.state}, not {state}",
+        )
+
+    async def do(self, name: str, **arguments: Any) -> None:
+        """Give a command for the call on the desktop."""
+        await self.desktop.until(lambda d: d.call and d.call["state"] != "ended", _DEADLINE)
+        assert self.desktop.call is not None
+        call_id = self.desktop.call["call_id"]
+        await self.desktop.command(f"call.{name}", call_id=call_id, **arguments)
+
+    async def dial(self, number: str) -> int:
+        """The phone's own keys; returns the number of its call, once it is under way."""
+        line: int = await self.phone.do("call", uri=f"sip:{number}@{self.server}")
+        return line
+
+
+@dataclass
+class Centre:
+    """Everything that a test of a shape needs."""
+
+    product: Live
+    desks: dict[str, Desk]
+    callers: dict[str, SoftPhone]
+    carrier: SoftPhone
+    since: int = 0
+    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    shown: dict[CallId, set[tuple[str, ...]]] = field(default_factory=dict)
+    """Who the desktops said that the caller is, on every desktop that the call came to."""
+
+    # ---- beginning -----------------------------------------------------------------------------
+
+    async def begin(self, *ready: str, **answering: int) -> list[Desk]:
+        """Make these people ready and the others not; phones answer with 200 unless said otherwise."""
+        self.shown.clear()
+        phones = {**{n: d.phone for n, d in self.desks.items()}, **self.callers}
+        for name, phone in {**phones, "carrier": self.carrier}.items():
+            phone.events.clear()
+            await phone.do("answering", status=answering.get(name, 200))
+        for name, desk in self.desks.items():
+            await desk.desktop.until(lambda d: d.sections["phone"]["state"] == "idle", _DEADLINE)
+            if name in ready and desk.desktop.state != "READY":
+                await desk.desktop.command("agent.ready")
+            elif name not in ready and desk.desktop.state != "NOT_READY":
+                await desk.desktop.command("agent.not_ready", reason="break")
+            await desk.until("READY" if name in ready else "NOT_READY")
+        # What a signed-in agent's state became is in the journal when the command was answered.
+        self.since, self.began_at = await self.product.last(), datetime.now(UTC)
+        return [self.desks[name] for name in ready]
+
+    async def call(self, number: str, who: str = "cal") -> CallId:
+        """A caller dials; returns his call as soon as the journal knows it."""
+        phone = self.callers[who]
+        await phone.do("call", uri=f"sip:{number}@{self.product.place.sip}")
+
+        async def offered() -> CallId | None:
+            for event in await self.product.events(ev.CallOffered, self.since):
+                if event.ani == CALLERS[who]:
+                    return event.call_id
+            return None
+
+        found: CallId = await until(offered, _DEADLINE)
+        return found
+
+    async def talking(self, login: str, number: str = LINE, who: str = "cal") -> CallId:
+        """A caller from outside speaks with somebody."""
+        call_id = await self.call(number, who)
+        await self.reaches(call_id, "talking", login)
+        return call_id
+
+    async def begun(self, count: int = 1) -> CallId:
+        """The newest of so many calls that began since ``begin``."""
+        return (await self.product.wait_for(ev.CallOffered, self.since, count, _DEADLINE))[
+            count - 1
+        ].call_id
+
+    # ---- under way -----------------------------------------------------------------------------
+
+    async def life(self, call_id: CallId) -> CallLife:
+        """The call's segments so far."""
+        return life_of(await self.facts(call_id))
+
+    async def facts(self, call_id: CallId) -> list[ev.Event]:
+        """What the journal holds of the call, its agents' states among it."""
+        return [e for e in await self.product.since(self.since) if concerns(e) == call_id]
+
+    async def reaches(self, call_id: CallId, kind: str, login: str | None = None) -> Segment:
+        """Wait until the call is in a segment of this kind, with this person's phone."""
+        endpoint = PEOPLE.get(login or "", login)
+        seen: list[Segment] = []
+
+        async def there() -> Segment | None:
+            seen[:] = (await self.life(call_id)).segments
+            last = seen[-1] if seen else None
+            is_there = last is not None and (last.kind.value, last.ended_at) == (kind, None)
+            return last if is_there and last and endpoint in (None, last.endpoint) else None
+
+        found: Segment = await _eventually(
+            until(there, _DEADLINE),
+            lambda: f"not {kind} with {login}: {_row(seen)}\n{self.product.log_text()}",
+        )
+        if kind in _TALK and login in self.desks:
+            await self._look(call_id, self.desks[login])
+        return found
+
+    async def _look(self, call_id: CallId, desk: Desk) -> None:
+        """Note who the desktop says that the caller is."""
+
+        def picture(d: HeadlessDesktop) -> tuple[str, ...] | None:
+            call, ticket = d.call, d.sections.get("ticket")
+            if call is None or call["call_id"] != call_id:
+                return None
+            if ticket is None and call["direction"] != "internal":
+                return None
+            number = str(ticket["ticket_id"]) if ticket else ""
+            return (call["number"], call["caller_name"], " > ".join(call["menu_path"]), number)
+
+        found = await _eventually(
+            desk.desktop.until(picture, _DEADLINE),
+            lambda: (
+                f"{desk.login}'s desktop shows {desk.desktop.sections}\n{self.product.log_text()}"
+            ),
+        )
+        self.shown.setdefault(call_id, set()).add(found)
+
+    async def fact(self, kind: type[E], count: int = 1) -> E:
+        """The newest of so many events of a kind since ``begin``."""
+        return (await self.product.wait_for(kind, self.since, count, _DEADLINE))[count - 1]
+
+    async def over(self, call_id: CallId) -> list[ev.Event]:
+        """Wait until the call has ended; returns what the journal holds of it."""
+
+        async def ended() -> bool:
+            return any(isinstance(e, ev.CallEnded) for e in await self.facts(call_id))
+
+        await until(ended, _DEADLINE)
+        return await self.facts(call_id)
+
+    # ---- the judge -----------------------------------------------------------------------------
+
+    async def told(
+        self,
+        call_id: CallId,
+        segments: str,
+        *,
+        ended_by: str,
+        agents: Mapping[str, str],
+        has_ticket: bool = True,
+        recordings: int = 1,
+        calls: int = 1,
+        wrap_ups: int | None = None,
+    ) -> list[ev.Event]:
+        """Wait until all is over and settled, then compare everything; returns the call's events.
+
+        ``segments``: the kinds in order, wrap-ups apart. ``agents``: the states since ``begin`` of everybody who had
+        something to do with it; all others had none. ``calls``: how many there may be in all since ``begin``.
+        """
+        await self.over(call_id)
+        await _eventually(until(self._all_free, _DEADLINE), self._who_is_busy)
+        story = ""
+        try:
+            facts = await self._settled(call_id, has_ticket, recordings)
+            story = "\n".join(str(e) for e in facts)
+            life = life_of(facts)
+            assert _kinds(life) == segments.split()
+            assert is_gapless(life.segments), _row(life.segments)
+            assert life.segments[-1].ended_at is not None
+            assert life.refused == 0
+            if wrap_ups is not None:
+                assert len(life.wrap_ups) == wrap_ups
+            assert [e.ended_by for e in facts if isinstance(e, ev.CallEnded)] == [ended_by]
+            offered = await self.product.events(ev.CallOffered, self.since)
+            assert len({e.call_id for e in offered}) == len(offered) == calls
+            assert await self._states() == {n: s.split() for n, s in agents.items() if s}
+            assert len(self.shown.get(call_id, ())) <= 1, "the desktops show different callers"
+            self._same_caller(facts, call_id)
+        except AssertionError as exc:
+            raise AssertionError(f"{exc}\n{story}") from exc
+        await no_difference(self.product, self.began_at)
+        return facts
+
+    async def _settled(self, call_id: CallId, has_ticket: bool, recordings: int) -> list[ev.Event]:
+        facts: list[ev.Event] = []
+
+        async def is_settled() -> bool:
+            facts[:] = await self.facts(call_id)
+            kept = [e for e in facts if isinstance(e, ev.RecordingAttached | ev.RecordingFailed)]
+            tickets = sum(isinstance(e, ev.TicketOpened) for e in facts)
+            return len(kept) >= recordings and tickets >= has_ticket
+
+        await _eventually(
+            until(is_settled, 40), lambda: "no ticket or recording:\n" + "\n".join(map(str, facts))
+        )
+        assert sum(isinstance(e, ev.TicketOpened) for e in facts) == has_ticket
+        assert not [e for e in facts if isinstance(e, ev.RecordingFailed)]
+        assert sum(isinstance(e, ev.RecordingAttached) for e in facts) == recordings
+        return facts
+
+    def _same_caller(self, facts: list[ev.Event], call_id: CallId) -> None:
+        told = {(e.ani, e.ani_name) for e in facts if isinstance(e, ev.CallOffered)}
+        assert len(told) == 1
+        for number, _, _, ticket in self.shown.get(call_id, ()):
+            assert number.replace(" ", "").endswith(next(iter(told))[0][-4:])
+            opened = [str(e.ticket_id) for e in facts if isinstance(e, ev.TicketOpened)]
+            assert ticket == "".join(opened)
+
+    async def _states(self) -> dict[str, list[str]]:
+        """Everybody's states since ``begin``, what follows on itself once."""
+        found: dict[str, list[str]] = {}
+        names = {desk.agent_id: name for name, desk in self.desks.items()}
+        for event in await self.product.events(ev.AgentStateChanged, self.since):
+            row = found.setdefault(names.get(event.agent_id, event.agent_id), [])
+            if not row or row[-1] != event.state:
+                row.append(event.state)
+        return found
+
+    def _all_free(self) -> bool:
+        return all(d.desktop.state in ("READY", "NOT_READY") for d in self.desks.values())
+
+    def _who_is_busy(self) -> str:
+        return str({n: d.desktop.state for n, d in self.desks.items()}) + self.product.log_text()
+
+
+def _kinds(life: CallLife) -> list[str]:
+    return [s.kind.value for s in life.segments]
+
+
+def _row(segments: Any) -> str:
+    return ", ".join(f"{s.kind.value} {s.endpoint or ''} {s.duration}" for s in segments)
+
+
+async def _eventually(waiting: Any, why: Any) -> Any:
+    """Wait; a timeout becomes a failure that says what was instead."""
+    try:
+        return await waiting
+    except TimeoutError:
+        raise AssertionError(why()) from None
+
+
+@contextlib.asynccontextmanager
+async def centre(**changes: Any) -> AsyncIterator[Centre]:
+    """The live product with its people at their desks, their phones registered, all signed in and not ready."""
+    site = find_site()
+    assert site is not None, "pjsua2 is not built for this Python: run `make pjsua2`"
+    port = free_port()
+    async with (
+        live(company(port, **changes), simulated=1, rtp_timeout=10) as product,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        names = [*PEOPLE, *CALLERS, "carrier"]
+
+        async def phone(name: str) -> SoftPhone:
+            tone = AGENT_TONE if name in PEOPLE else CALLER_TONE
+            opened = soft_phone(site, tone, ("PCMA",), port if name == "carrier" else 0)
+            return await stack.enter_async_context(opened)
+
+        phones = dict(zip(names, await asyncio.gather(*map(phone, names)), strict=True))
+        for name, number in {**CALLERS, "carrier": OUTSIDE}.items():
+            await phones[name].do(
+                "outside", server=product.place.sip, number=number, name=name.title()
+            )
+        desks = {n: await _desk(product, stack, n, phones[n]) for n in PEOPLE}
+        yield Centre(product, desks, {n: phones[n] for n in CALLERS}, phones["carrier"])
+        # All at once: each takes a second.
+        await asyncio.gather(*(p.do("quit") for p in phones.values()), return_exceptions=True)
+
+
+async def _desk(
+    product: Live, stack: contextlib.AsyncExitStack, login: str, phone: SoftPhone
+) -> Desk:
+    agent = product.agent(login)
+    await phone.register(product.place.sip, agent.endpoint, agent.secret)
+    jar = aiohttp.CookieJar(unsafe=True)
+    client = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
+    desktop = await stack.enter_async_context(signed_in(client, product.place.web, login, PASSWORD))
+    await desktop.command("agent.sign_in", phone="desk")
+    agent_id = AgentId(desktop.sections["me"]["user_id"])
+    return Desk(login, agent.endpoint, agent_id, phone, desktop, product.place.sip)
+
+
+async def is_empty(centre_: Centre) -> bool:
+    """Neither channels nor bridges are left in Asterisk."""
+    return not await asyncio.to_thread(centre_.product.pbx.leftovers)
