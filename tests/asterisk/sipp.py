@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.asterisk.pbx import Pbx, free_port
 from tests.until import until
 
+_RING_MS = 1500  # how long a slow phone rings
 _HEAD = '<?xml version="1.0" encoding="UTF-8" ?>\n<scenario name="test">\n'
 _SDP = """v=0
 o=- 1 1 IN IP4 127.0.0.1
@@ -107,7 +108,7 @@ def _refused(dnis: str, ani: str) -> str:
 
 
 def _phone(behaviour: str, talk_ms: int) -> str:
-    """``answer`` (BYE after ``talk_ms``; 0: waits for BYE), ``busy``, ``ring``, ``move`` (302)."""
+    """``answer`` (BYE after ``talk_ms``; 0: waits for BYE), ``slow``, ``busy``, ``ring``, ``move`` (302)."""
     start = f'{_HEAD}<recv request="INVITE"/>\n{_reply("100 Trying")}'
     if behaviour == "busy":
         return f'{start}{_reply("486 Busy Here")}<recv request="ACK"/>\n</scenario>\n'
@@ -132,6 +133,8 @@ def _phone(behaviour: str, talk_ms: int) -> str:
             ' assign_to="1"/></action></recv>',
         )
         return f'{start}<recv request="CANCEL"/>\n{_reply("200 OK")}{cancelled}<recv request="ACK"/>\n</scenario>\n'
+    if behaviour == "slow":
+        start += f'<pause milliseconds="{_RING_MS}"/>\n'
     start += f'{_reply("200 OK", body=True)}<recv request="ACK"/>\n'
     if not talk_ms:
         return f'{start}<recv request="BYE"/>\n{_reply("200 OK")}</scenario>\n'
@@ -247,7 +250,7 @@ async def is_refused(
 async def phone(
     pbx: Pbx, name: str, behaviour: str = "answer", *, talk_ms: int = 0
 ) -> AsyncIterator[Sipp]:
-    """Register phone ``name`` and let it behave: answer, busy, ring, move; ``talk_ms``: then BYE."""
+    """Register phone ``name`` and let it behave: answer, slow, busy, ring, move; ``talk_ms``: then BYE."""
     port = free_port(socket.SOCK_DGRAM)
     await _registering(pbx, name, port, 120)
     try:
