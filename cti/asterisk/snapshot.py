@@ -175,7 +175,10 @@ class _World:
         return busy
 
     def _legs(self, rows: list[Message]) -> dict[str, tuple[SeenLeg, ...]]:
-        """Legs by call id: by RD_REF, or (Queue() sets none) by the caller's bridge."""
+        """Legs by call id: by the caller's bridge, or by RD_REF.
+
+        In this order, since Queue() sets no RD_REF, and one who was handed over has that of the second line.
+        """
         anchors = {row.get("Uniqueid") for row in self.anchors}
         callers = {
             row.get("BridgeId"): self._of(row, "RD_CALL")
@@ -185,7 +188,7 @@ class _World:
         found: dict[str, tuple[SeenLeg, ...]] = {}
         for row in rows:
             own_id = self._of(row, "RD_CALL")
-            reference = self._of(row, "RD_REF") or own_id or callers.get(row.get("BridgeId"), "")
+            reference = callers.get(row.get("BridgeId"), "") or self._of(row, "RD_REF") or own_id
             endpoint = endpoint_of(row.get("Channel"))
             if not reference or row.get("Uniqueid") in anchors or endpoint is None:
                 continue

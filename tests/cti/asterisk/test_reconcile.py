@@ -152,3 +152,11 @@ def test_what_an_error_of_asterisk_means(text: str, reason: str) -> None:
         _check(answer)
     assert refusal.value.reason == reason
     _check(answer, harmless=text.lower())
+
+
+def test_one_who_was_handed_over_is_known_by_the_callers_bridge() -> None:
+    """His channel bears the name of the second line on which he was consulted."""
+    snapshot = seen(caller("dialing", "b"), leg("Up", "b", "pbx1-1795303770.5-99"))
+    registry, calls = ChannelRegistry(), CallTable()
+    names = fold(calls, reconcile(registry, snapshot, calls.live()))
+    assert names == ["CallRecovered", "LegDialled", "CallConnected"]
