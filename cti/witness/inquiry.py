@@ -23,6 +23,7 @@ GRACE = timedelta(seconds=10)
 _REMEMBERED = 10_000  # legs of calls that were compared, to recognise one that is claimed twice
 _ALONE = frozenset({"rd-echo"})
 """Contexts in which a phone talks to Asterisk itself: no call of anybody's."""
+_REFUSED = 1  # Q.850: no such number
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ class Inquiry:
         """A channel of which no call of the journal knows."""
         self._seen.drop(leg.leg_id)
         self._records.pop(leg.leg_id, None)
-        if leg.started_at not in self.window or leg.context in _ALONE:
+        if leg.started_at not in self.window or _is_nobodys(leg):
             return
         until = stamp(leg.ended_at) if leg.ended_at else "now, or Asterisk's end"
         outage = any(_holds(o, leg) for o in self._told.outages)
@@ -256,6 +257,12 @@ class Inquiry:
 def _ended_before(leg: SeenLeg, at: datetime) -> bool:
     last = leg.ended_at or leg.last_at or leg.started_at
     return leg.is_over and last <= at
+
+
+def _is_nobodys(leg: SeenLeg) -> bool:
+    """A phone that talked to Asterisk alone, was refused what it dialled, or went on on the channel it picked up."""
+    is_refused = leg.answered_at is None and leg.cause == _REFUSED and not leg.hung_up_by
+    return leg.context in _ALONE or is_refused or leg.gave_way_to is not None
 
 
 def _holds(outage: Span, leg: SeenLeg) -> bool:

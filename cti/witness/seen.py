@@ -97,12 +97,13 @@ class SeenLeg:
 
     leg_id: LegId
     name: str
-    context: str
+    context: str  # where it was last seen in the dialplan
     started_at: datetime
     answered_at: datetime | None = None
     ended_at: datetime | None = None
     cause: int | None = None
     hung_up_by: str = ""  # the name of the channel that did; empty: nobody, or a command
+    gave_way_to: LegId | None = None  # picked up what rang there: that channel is this phone's now
     is_cut: bool = False  # Asterisk died
     last_at: datetime | None = None  # the newest row
     together: dict[LegId, list[Span]] = field(default_factory=dict)
@@ -147,9 +148,11 @@ class Seen:
                 return self._end(row)
             case "BRIDGE_ENTER" | "BRIDGE_EXIT":
                 self._move(row)
+            case "PICKUP":
+                self._pick_up(row)
         leg = self.legs.get(row.leg_id)
         if leg is not None:
-            leg.last_at = row.at
+            self._look_at(leg, row)
             if row.kind == "ANSWER" and leg.answered_at is None:
                 leg.answered_at = row.at
         return None
@@ -174,13 +177,24 @@ class Seen:
         leg = self.legs.get(row.leg_id)
         if leg is None or leg.is_over:
             return None
-        leg.ended_at = leg.last_at = row.at
+        self._look_at(leg, row)
+        leg.ended_at = row.at
         if row.kind == "HANGUP":
             extra = self._extra(row)
             cause, source = extra.get("hangupcause"), extra.get("hangupsource")
             leg.cause = cause if isinstance(cause, int) else None
             leg.hung_up_by = source if isinstance(source, str) else ""
         return leg
+
+    def _look_at(self, leg: SeenLeg, row: CelRow) -> None:
+        leg.last_at, leg.context = row.at, row.context
+        if not row.name.endswith("<ZOMBIE>"):
+            leg.name = row.name  # another's, after a pick-up
+
+    def _pick_up(self, row: CelRow) -> None:
+        picker = self._extra(row).get("pickup_channel_uniqueid")
+        if isinstance(picker, str) and picker in self.legs:
+            self.legs[LegId(picker)].gave_way_to = row.leg_id
 
     def _look_for_restart(self, row: CelRow, before: datetime | None) -> None:
         try:
