@@ -25,7 +25,7 @@ from tickets import model, restoring
 from tickets.call_files import CallFiles
 from tickets.model import CallFile, Customer, Match, Ticket, TicketRules
 from tickets.ports import Files, TicketStore
-from tickets.shelf import Reading, Shelf, read_around
+from tickets.shelf import Reading, Shelf, read_around, read_new
 from tickets.workers import CallWorkers
 
 log = structlog.get_logger(__name__)
@@ -300,7 +300,7 @@ class TicketService:
             )
             opened = replace(file, ticket_id=ticket.ticket_id, customer_id=customer.customer_id)
             files.put_calls([opened])
-            return opened, ticket, customer, read_around(files, opened)
+            return opened, ticket, customer, read_new(files, opened, customer, ticket)
 
         since = self.shelf.now
         opened, ticket, customer, reading = await self.files.write(open_it, may_wait=True)

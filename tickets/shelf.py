@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cti.domain.ids import CallId, CustomerId, TicketId
 from tickets.model import CallFile, Customer, Match, Ticket
@@ -52,36 +52,60 @@ class Reading:
         )
 
 
+def read_new(files: Files, file: CallFile, customer: Customer, ticket: Ticket) -> Reading:
+    """The same for a ticket that was opened just now: nothing else is on it yet."""
+    reading = Reading(file.customer_id, file.ticket_id, file.match, ticket=ticket)
+    if file.match is Match.MAYBE:
+        return replace(reading, candidates=_candidates(files, file))
+    reading = replace(reading, customer=customer)
+    if customer.made_by_call == file.call_id:
+        return reading  # as new as the ticket
+    return replace(
+        reading,
+        history=_history(files, file, customer),
+        open_tickets=_open_tickets(files, customer.customer_id, ticket),
+    )
+
+
 def read_around(files: Files, file: CallFile) -> Reading:
     """Read everything that a desktop shows around a call."""
     is_certain = file.customer_id is not None and file.match is not Match.MAYBE
     customer = files.customer(file.customer_id) if is_certain and file.customer_id else None
-    history: list[CallFile] = []
-    if customer is not None:
-        calls = files.calls_of(customer.customer_id, HISTORY_LENGTH + 1)
-        history = [call for call in calls if call.call_id != file.call_id]
-    candidates = [files.customer(c) for c in file.candidates] if file.match is Match.MAYBE else []
-    ticket: Ticket | None = None
+    ticket = files.ticket(file.ticket_id) if file.ticket_id is not None else None
     others: tuple[CallFile, ...] = ()
-    tickets: list[Ticket] = []
-    if file.ticket_id is not None and (ticket := files.ticket(file.ticket_id)) is not None:
+    tickets: tuple[Ticket, ...] = ()
+    if ticket is not None:
         if ticket.customer_id is not None and is_certain:
-            tickets = [
-                t
-                for t in files.tickets_of(ticket.customer_id)
-                if t.status == "open" and t.ticket_id != ticket.ticket_id
-            ]
+            tickets = _open_tickets(files, ticket.customer_id, ticket)
         others = tuple(c for c in files.calls_on(ticket.ticket_id) if c.call_id != file.call_id)
     return Reading(
         customer_id=file.customer_id,
         ticket_id=file.ticket_id,
         match=file.match,
         customer=customer,
-        candidates=tuple(c for c in candidates if c is not None),
-        history=tuple(history[:HISTORY_LENGTH]),
+        candidates=_candidates(files, file) if file.match is Match.MAYBE else (),
+        history=_history(files, file, customer) if customer is not None else (),
         ticket=ticket,
-        open_tickets=tuple(tickets),
+        open_tickets=tickets,
         others=others,
+    )
+
+
+def _history(files: Files, file: CallFile, customer: Customer) -> tuple[CallFile, ...]:
+    calls = files.calls_of(customer.customer_id, HISTORY_LENGTH + 1)
+    return tuple([call for call in calls if call.call_id != file.call_id][:HISTORY_LENGTH])
+
+
+def _candidates(files: Files, file: CallFile) -> tuple[Customer, ...]:
+    found = [files.customer(customer_id) for customer_id in file.candidates]
+    return tuple(customer for customer in found if customer is not None)
+
+
+def _open_tickets(files: Files, customer_id: CustomerId, but: Ticket) -> tuple[Ticket, ...]:
+    return tuple(
+        ticket
+        for ticket in files.tickets_of(customer_id)
+        if ticket.status == "open" and ticket.ticket_id != but.ticket_id
     )
 
 

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
 
+from cti.storage.prepared import run_raw
+
 T = TypeVar("T")
 Work = Callable[[Connection], Any]
 
@@ -28,7 +30,8 @@ class Seat:
     """A thread with one connection to SQLite, opened at the first use."""
 
     def __init__(self, name: str, url: URL, prepare: Callable[[Engine], None]) -> None:
-        self._thread = ThreadPoolExecutor(1, name)
+        self._name = name
+        self._thread: ThreadPoolExecutor | None = None
         self._engine = create_engine(
             url, poolclass=NullPool, connect_args={"check_same_thread": False}
         )
@@ -37,13 +40,17 @@ class Seat:
 
     async def run(self, work: Callable[[Connection], T], begin: str = "") -> T:
         """Run ``work`` on the thread; with ``begin`` as a transaction, else as single statements."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, self._name)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._run, work, begin)
 
     async def close(self) -> None:
-        """End connection and thread, after what was asked for is done."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
-        self._thread.shutdown(wait=False)
+        """End connection and thread, after what was asked for is done; the next use begins anew."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await asyncio.get_running_loop().run_in_executor(thread, self._disconnect)
+            thread.shutdown(wait=False)
 
     def _run(self, work: Callable[[Connection], T], begin: str) -> T:
         if self._connection is None:
@@ -51,10 +58,13 @@ class Seat:
         connection = self._connection
         try:
             if begin:
-                connection.exec_driver_sql(begin)
+                run_raw(connection, begin)
             done = work(connection)
-            # Ends SQLAlchemy's own notion of a transaction too, which begins with any statement.
-            connection.commit()
+            if begin:
+                run_raw(connection, "COMMIT")
+            if connection.in_transaction():
+                # SQLAlchemy's own notion of one, which begins with any statement that is its own.
+                connection.commit()
         except BaseException:
             # A connection on which something failed is not trusted with the next: opening costs little.
             self._disconnect()
@@ -138,12 +148,12 @@ def _all(connection: Connection, works: Sequence[Work]) -> list[tuple[Any, Excep
         return [(works[0](connection), None)]
     results: list[tuple[Any, Exception | None]] = []
     for work in works:
-        connection.exec_driver_sql("SAVEPOINT one")
+        run_raw(connection, "SAVEPOINT one")
         try:
             results.append((work(connection), None))
         except Exception as exc:  # noqa: BLE001 - handed to whoever asked for it
             # Fails where the database has undone everything (disk full): then all have failed.
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT one")
+            run_raw(connection, "ROLLBACK TO SAVEPOINT one")
             results.append((None, exc))
-        connection.exec_driver_sql("RELEASE SAVEPOINT one")
+        run_raw(connection, "RELEASE SAVEPOINT one")
     return results

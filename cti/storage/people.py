@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Boolean, String, delete, select, update
+from sqlalchemy import BindParameter, Boolean, String, bindparam, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cti.domain.ids import AgentId
@@ -13,6 +14,7 @@ from cti.domain.people import Role, User
 from cti.ports import Session
 from cti.storage.base import Base, UtcDateTime
 from cti.storage.database import Database
+from cti.storage.prepared import Prepared
 
 
 class UserRow(Base):
@@ -45,7 +47,14 @@ class SessionRow(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-def _user(row: UserRow) -> User:
+_KEY: BindParameter[str] = bindparam("key")
+_USERS = Base.metadata.tables[UserRow.__tablename__]
+_SESSIONS = Base.metadata.tables[SessionRow.__tablename__]
+_USER = Prepared(select(_USERS).where(_USERS.c.user_id == _KEY))
+_SESSION = Prepared(select(_SESSIONS).where(_SESSIONS.c.token_hash == _KEY))
+
+
+def _user(row: Any) -> User:
     return User(
         user_id=AgentId(row.user_id),
         login=row.login,
@@ -73,8 +82,8 @@ class SqlAccounts:
 
     async def by_id(self, user_id: AgentId) -> User | None:
         """See the port."""
-        async with self._database.read() as session:
-            row = await session.get(UserRow, user_id)
+        # Asked at every ping of every desktop, hence prepared.
+        row = await self._database.look(lambda c: _USER.first(c, {"key": user_id}))
         return _user(row) if row else None
 
     async def all(self) -> Sequence[User]:
@@ -126,8 +135,7 @@ class SqlSessions:
 
     async def find(self, token_hash: str) -> Session | None:
         """See the port."""
-        async with self._database.read() as db:
-            row = await db.get(SessionRow, token_hash)
+        row = await self._database.look(lambda c: _SESSION.first(c, {"key": token_hash}))
         if row is None:
             return None
         return Session(

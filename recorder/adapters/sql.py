@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     BindParameter,
     Connection,
-    Select,
     and_,
     bindparam,
     delete,
@@ -22,8 +21,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from cti.domain.ids import AgentId, CallId, RecordingId, TicketId
-from cti.storage.base import Base
+from cti.storage.base import Base, UtcDateTime
 from cti.storage.database import Database
+from cti.storage.prepared import Prepared
 from recorder.adapters.tables import RecordingAgentRow, RecordingRow, RecordingSpanRow
 from recorder.model import Levels, Recording, RecordingState, Verdict
 from recorder.ports import Checked, Finding, Job
@@ -33,7 +33,6 @@ T = TypeVar("T")
 _MS = timedelta(milliseconds=1)
 _WAITING = RecordingState.WAITING.value
 _STORED = RecordingState.STORED.value
-_KEYS_AT_ONCE = 500
 
 # The statements are made once: making one costs more than running it.
 _ROWS = Base.metadata.tables[RecordingRow.__tablename__]
@@ -45,39 +44,50 @@ _IS_CLAIMED = and_(
     _ROWS.c.state == _WAITING,
     _ROWS.c.claimed_by == bindparam("token"),
 )
-_KNOWN = select(_ROWS.c.recording_id).where(_ROWS.c.call_id == _KEY)
-_ADD = insert(_ROWS)
-_DUE = (
+_KNOWN = Prepared(select(_ROWS.c.recording_id).where(_ROWS.c.call_id == _KEY))
+_ADD = Prepared(
+    insert(_ROWS).values(
+        {"attempts": 0, "reason": "", "audio_key": "", "duration_ms": 0, "sha256": "", "size": 0}
+        | {
+            name: bindparam(name, type_=_ROWS.c[name].type)
+            for name in ("recording_id", "call_id", "state", "stopped_at", "due_at")
+        }
+    )
+)
+_DUE = Prepared(
     select(_ROWS.c.recording_id, _ROWS.c.call_id, _ROWS.c.stopped_at, _ROWS.c.attempts)
     .where(
         _ROWS.c.state == _WAITING,
-        _ROWS.c.due_at <= bindparam("now"),
-        or_(_ROWS.c.claimed_until_at.is_(None), _ROWS.c.claimed_until_at <= bindparam("now")),
+        _ROWS.c.due_at <= bindparam("now", type_=UtcDateTime()),
+        or_(
+            _ROWS.c.claimed_until_at.is_(None),
+            _ROWS.c.claimed_until_at <= bindparam("now", type_=UtcDateTime()),
+        ),
     )
     .order_by(_ROWS.c.due_at)
     .limit(1)
 )
-_CLAIM = (
+_CLAIM = Prepared(
     update(_ROWS)
     .where(_ROWS.c.recording_id == _KEY)
     .values(claimed_by=bindparam("token"), claimed_until_at=bindparam("until"))
 )
-_REOPEN = (
+_REOPEN = Prepared(
     update(_ROWS)
     .where(_ROWS.c.recording_id == _KEY)
     .values(state=_WAITING, due_at=bindparam("due"), claimed_by=null(), claimed_until_at=null())
 )
-_ATTACH = (
+_ATTACH = Prepared(
     update(_ROWS)
     .where(_ROWS.c.recording_id == _KEY)
     .values(ticket_id=bindparam("ticket"), attached_at=bindparam("attached_at"))
 )
-_RAW_REMOVED = (
+_RAW_REMOVED = Prepared(
     update(_ROWS).where(_ROWS.c.recording_id == _KEY).values(raw_removed_at=bindparam("removed_at"))
 )
-_BY_ID = select(_ROWS).where(_ROWS.c.recording_id == _KEY)
-_BY_CALL = select(_ROWS).where(_ROWS.c.call_id == _KEY)
-_UNATTACHED = (
+_BY_ID = Prepared(select(_ROWS).where(_ROWS.c.recording_id == _KEY))
+_BY_CALL = Prepared(select(_ROWS).where(_ROWS.c.call_id == _KEY))
+_UNATTACHED = Prepared(
     select(_ROWS)
     .where(
         _ROWS.c.state == _STORED,
@@ -86,22 +96,25 @@ _UNATTACHED = (
     )
     .order_by(_ROWS.c.stopped_at)
 )
-_RAW_TO_REMOVE = (
+_RAW_TO_REMOVE = Prepared(
     select(_ROWS)
     .where(
         _ROWS.c.state == _STORED,
         _ROWS.c.raw_removed_at.is_(None),
-        or_(_ROWS.c.attached_at.is_not(None), _ROWS.c.stored_at < bindparam("before")),
+        or_(
+            _ROWS.c.attached_at.is_not(None),
+            _ROWS.c.stored_at < bindparam("before", type_=UtcDateTime()),
+        ),
     )
     .order_by(_ROWS.c.stopped_at)
 )
-_HEARD = select(_AGENTS).where(_AGENTS.c.recording_id.in_(bindparam("keys", expanding=True)))
+_HEARD = Prepared(select(_AGENTS.c.agent_id).where(_AGENTS.c.recording_id == _KEY))
 _FORGET = (
-    delete(_SPANS).where(_SPANS.c.recording_id == _KEY),
-    delete(_AGENTS).where(_AGENTS.c.recording_id == _KEY),
+    Prepared(delete(_SPANS).where(_SPANS.c.recording_id == _KEY)),
+    Prepared(delete(_AGENTS).where(_AGENTS.c.recording_id == _KEY)),
 )
-_ADD_SPANS = insert(_SPANS)
-_ADD_AGENTS = insert(_AGENTS)
+_ADD_SPANS = Prepared(insert(_SPANS).values({c.name: bindparam(c.name) for c in _SPANS.c}))
+_ADD_AGENTS = Prepared(insert(_AGENTS).values({c.name: bindparam(c.name) for c in _AGENTS.c}))
 
 
 class SqlBook:
@@ -109,6 +122,7 @@ class SqlBook:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._updates: dict[tuple[str, ...], Prepared] = {}  # by what they change
 
     async def add(
         self, recording_id: RecordingId, call_id: CallId, stopped_at: datetime, due_at: datetime
@@ -123,9 +137,9 @@ class SqlBook:
         }
 
         def add(connection: Connection) -> bool:
-            if connection.execute(_KNOWN, {"key": call_id}).first() is not None:
+            if _KNOWN.first(connection, {"key": call_id}) is not None:
                 return False
-            connection.execute(_ADD, row)
+            _ADD.change(connection, row)
             return True
 
         return await self._change(add, may_wait=True)
@@ -134,11 +148,11 @@ class SqlBook:
         """See the port."""
 
         def claim(connection: Connection) -> Job | None:
-            row = connection.execute(_DUE, {"now": now}).first()
+            row = _DUE.first(connection, {"now": now})
             if row is None:
                 return None
-            connection.execute(
-                _CLAIM, {"key": row.recording_id, "token": token, "until": lease_until_at}
+            _CLAIM.change(
+                connection, {"key": row.recording_id, "token": token, "until": lease_until_at}
             )
             return Job(
                 RecordingId(row.recording_id),
@@ -149,7 +163,7 @@ class SqlBook:
             )
 
         # Most looks find nothing: only a find is worth the writers' lock.
-        if not await self._look(lambda c: c.execute(_DUE, {"now": now}).first() is not None):
+        if not await self._look(lambda c: _DUE.first(c, {"now": now}) is not None):
             return None
         return await self._change(claim)
 
@@ -202,7 +216,7 @@ class SqlBook:
 
     async def reopen(self, recording_id: RecordingId, due_at: datetime) -> None:
         """See the port."""
-        await self._change(lambda c: c.execute(_REOPEN, {"key": recording_id, "due": due_at}))
+        await self._change(lambda c: _REOPEN.change(c, {"key": recording_id, "due": due_at}))
 
     async def attach(
         self, recording_id: RecordingId, ticket_id: TicketId, attached_at: datetime
@@ -210,8 +224,8 @@ class SqlBook:
         """See the port."""
 
         def attach(connection: Connection) -> Recording | None:
-            connection.execute(
-                _ATTACH, {"key": recording_id, "ticket": ticket_id, "attached_at": attached_at}
+            _ATTACH.change(
+                connection, {"key": recording_id, "ticket": ticket_id, "attached_at": attached_at}
             )
             return next(iter(_found(connection, _BY_ID, {"key": recording_id})), None)
 
@@ -220,7 +234,7 @@ class SqlBook:
     async def note_raw_removed(self, recording_id: RecordingId, removed_at: datetime) -> None:
         """See the port."""
         await self._change(
-            lambda c: c.execute(_RAW_REMOVED, {"key": recording_id, "removed_at": removed_at}),
+            lambda c: _RAW_REMOVED.change(c, {"key": recording_id, "removed_at": removed_at}),
             may_wait=True,
         )
 
@@ -255,11 +269,16 @@ class SqlBook:
             }
         if "state" in values:
             values = values | {"claimed_by": None, "claimed_until_at": None}
-        statement = update(_ROWS).where(_IS_CLAIMED).values(values)
+        names = tuple(sorted(values))
+        if names not in self._updates:
+            new = {name: bindparam(f"new_{name}", type_=_ROWS.c[name].type) for name in names}
+            self._updates[names] = Prepared(update(_ROWS).where(_IS_CLAIMED).values(new))
+        statement = self._updates[names]
+        mine = {"key": job.recording_id, "token": job.token}
+        mine |= {f"new_{name}": value for name, value in values.items()}
 
         def change(connection: Connection) -> bool:
-            mine = {"key": job.recording_id, "token": job.token}
-            changed = connection.execute(statement, mine).rowcount > 0
+            changed = statement.change(connection, mine) > 0
             if changed and finding is not None:
                 _write_finding(connection, job.recording_id, finding)
             return changed
@@ -280,24 +299,19 @@ class SqlBook:
 
 
 def _found(
-    connection: Connection, statement: Select[Any], values: Mapping[str, Any]
+    connection: Connection, statement: Prepared, values: Mapping[str, Any]
 ) -> list[Recording]:
-    rows = connection.execute(statement, values).all()
-    if not rows:
-        return []
-    agents: dict[str, list[AgentId]] = {}
-    keys = [row.recording_id for row in rows]
-    for first in range(0, len(keys), _KEYS_AT_ONCE):
-        heard = connection.execute(_HEARD, {"keys": keys[first : first + _KEYS_AT_ONCE]})
-        for agent in heard:
-            agents.setdefault(agent.recording_id, []).append(AgentId(agent.agent_id))
-    return [_recording(row, agents.get(row.recording_id, [])) for row in rows]
+    rows = statement.rows(connection, values)
+    return [
+        _recording(row, [AgentId(a.agent_id) for a in _HEARD.rows(connection, {"key": row[0]})])
+        for row in rows
+    ]
 
 
 def _write_finding(connection: Connection, recording_id: RecordingId, finding: Finding) -> None:
     for statement in _FORGET:
         # A recording that was opened again has lines from before.
-        connection.execute(statement, {"key": recording_id})
+        statement.change(connection, {"key": recording_id})
     spans = [
         {
             "recording_id": recording_id,
@@ -312,10 +326,8 @@ def _write_finding(connection: Connection, recording_id: RecordingId, finding: F
         for position, span in enumerate(finding.ledger.spans)
     ]
     agents = [{"recording_id": recording_id, "agent_id": a} for a in finding.agent_ids]
-    if spans:
-        connection.execute(_ADD_SPANS, spans)
-    if agents:
-        connection.execute(_ADD_AGENTS, agents)
+    _ADD_SPANS.change_many(connection, spans)
+    _ADD_AGENTS.change_many(connection, agents)
 
 
 def _recording(row: Any, agent_ids: list[AgentId]) -> Recording:

@@ -68,34 +68,30 @@ class _SqlFiles:
         self._connection = connection
 
     def customer(self, customer_id: CustomerId) -> Customer | None:
-        row = self._connection.execute(sql.CUSTOMER, {"key": customer_id}).first()
+        row = sql.CUSTOMER.first(self._connection, {"key": customer_id})
         return _customer(row) if row else None
 
     def customers_with(self, number_key: str) -> Sequence[Customer]:
-        return [
-            _customer(row)
-            for row in self._connection.execute(sql.CUSTOMERS_WITH, {"key": number_key})
-        ]
+        rows = sql.CUSTOMERS_WITH.rows(self._connection, {"key": number_key})
+        return [_customer(row) for row in rows]
 
     def customer_named(self, name: str, company: str) -> Customer | None:
-        row = self._connection.execute(
-            sql.CUSTOMER_NAMED, {"name": name, "company": company}
-        ).first()
+        row = sql.CUSTOMER_NAMED.first(self._connection, {"name": name, "company": company})
         return _customer(row) if row else None
 
     def provisional(self) -> Sequence[Customer]:
-        return [_customer(row) for row in self._connection.execute(sql.PROVISIONAL)]
+        return [_customer(row) for row in sql.PROVISIONAL.rows(self._connection)]
 
     def ticket(self, ticket_id: TicketId) -> Ticket | None:
-        row = self._connection.execute(sql.TICKET, {"key": ticket_id}).first()
+        row = sql.TICKET.first(self._connection, {"key": ticket_id})
         return _ticket(row) if row else None
 
     def tickets_of(self, customer_id: CustomerId) -> Sequence[Ticket]:
-        rows = self._connection.execute(sql.TICKETS_OF, {"key": customer_id})
+        rows = sql.TICKETS_OF.rows(self._connection, {"key": customer_id})
         return [_ticket(row) for row in rows]
 
     def call(self, call_id: CallId) -> CallFile | None:
-        row = self._connection.execute(sql.CALL, {"key": call_id}).first()
+        row = sql.CALL.first(self._connection, {"key": call_id})
         return _call(row) if row else None
 
     def calls(self, call_ids: Sequence[CallId]) -> Sequence[CallFile]:
@@ -106,10 +102,10 @@ class _SqlFiles:
         return found
 
     def calls_on(self, ticket_id: TicketId) -> Sequence[CallFile]:
-        return [_call(row) for row in self._connection.execute(sql.CALLS_ON, {"key": ticket_id})]
+        return [_call(row) for row in sql.CALLS_ON.rows(self._connection, {"key": ticket_id})]
 
     def calls_of(self, customer_id: CustomerId, limit: int) -> Sequence[CallFile]:
-        rows = self._connection.execute(sql.CALLS_OF, {"key": customer_id, "limit": limit})
+        rows = sql.CALLS_OF.rows(self._connection, {"key": customer_id, "limit": limit})
         return [_call(row) for row in rows]
 
     def add_customer(
@@ -124,8 +120,8 @@ class _SqlFiles:
         is_provisional: bool = False,
         made_by_call: CallId | None = None,
     ) -> Customer:
-        customer_id = self._connection.execute(
-            sql.ADD_CUSTOMER,
+        customer_id = sql.ADD_CUSTOMER.first(
+            self._connection,
             {
                 "name": name,
                 "company": company,
@@ -136,12 +132,11 @@ class _SqlFiles:
                 "made_by_call": made_by_call,
                 "created_at": created_at,
             },
-        ).scalar_one()
+        ).customer_id
         numbers = [
             {"number_key": key, "customer_id": customer_id} for key in dict.fromkeys(number_keys)
         ]
-        if numbers:
-            self._connection.execute(sql.ADD_NUMBER, numbers)
+        sql.ADD_NUMBER.change_many(self._connection, numbers)
         return Customer(
             CustomerId(customer_id),
             name,
@@ -156,11 +151,10 @@ class _SqlFiles:
     def add_ticket(
         self, customer_id: CustomerId, subject: str, created_at: datetime, opened_by_call: CallId
     ) -> Ticket:
-        before = self._connection.execute(sql.OPENED_BY, {"key": opened_by_call})
-        if before.first() is not None:
+        if sql.OPENED_BY.first(self._connection, {"key": opened_by_call}) is not None:
             raise ValueError("this call has opened a ticket before")
-        ticket_id = self._connection.execute(
-            sql.ADD_TICKET,
+        ticket_id = sql.ADD_TICKET.first(
+            self._connection,
             {
                 "customer_id": customer_id,
                 "subject": subject,
@@ -172,12 +166,12 @@ class _SqlFiles:
                 "opened_by_call": opened_by_call,
                 "created_at": created_at,
             },
-        ).scalar_one()
+        ).ticket_id
         return Ticket(TicketId(ticket_id), customer_id, subject, created_at, opened_by_call)
 
     def put_customer(self, customer: Customer) -> None:
-        self._connection.execute(
-            sql.PUT_CUSTOMER,
+        sql.PUT_CUSTOMER.change(
+            self._connection,
             {
                 "key": customer.customer_id,
                 "new_name": customer.name,
@@ -190,8 +184,8 @@ class _SqlFiles:
         )
 
     def put_ticket(self, ticket: Ticket) -> None:
-        self._connection.execute(
-            sql.PUT_TICKET,
+        sql.PUT_TICKET.change(
+            self._connection,
             {
                 "key": ticket.ticket_id,
                 "new_customer_id": ticket.customer_id,
@@ -205,8 +199,6 @@ class _SqlFiles:
         )
 
     def put_calls(self, files: Sequence[CallFile]) -> None:
-        if not files:
-            return
         rows = [
             {
                 "call_id": file.call_id,
@@ -218,7 +210,7 @@ class _SqlFiles:
             }
             for file in files
         ]
-        self._connection.execute(sql.PUT_CALL, rows)
+        sql.PUT_CALL.change_many(self._connection, rows)
 
     def remove_customer(self, customer_id: CustomerId) -> None:
         for statement in (
@@ -227,11 +219,11 @@ class _SqlFiles:
             sql.REMOVE_NUMBERS,
             sql.REMOVE_CUSTOMER,
         ):
-            self._connection.execute(statement, {"key": customer_id})
+            statement.change(self._connection, {"key": customer_id})
 
     def remove_ticket(self, ticket_id: TicketId) -> None:
-        self._connection.execute(sql.FREE_CALLS_ON, {"key": ticket_id})
-        self._connection.execute(sql.REMOVE_TICKET, {"key": ticket_id})
+        sql.FREE_CALLS_ON.change(self._connection, {"key": ticket_id})
+        sql.REMOVE_TICKET.change(self._connection, {"key": ticket_id})
 
 
 def files_on(connection: Connection) -> Files:

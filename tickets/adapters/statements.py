@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, delete, insert, null, select, text, update
 
 from cti.storage.base import Base, UtcDateTime
+from cti.storage.prepared import Prepared
 from tickets.adapters.tables import CustomerNumberRow, CustomerRow, TicketCallRow, TicketRow
 
 CUSTOMERS = Base.metadata.tables[CustomerRow.__tablename__]
@@ -18,57 +19,71 @@ _KEY: BindParameter[Any] = bindparam("key")
 _LIMIT: BindParameter[int] = bindparam("limit")
 _CALL_COLUMNS = (CALLS.c.ticket_id, CALLS.c.customer_id, CALLS.c.document)
 
-CUSTOMER = select(CUSTOMERS).where(CUSTOMERS.c.customer_id == _KEY)
-CUSTOMERS_WITH = (
+CUSTOMER = Prepared(select(CUSTOMERS).where(CUSTOMERS.c.customer_id == _KEY))
+CUSTOMERS_WITH = Prepared(
     select(CUSTOMERS)
     .join(NUMBERS, NUMBERS.c.customer_id == CUSTOMERS.c.customer_id)
     .where(NUMBERS.c.number_key == _KEY)
     .order_by(CUSTOMERS.c.customer_id)
 )
-CUSTOMER_NAMED = (
+CUSTOMER_NAMED = Prepared(
     select(CUSTOMERS)
     .where(CUSTOMERS.c.name == bindparam("name"), CUSTOMERS.c.company == bindparam("company"))
     .limit(1)
 )
-PROVISIONAL = select(CUSTOMERS).where(
-    CUSTOMERS.c.is_provisional.is_(True), CUSTOMERS.c.is_touched.is_(False)
+PROVISIONAL = Prepared(
+    select(CUSTOMERS).where(CUSTOMERS.c.is_provisional.is_(True), CUSTOMERS.c.is_touched.is_(False))
 )
-TICKET = select(TICKETS).where(TICKETS.c.ticket_id == _KEY)
-TICKETS_OF = (
+TICKET = Prepared(select(TICKETS).where(TICKETS.c.ticket_id == _KEY))
+TICKETS_OF = Prepared(
     select(TICKETS)
     .where(TICKETS.c.customer_id == _KEY)
     .order_by(TICKETS.c.created_at.desc(), TICKETS.c.ticket_id.desc())
     .limit(100)
 )
-OPENED_BY = select(TICKETS.c.ticket_id).where(TICKETS.c.opened_by_call == _KEY)
-CALL = select(*_CALL_COLUMNS).where(CALLS.c.call_id == _KEY)
+OPENED_BY = Prepared(select(TICKETS.c.ticket_id).where(TICKETS.c.opened_by_call == _KEY))
+CALL = Prepared(select(*_CALL_COLUMNS).where(CALLS.c.call_id == _KEY))
 CALLS_IN = select(*_CALL_COLUMNS).where(CALLS.c.call_id.in_(bindparam("keys", expanding=True)))
-CALLS_ON = (
+CALLS_ON = Prepared(
     select(*_CALL_COLUMNS)
     .where(CALLS.c.ticket_id == _KEY)
     .order_by(CALLS.c.offered_at, CALLS.c.call_id)
 )
-CALLS_OF = (
+CALLS_OF = Prepared(
     select(*_CALL_COLUMNS)
     .where(CALLS.c.customer_id == _KEY)
     .order_by(CALLS.c.offered_at.desc(), CALLS.c.call_id.desc())
     .limit(_LIMIT)
 )
-
-ADD_CUSTOMER = insert(CUSTOMERS).returning(CUSTOMERS.c.customer_id)
-ADD_NUMBER = insert(NUMBERS)
-ADD_TICKET = insert(TICKETS).returning(TICKETS.c.ticket_id)
-PUT_CUSTOMER = (
+ADD_CUSTOMER = Prepared(
+    insert(CUSTOMERS)
+    .values({c.name: bindparam(c.name) for c in CUSTOMERS.c if c.name != "customer_id"})
+    .returning(CUSTOMERS.c.customer_id)
+)
+ADD_NUMBER = Prepared(insert(NUMBERS).values({c.name: bindparam(c.name) for c in NUMBERS.c}))
+ADD_TICKET = Prepared(
+    insert(TICKETS)
+    .values({c.name: bindparam(c.name) for c in TICKETS.c if c.name != "ticket_id"})
+    .returning(TICKETS.c.ticket_id)
+)
+PUT_CUSTOMER = Prepared(
     update(CUSTOMERS)
     .where(CUSTOMERS.c.customer_id == _KEY)
     .values(
         {
             name: bindparam(f"new_{name}")
-            for name in ("name", "company", "group_name", "note", "is_provisional", "is_touched")
+            for name in (
+                "name",
+                "company",
+                "group_name",
+                "note",
+                "is_provisional",
+                "is_touched",
+            )
         }
     )
 )
-PUT_TICKET = (
+PUT_TICKET = Prepared(
     update(TICKETS)
     .where(TICKETS.c.ticket_id == _KEY)
     .values(
@@ -86,22 +101,26 @@ PUT_TICKET = (
         }
     )
 )
+
 # Both SQLite and PostgreSQL understand this. Files are written a moment after they changed: what they
 # name may have been removed since, and is nobody's then, as with a removal after the writing.
-PUT_CALL = text(
-    "INSERT INTO ticket_calls (call_id, offered_at, ticket_id, customer_id, recording_id, document)"
-    " VALUES (:call_id, :offered_at,"
-    " (SELECT ticket_id FROM tickets WHERE ticket_id = :ticket_id),"
-    " (SELECT customer_id FROM customers WHERE customer_id = :customer_id),"
-    " :recording_id, :document)"
-    " ON CONFLICT (call_id) DO UPDATE SET ticket_id = excluded.ticket_id,"
-    " customer_id = excluded.customer_id, recording_id = excluded.recording_id,"
-    " document = excluded.document"
-).bindparams(bindparam("offered_at", type_=UtcDateTime()))
-
-FREE_TICKETS = update(TICKETS).where(TICKETS.c.customer_id == _KEY).values(customer_id=null())
-FREE_CALLS = update(CALLS).where(CALLS.c.customer_id == _KEY).values(customer_id=null())
-FREE_CALLS_ON = update(CALLS).where(CALLS.c.ticket_id == _KEY).values(ticket_id=null())
-REMOVE_NUMBERS = delete(NUMBERS).where(NUMBERS.c.customer_id == _KEY)
-REMOVE_CUSTOMER = delete(CUSTOMERS).where(CUSTOMERS.c.customer_id == _KEY)
-REMOVE_TICKET = delete(TICKETS).where(TICKETS.c.ticket_id == _KEY)
+PUT_CALL = Prepared(
+    text(
+        "INSERT INTO ticket_calls (call_id, offered_at, ticket_id, customer_id, recording_id, document)"
+        " VALUES (:call_id, :offered_at,"
+        " (SELECT ticket_id FROM tickets WHERE ticket_id = :ticket_id),"
+        " (SELECT customer_id FROM customers WHERE customer_id = :customer_id),"
+        " :recording_id, :document)"
+        " ON CONFLICT (call_id) DO UPDATE SET ticket_id = excluded.ticket_id,"
+        " customer_id = excluded.customer_id, recording_id = excluded.recording_id,"
+        " document = excluded.document"
+    ).bindparams(bindparam("offered_at", type_=UtcDateTime()))
+)
+FREE_TICKETS = Prepared(
+    update(TICKETS).where(TICKETS.c.customer_id == _KEY).values(customer_id=null())
+)
+FREE_CALLS = Prepared(update(CALLS).where(CALLS.c.customer_id == _KEY).values(customer_id=null()))
+FREE_CALLS_ON = Prepared(update(CALLS).where(CALLS.c.ticket_id == _KEY).values(ticket_id=null()))
+REMOVE_NUMBERS = Prepared(delete(NUMBERS).where(NUMBERS.c.customer_id == _KEY))
+REMOVE_CUSTOMER = Prepared(delete(CUSTOMERS).where(CUSTOMERS.c.customer_id == _KEY))
+REMOVE_TICKET = Prepared(delete(TICKETS).where(TICKETS.c.ticket_id == _KEY))
