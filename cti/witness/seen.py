@@ -183,7 +183,9 @@ class Seen:
             extra = self._extra(row)
             cause, source = extra.get("hangupcause"), extra.get("hangupsource")
             leg.cause = cause if isinstance(cause, int) else None
-            leg.hung_up_by = source if isinstance(source, str) else ""
+            # "dialplan/builtin" is the dialplan's Hangup().
+            is_party = isinstance(source, str) and not source.startswith("dialplan/")
+            leg.hung_up_by = str(source) if is_party else ""
         return leg
 
     def _look_at(self, leg: SeenLeg, row: CelRow) -> None:

@@ -72,9 +72,11 @@ class Story:
                 "BRIDGE_EXIT", seconds, serial, {"bridge_id": bridge, "bridge_technology": "x"}
             )
 
-    def hangs_up(self, seconds: float, serial: int, by: int | None = None, cause: int = 16) -> None:
+    def hangs_up(
+        self, seconds: float, serial: int, by: int | None = None, cause: int = 16, source: str = ""
+    ) -> None:
         """The end of a channel, and its CDR."""
-        source = self.names[leg(by)] if by is not None else ""
+        source = self.names[leg(by)] if by is not None else source
         extra = {"hangupcause": cause, "hangupsource": source, "dialstatus": ""}
         self.row("HANGUP", seconds, serial, extra)
         began = at(self.began[leg(serial)])

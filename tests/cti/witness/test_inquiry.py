@@ -378,6 +378,38 @@ def test_a_queue_that_is_consulted_shares_legs_with_the_call_it_serves() -> None
     assert (found.tally.calls, found.tally.legs) == (2, 3)
 
 
+def test_a_phone_that_picks_up_goes_on_as_the_leg_that_rang() -> None:
+    story = Story()
+    call_id = story.offered(0, 0)
+    story.rung(3, 1, call_id)
+    story.starts(6, 2, "PJSIP/1103")
+    story.row("PICKUP", 7, 1, {"pickup_channel": "x", "pickup_channel_uniqueid": leg(2)})
+    phones = story.names[leg(1)], story.names[leg(2)]
+    story.names[leg(2)], story.names[leg(1)] = f"{phones[0]}<ZOMBIE>", phones[1]
+    story.hangs_up(7, 2)
+    moved = ev.LegMoved(
+        at=at(7), call_id=call_id, leg_id=leg(1), endpoint=Endpoint("1103"),
+        from_endpoint=Endpoint("1101"),
+    )  # fmt: skip
+    story.events.append(moved)
+    story.answered(7, 0, 1, call_id)
+    story.ended(20, 0, 1, call_id)
+    assert kinds(story.inquire()) == []
+    story.rows = [row for row in story.rows if row.kind != "PICKUP"]
+    assert kinds(story.inquire()) == ["unknown"]
+
+
+def test_what_a_phone_was_refused_is_nobodys_call() -> None:
+    story = Story()
+    story.queue_call()
+    story.starts(40, 5, "PJSIP/1101")
+    story.hangs_up(40.1, 5, cause=1, source="dialplan/builtin")
+    assert kinds(story.inquire()) == []
+    story.starts(50, 6, "PJSIP/1101")
+    story.hangs_up(51, 6, cause=16)
+    assert kinds(story.inquire()) == ["unknown"]
+
+
 # ---- CDR, windows, memory ----------------------------------------------------------------------
 
 
