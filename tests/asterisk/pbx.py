@@ -28,37 +28,44 @@ from asterisk_conf.secrets import Secrets, load_or_make_secrets
 from cti.company import Company, parse_company
 from cti.config import PbxSettings, Settings
 
-SMALL_COMPANY = """
-name: Test
-people:
-  - {login: ann, name: Ann Lee, staff_number: "1", extension: "1001", queues: [sales, help]}
-  - {login: bob, name: Bob Ray, staff_number: "2", extension: "1002", queues: [sales]}
-  - {login: cai, name: 蔡琳, staff_number: "3", extension: "1003", queues: [help], language: zh}
-  - {login: dee, name: Dee O'Neil, staff_number: "4", extension: "1004"}
-  - {login: eve, name: Eve Fox, staff_number: "5", extension: "1005", role: supervisor}
-queues:
-  - {name: sales, label: {en: Sales}, ring_time: 5, wrap_up_time: 0}
-  - {name: help, label: {en: Help}, ring_time: 5, wrap_up_time: 0}
-flows:
-  - name: main
-    start: wait
-    nodes: [{name: wait, kind: queue, queue: sales}]
-numbers: [{dnis: "4000", flow: main}]
-default_flow: main
-"""
-
-# Globals that a test may change, put back after it.
-GLOBALS = {
-    "RD_HB": "", "RD_DOWN": "never", "RD_STALE": "5", "RD_RING": "15", "RD_LOST_TIME": "20",
-    "RD_LEASE": "8", "RD_HOLD_LOOK": "30", "RD_FALLBACK_TIME": "120",
-}  # fmt: skip
-
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     """Return a port on loopback that nobody has bound at this moment."""
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+OUTSIDE_PORT = free_port(socket.SOCK_DGRAM)
+"""Where the small company's carrier takes calls: see ``tests.asterisk.sipp.carrier``."""
+
+SMALL_COMPANY = f"""
+name: Test
+people:
+  - {{login: ann, name: Ann Lee, staff_number: "1", extension: "1001", queues: [sales, help]}}
+  - {{login: bob, name: Bob Ray, staff_number: "2", extension: "1002", queues: [sales]}}
+  - {{login: cai, name: 蔡琳, staff_number: "3", extension: "1003", queues: [help], language: zh}}
+  - {{login: dee, name: Dee O'Neil, staff_number: "4", extension: "1004"}}
+  - {{login: eve, name: Eve Fox, staff_number: "5", extension: "1005", role: supervisor}}
+queues:
+  - {{name: sales, extension: "2001", label: {{en: Sales}}, ring_time: 5, wrap_up_time: 0}}
+  - {{name: help, label: {{en: Help}}, ring_time: 5, wrap_up_time: 0}}
+flows:
+  - name: main
+    start: wait
+    nodes: [{{name: wait, kind: queue, queue: sales}}]
+numbers: [{{dnis: "4000", flow: main}}]
+default_flow: main
+outbound:
+  {{address: "127.0.0.1:{OUTSIDE_PORT}", caller_id: "+864001234567", allowed: ["0", "+86"], emergency: ["110"]}}
+"""
+
+# Globals that a test may change, put back after it.
+GLOBALS = {
+    "RD_HB": "", "RD_DOWN": "never", "RD_STALE": "5", "RD_RING": "15", "RD_LOST_TIME": "20",
+    "RD_LEASE": "8", "RD_HOLD_LOOK": "30", "RD_FALLBACK_TIME": "120", "RD_CALL_TIME": "30",
+    "RD_OUT_TIME": "60", "RD_BACK_TIME": "15", "RD_PARK_TIME": "120", "RD_TONE_TIME": "3",
+}  # fmt: skip
 
 
 def free_sip_port() -> int:

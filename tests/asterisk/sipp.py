@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.asterisk.pbx import Pbx, free_port
+from tests.asterisk.pbx import OUTSIDE_PORT, Pbx, free_port
 from tests.until import until
 
 _RING_MS = 1500  # how long a slow phone rings
@@ -108,10 +108,12 @@ def _refused(dnis: str, ani: str) -> str:
 
 
 def _phone(behaviour: str, talk_ms: int) -> str:
-    """``answer`` (BYE after ``talk_ms``; 0: waits for BYE), ``slow``, ``busy``, ``ring``, ``move`` (302)."""
+    """``answer`` (BYE after ``talk_ms``; 0: waits for BYE), ``slow``, ``busy``, ``full`` (503), ``ring``, ``move`` (302)."""
     start = f'{_HEAD}<recv request="INVITE"/>\n{_reply("100 Trying")}'
     if behaviour == "busy":
         return f'{start}{_reply("486 Busy Here")}<recv request="ACK"/>\n</scenario>\n'
+    if behaviour == "full":
+        return f'{start}{_reply("503 Service Unavailable")}<recv request="ACK"/>\n</scenario>\n'
     if behaviour == "move":
         moved = _reply("302 Moved Temporarily").replace(
             "Contact: <sip:[local_ip]:[local_port]>",
@@ -183,6 +185,10 @@ class Sipp:
         """Wait for the end; return the exit status: 0 when all went as the scenario says."""
         async with asyncio.timeout(within):
             return await self._process.wait()
+
+    def messages(self) -> str:
+        """Return all SIP messages so far; only where they were asked for."""
+        return "".join(path.read_text() for path in self._folder.glob("*messages.log"))
 
     def complaint(self) -> str:
         """Return what SIPp printed last and its error files."""
@@ -258,6 +264,13 @@ async def phone(
             yield sipp
     finally:
         await _registering(pbx, name, port, 0)
+
+
+@asynccontextmanager
+async def carrier(pbx: Pbx, behaviour: str = "answer", *, talk_ms: int = 0) -> AsyncIterator[Sipp]:
+    """The other end of the outbound trunk; behaves like a phone."""
+    async with _running(pbx, _phone(behaviour, talk_ms), OUTSIDE_PORT, "-trace_msg") as sipp:
+        yield sipp
 
 
 async def _registering(pbx: Pbx, name: str, port: int, expires: int) -> None:

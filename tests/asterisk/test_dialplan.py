@@ -10,28 +10,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.asterisk.agi_peer import agi_peer
-from tests.asterisk.ami_probe import AmiProbe, Message
+from tests.asterisk.ami_probe import AmiProbe
+from tests.asterisk.house import WAIT, waiting_caller
 from tests.asterisk.pbx import Pbx, free_port
-from tests.asterisk.sipp import Sipp, calling, is_refused, phone
+from tests.asterisk.sipp import calling, is_refused, phone
 from tests.until import until
 
 pytestmark = pytest.mark.asterisk
-
-WAIT = {"RD_QUEUE": "sales", "RD_CREDIT": "0", "RD_NEXT": "wait"}
-
-
-@asynccontextmanager
-async def waiting_caller(
-    pbx: Pbx, *, stale: int = 9999, keys: str = ""
-) -> AsyncIterator[tuple[AmiProbe, Message, Sipp]]:
-    """A caller in [rd-wait]; ``stale``: loops until he takes the service for gone."""
-    await pbx.set_global("RD_STALE", str(stale))
-    async with (
-        agi_peer(pbx.settings.pbx.agi_port, WAIT),
-        AmiProbe.connected(pbx) as ami,
-        calling(pbx, keys=keys) as caller,
-    ):
-        yield ami, await ami.event("RdWait"), caller
 
 
 async def test_a_caller_finds_no_service_and_reaches_a_member_of_the_fallback_queue(

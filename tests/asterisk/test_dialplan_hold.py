@@ -2,64 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 
-from tests.asterisk.ami_probe import AmiProbe, Message
+from tests.asterisk.house import talking
 from tests.asterisk.pbx import Pbx
-from tests.asterisk.sipp import Sipp, phone
-from tests.asterisk.test_dialplan import waiting_caller
 
 pytestmark = pytest.mark.asterisk
-
-
-class Talk:
-    """A caller and an agent who speak with each other."""
-
-    def __init__(self, ami: AmiProbe, waiting: Message, agent: str, caller: Sipp) -> None:
-        self.ami, self.call, self.t0 = ami, waiting["Call"], waiting["T0"]
-        self.caller_channel, self.agent_channel = waiting["Channel"], agent
-        self.caller = caller
-
-    async def hold(self) -> None:
-        """Send both into their rooms, as the service does; wait until they are there."""
-        seen = len(self.ami.events)
-        answer = await self.ami.send(
-            "Redirect",
-            Channel=self.caller_channel, Context="rd-hold", Exten="caller", Priority="1",
-            ExtraChannel=self.agent_channel, ExtraContext="rd-hold", ExtraExten="agent",
-            ExtraPriority="1",
-        )  # fmt: skip
-        assert answer["Response"] == "Success"
-        await self._both_enter("holding_bridge", seen)
-
-    async def retrieve(self) -> None:
-        """Bring the two together again."""
-        seen = len(self.ami.events)
-        await self.ami.send("Bridge", Channel1=self.caller_channel, Channel2=self.agent_channel)
-        await self._both_enter("simple_bridge", seen)
-
-    async def _both_enter(self, technology: str, after: int) -> None:
-        for channel in (self.caller_channel, self.agent_channel):
-            await self.ami.event(
-                "BridgeEnter", after=after, Channel=channel, BridgeTechnology=technology
-            )
-
-
-@asynccontextmanager
-async def talking(pbx: Pbx, name: str, *, talk_ms: int = 0) -> AsyncIterator[Talk]:
-    """A caller who speaks with phone ``name``, which hangs up after ``talk_ms`` (0: never)."""
-    async with (
-        phone(pbx, name, talk_ms=talk_ms),
-        waiting_caller(pbx) as (ami, waiting, caller),
-    ):
-        await ami.redirect(waiting["Channel"], "rd-dial", name)
-        rung = await ami.event("DialBegin", Channel=waiting["Channel"])
-        for channel in (waiting["Channel"], rung["DestChannel"]):
-            await ami.event("BridgeEnter", Channel=channel)
-        yield Talk(ami, waiting, rung["DestChannel"], caller)
 
 
 async def test_hold_and_retrieve_and_the_caller_hangs_up(pbx: Pbx) -> None:
