@@ -22,6 +22,7 @@ import structlog
 from acd.service import AcdService
 from acd.wiring import build_acd
 from asterisk_conf.secrets import AMI_USER, Secrets
+from cti.alarms import AlarmBoard, AlarmWatch
 from cti.asterisk.fastagi import FastAgiServer
 from cti.asterisk.link import AmiAddress
 from cti.asterisk.protocol import Connect
@@ -123,6 +124,8 @@ class Service:
     recorder: RecorderParts
     screenpop: ScreenPops
     web: WebServer
+    alarms: AlarmBoard
+    watch: AlarmWatch
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     async def start(self, *, has_sockets: bool = True) -> None:
@@ -153,6 +156,8 @@ class Service:
             await self.screenpop.pop.start(self.agents, self.acd)
             self.screenpop.pop.restore(past)
             stack.push_async_callback(self.screenpop.stop)
+            self.watch.start()
+            stack.callback(self.watch.stop)
             self.acd.start()
             stack.push_async_callback(self.acd.stop)
             if has_sockets:
@@ -280,6 +285,7 @@ async def build(
     kept = keeping or await keep_in_database(settings)
     bus, calls = LocalBus(), CallTable()
     journal, accounts = kept.journal, kept.accounts
+    alarms = AlarmBoard(bus, clock)
     users = await keep_people(accounts, company)
     boot_id = random_secrets.token_hex(4)
 
@@ -322,13 +328,14 @@ async def build(
     )  # fmt: skip
     recorder = build_recorder(
         settings, clock=clock, bus=bus, journal=journal, book=kept.book, accounts=accounts,
-        calls=calls, spool=kept.spool, store=kept.store, encoder=kept.encoder,
+        calls=calls, spool=kept.spool, store=kept.store, encoder=kept.encoder, alarms=alarms,
     )  # fmt: skip
     web = build_app(
         WebParts(
             desk=desk,
             origins=origins,
             health=lambda: {"switch": switch.is_up, "journal": not journal.is_failing},
+            alarms=lambda: alarms.active,
             routes=[*screenpop.sockets.routes(), *recorder.routes],
             connect=[f"ws://{settings.pbx.bind}:{settings.pbx.ws_port}"],
             on_stop=[pop.stop],
@@ -339,6 +346,7 @@ async def build(
         journal=journal, accounts=accounts, passwords=passwords, switch=switch,
         agi=FastAgiServer(ivr.routes, clock), ivr=ivr, acd=acd, tickets=tickets, recorder=recorder,
         screenpop=screenpop, web=WebServer(web, settings.web.bind, settings.web.port),
+        alarms=alarms, watch=_watch(settings, alarms, clock, journal),
     )  # fmt: skip
 
 
@@ -352,6 +360,17 @@ async def running(service: Service) -> AsyncIterator[Service]:
         await service.stop()
 
 
+def _watch(
+    settings: Settings, alarms: AlarmBoard, clock: Clock, journal: MainJournal
+) -> AlarmWatch:
+    folders = {
+        "database": settings.database_file,
+        "spool": settings.spool_dir,
+        "recordings": settings.recordings_dir,
+    }
+    return AlarmWatch(alarms, clock, lambda: journal.is_failing, folders)
+
+
 def _ami_port(settings: Settings) -> int:
     return settings.pbx.ami_through or settings.pbx.ami_port
 
@@ -363,6 +382,17 @@ def _outside(company: Company) -> OutsideLine | None:
 
 def _alarm(message: str) -> None:
     log.error("switch alarm", problem=message)
+
+
+class SafeLogger(structlog.PrintLogger):
+    """Prints lines; one that can't be printed (the log's own disk is full) must not stop who wrote it."""
+
+    def msg(self, message: str) -> None:
+        """Print, if possible."""
+        with contextlib.suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
 
 
 def configure_logging(level: str, *, is_terminal: bool) -> None:
@@ -380,5 +410,6 @@ def configure_logging(level: str, *, is_terminal: bool) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: SafeLogger(),
         cache_logger_on_first_use=False,
     )

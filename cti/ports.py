@@ -67,6 +67,10 @@ class Recorded:
 class Journal(Protocol):
     """The append-only record of every fact."""
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt to commit failed; it is tried again until it succeeds."""
+
     def record(self, event: Event) -> int:
         """Take an event; returns its sequence number. It is on disk within 200 ms or after ``flush``."""
 

@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
 STORAGE_ALARM = "recordings_storage"
 """A recording could not be encoded or stored; cleared by the next one that was."""
 BOOK_ALARM = "recordings_book"
-"""Spool, book or journal can't be used; cleared by the next round that could."""
+"""Spool, book or journal can't be used; cleared by the next event or round that could."""
 DAMAGED_ALARM = "recording_damaged"
 """A stored copy is not what was stored; cleared when a copy was found whole."""
 
@@ -173,6 +173,8 @@ class Recorder:
                 if left:
                     self._inbox.extendleft(reversed(left))
                     await self._clock.sleep(self._rules.storage_retry_time)
+                elif _Step.DONE in steps:
+                    self._alarms.clear_alarm(BOOK_ALARM)
 
     async def _deal_with(self, event: ev.CallEvent) -> _Step:
         if isinstance(event, ev.RecordingAttached):

@@ -167,6 +167,9 @@ class CommandDesk:
         if not desk.user.may(Permission.TAKE_CALLS):
             raise CommandRefused("not_allowed", "Your role doesn't allow this.")
         work = check(desk, args)
+        if self._journal.is_failing:
+            # Not even told: what is refused must not stand in the journal as accepted, later.
+            raise OSError("the journal can't be written")
         values = args.model_dump(exclude={"text", "name", "company", "call_id"})
         self._bus.publish(
             ev.CommandAccepted(

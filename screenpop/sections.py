@@ -192,7 +192,7 @@ class TodaySection(TypedDict):
 
 
 class LinkSection(TypedDict):
-    """Whether Asterisk hears us."""
+    """Whether Asterisk hears us. ``text``: why not; or, while it does, what somebody must mend."""
 
     switch: str
     text: str

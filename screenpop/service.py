@@ -76,6 +76,8 @@ class ScreenPop:
         self._times: dict[CallId, PopTimes] = {}
         self._painted: dict[str, asyncio.Event] = {}  # by token
         self._queues: dict[QueueName, ev.QueueChanged] = {}
+        self._link: ev.SwitchLinkChanged | None = None
+        self._alarms: dict[str, str] = {}  # what stands, in words
         self._dirty: set[AgentId] = set()
         self._is_restoring = False
         self._unsubscribe: Unsubscribe = _nothing
@@ -274,9 +276,21 @@ class ScreenPop:
                 self._queues[event.queue] = event
                 self._queues_changed(event.queue)
             case ev.SwitchLinkChanged():
-                for desk in self.desks:
-                    switch = "up" if event.is_up else "down"
-                    desk.put("link", {"switch": switch, "text": event.cause})
+                self._link = event
+                self._tell_link()
+            case ev.AlarmChanged():
+                self._alarms.pop(event.name, None)
+                if event.is_on:
+                    self._alarms[event.name] = event.detail
+                self._tell_link()
+
+    def _tell_link(self) -> None:
+        """Whether Asterisk hears us, and why not; else what somebody must mend."""
+        is_up = self._link is not None and self._link.is_up
+        cause = self._link.cause if self._link is not None and not is_up else ""
+        text = cause or " ".join(self._alarms.values())
+        for desk in self.desks:
+            desk.put("link", {"switch": "up" if is_up else "down", "text": text})
 
     def _queues_changed(self, queue: QueueName) -> None:
         # Agents of a team serve the same queues: what they see is made and written out once.

@@ -58,6 +58,7 @@ __all__ = [
     "AgentLegLost",
     "AgentReserved",
     "AgentStateChanged",
+    "AlarmChanged",
     "CallAbandoned",
     "CallAnchored",
     "CallAnswered",
@@ -403,3 +404,12 @@ class SubjectErased(Event):
     call_ids: tuple[CallId, ...] = ()
     fields: int = 0  # personal fields of the journal
     recordings: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmChanged(Event):
+    """Something must be mended, or was. ``name`` is stable, for programs; ``detail`` is for people."""
+
+    name: str
+    is_on: bool
+    detail: str = ""

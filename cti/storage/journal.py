@@ -248,7 +248,7 @@ class SqlJournal:
 
     async def _write_on(self) -> None:
         loop = asyncio.get_running_loop()
-        looked_at = float("-inf")
+        looked_at, is_told = float("-inf"), False
         while True:
             try:
                 if loop.time() - looked_at >= INBOX_TIME.total_seconds():
@@ -260,10 +260,14 @@ class SqlJournal:
                 self._wake.clear()
                 await self._commit()
             except OSError as exc:
-                log.error(
-                    "journal: cannot write, will try again", error=type(exc.__cause__).__name__
-                )
+                if not is_told:  # once, not ten times a second on a disk that is full
+                    log.error(
+                        "journal: cannot write, will try again", error=type(exc.__cause__).__name__
+                    )
+                is_told = True
                 self._wake.set()
+            else:
+                is_told = False
 
     async def _is_woken(self) -> bool:
         with contextlib.suppress(TimeoutError):

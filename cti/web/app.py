@@ -25,7 +25,7 @@ from cti.web.routing import MAX_BODY, Route, Rule
 from cti.web.security import OriginRule, security_headers
 from cti.web.session_routes import session_routes
 from cti.web.signin import SignInDesk
-from cti.web.system_routes import Health, system_routes
+from cti.web.system_routes import Alarms, Health, system_routes
 
 STATIC_DIR = Path(__file__).parent / "static"
 
@@ -37,6 +37,7 @@ class WebParts:
     desk: SignInDesk
     origins: OriginRule
     health: Health
+    alarms: Alarms = dict
     routes: Sequence[Route] = ()  # of the departments
     connect: Sequence[str] = ()  # the browser phones' WebSocket: ws://host:port
     static_dir: Path = STATIC_DIR
@@ -61,7 +62,7 @@ def build_app(parts: WebParts) -> web.Application:
         client_max_size=MAX_BODY,
     )
     routes = [*session_routes(parts.desk), *parts.routes, *page_routes(parts.static_dir)]
-    routes += system_routes(parts.health, parts.registry, routes, _version())
+    routes += system_routes(parts.health, parts.alarms, parts.registry, routes, _version())
     rules: dict[web.AbstractRoute, Rule] = {}
     for route in routes:
         rules[app.router.add_route(route.method, route.path, route.handler)] = route.rule

@@ -26,6 +26,8 @@ from recorder.ports import (
 class MemoryJournal:
     """``cti.ports.Journal`` in memory."""
 
+    is_failing = False
+
     def __init__(self) -> None:
         self.events: list[Event] = []
 

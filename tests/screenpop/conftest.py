@@ -136,6 +136,8 @@ class FakeSwitch:
 class FakeJournal:
     """Counts flushes; can fail."""
 
+    is_failing = False
+
     flushes: int = 0
     error: OSError | None = None
 

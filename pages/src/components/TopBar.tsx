@@ -100,6 +100,16 @@ function LinkStatus() {
       </div>
     );
   }
+  if (exchange?.text) {
+    return (
+      <div class="link-status bad" role="alert" title={exchange.text}>
+        <Icon name="alert" />
+        <span>
+          <b>{t("link.alarm")}</b> {exchange.text}
+        </span>
+      </div>
+    );
+  }
   return (
     <button type="button" class="link-status search" onClick={() => (layer.value = "palette")} title={t("palette.hint")}>
       <Icon name="search" />
