@@ -227,6 +227,11 @@ class ChannelRegistry:
                 gone.call.parties = [p for p in gone.call.parties if p != gone.leg_id]
         return gone
 
+    def tails(self) -> list[TrackedLeg]:
+        """Legs of calls that are over: an agent and the one he consulted talk on without the caller."""
+        legs = (who for who in self._by_uniqueid.values() if isinstance(who, TrackedLeg))
+        return [leg for leg in legs if self.calls.get(leg.call.call_id) is not leg.call]
+
     def _forget_aliases(self, call_id: CallId) -> None:
         if self._aliases:
             self._aliases = {k: v for k, v in self._aliases.items() if v != call_id}

@@ -24,7 +24,7 @@ def reconcile(
     registry: ChannelRegistry, snapshot: Snapshot, live: Iterable[Call]
 ) -> list[ev.Event]:
     """Rebuild the registry; returns the repairs, in the order in which they are to be published."""
-    before = dict(registry.calls)
+    before, tails = dict(registry.calls), registry.tails()
     registry.clear()
     at = snapshot.taken_at
     out: list[ev.Event] = []
@@ -40,6 +40,13 @@ def reconcile(
     for seen in sorted(snapshot.calls.values(), key=lambda s: (s.enqueued_at or at, s.leg_id)):
         tracked = _track(registry, seen, before.get(seen.call_id))
         out += _repairs(seen, believed.get(seen.call_id), tracked, at)
+    for tail in tails:
+        if registry.find(tail.leg_id) is not None:
+            continue
+        if tail.leg_id in snapshot.channels:
+            registry.add_leg(tail.call, tail.leg_id, tail.channel, tail.endpoint, tail.role)
+        else:
+            out.append(_leg_ended(tail.call.call_id, tail.leg_id, tail.endpoint, at))
     return out
 
 

@@ -96,6 +96,8 @@ class Snapshot:
     phones: tuple[PhoneStateChanged, ...]
     members: Mapping[Endpoint, frozenset[QueueName]]
     """Phones in the fallback queues."""
+    channels: frozenset[str] = frozenset()
+    """The Uniqueids of all channels, whosever they are."""
 
 
 async def take_snapshot(link: AmiLink, now: datetime) -> Snapshot:
@@ -129,7 +131,8 @@ def read_snapshot(
         except (KeyError, ValueError, OverflowError, InvalidValue):
             continue  # no RD_CALL, or one that the dialplan never made: not a call of ours
         calls[call.call_id] = call
-    return Snapshot(now, calls, tuple(_phones(devices, now)), _members(queues))
+    channels_seen = frozenset(world.variables)
+    return Snapshot(now, calls, tuple(_phones(devices, now)), _members(queues), channels_seen)
 
 
 class _World:
@@ -239,7 +242,7 @@ def _call(row: Message, world: _World, holding: set[str]) -> SeenCall:
         state = CallState.CONFERENCE
     elif agent_leg is not None:
         state = CallState.CONSULTING if consulting else CallState.TALKING
-    elif state is CallState.TALKING:
+    elif state is CallState.TALKING or (state is CallState.TRANSFERRING and legs):
         state = CallState.RINGING
     queue, t0 = variables.get("RD_QUEUE", ""), variables.get("RD_T0", "")
     was_enqueued = state not in (CallState.OFFERED, CallState.MENU) and bool(queue)

@@ -133,6 +133,7 @@ class Translator(Transfers):
     def _no_answer(self, message: Message, at: datetime) -> list[ev.Event]:
         endpoint = parse_endpoint(message.headers["Agent"])
         call, out = self._of(message, at, "waiting")
+        self._sent_on(call)
         result = ring_result(message.get("Status"), number(message.get("Cause")))
         # No 180 at all: nobody let it ring, the phone is dead. Its leg may be gone by now.
         if result == "no_answer" and endpoint not in call.rang:

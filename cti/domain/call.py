@@ -64,6 +64,8 @@ _SENT_ON: Mapping[type[ev.Event], CallState] = {
     ev.CallFellBack: C.FALLBACK,
     ev.CallTransferred: C.TRANSFERRING,
     ev.CallParked: C.PARKED,
+    # Offered to a phone that isn't registered: it is never dialled, the refusal comes without LegDialled.
+    ev.CallNotAnswered: C.WAITING,
 }
 """Where a caller can be sent from wherever he is."""
 _TALKED: Mapping[type[ev.Event], CallState] = {
@@ -76,75 +78,68 @@ _TALKED: Mapping[type[ev.Event], CallState] = {
 }
 """What can happen to whoever has an agent."""
 
+_ROWS: dict[CallState, Mapping[type[ev.Event], CallState]] = {
+    C.OFFERED: {**_SENT_ON, ev.MenuEntered: C.MENU, ev.LegDialled: C.RINGING},
+    C.MENU: {**_SENT_ON, ev.MenuEntered: C.MENU, ev.LegDialled: C.RINGING},
+    C.WAITING: {
+        **_SENT_ON,
+        ev.LegDialled: C.RINGING,
+    },
+    C.FALLBACK: {
+        **_SENT_ON,
+        ev.LegDialled: C.FALLBACK,
+        ev.CallNotAnswered: C.FALLBACK,
+        ev.CallConnected: C.TALKING,
+    },
+    C.RINGING: {
+        **_SENT_ON,
+        ev.LegDialled: C.RINGING,
+        ev.CallConnected: C.TALKING,
+    },
+    C.TALKING: {
+        **_TALKED,
+        ev.LegDialled: C.TALKING,
+        ev.CallHeld: C.ON_HOLD,
+    },
+    C.ON_HOLD: {
+        **_TALKED,
+        ev.LegDialled: C.ON_HOLD,
+        ev.CallHeld: C.ON_HOLD,
+    },
+    C.CONSULTING: {
+        **_TALKED,
+        ev.LegDialled: C.CONSULTING,
+        ev.CallHeld: C.CONSULTING,
+        ev.ConsultEnded: C.ON_HOLD,
+    },
+    C.CONFERENCE: {
+        **_TALKED,
+        ev.LegDialled: C.CONFERENCE,
+        ev.CallHeld: C.CONFERENCE,
+        ev.CallRetrieved: C.CONFERENCE,
+    },
+    C.TRANSFERRING: {
+        **_SENT_ON,
+        ev.MenuEntered: C.MENU,
+        ev.LegDialled: C.RINGING,
+        ev.CallConnected: C.TALKING,
+    },
+    C.PARKED: {**_SENT_ON, ev.LegDialled: C.RINGING, ev.CallConnected: C.TALKING},
+    C.AGENT_LOST: {
+        **_SENT_ON,
+        ev.AgentLegLost: C.AGENT_LOST,
+        ev.LegDialled: C.AGENT_LOST,
+        ev.CallNotAnswered: C.AGENT_LOST,
+        ev.CallConnected: C.TALKING,
+    },
+    C.ENDED: {},
+}
+_BESIDE = (ev.ConsultConnected, ev.ConsultEnded, ev.PartyLeft)
+"""What happens between others, wherever the caller is by now: it leaves him there, unless his row says more."""
 CALL_TRANSITIONS: Mapping[CallState, Mapping[type[ev.Event], CallState]] = MappingProxyType(
     {
-        C.OFFERED: {**_SENT_ON, ev.MenuEntered: C.MENU, ev.LegDialled: C.RINGING},
-        C.MENU: {**_SENT_ON, ev.MenuEntered: C.MENU, ev.LegDialled: C.RINGING},
-        C.WAITING: {
-            **_SENT_ON,
-            ev.LegDialled: C.RINGING,
-            # A phone that isn't registered is never dialled: the refusal comes without LegDialled.
-            ev.CallNotAnswered: C.WAITING,
-        },
-        C.FALLBACK: {
-            **_SENT_ON,
-            ev.LegDialled: C.FALLBACK,
-            ev.CallNotAnswered: C.FALLBACK,
-            ev.CallConnected: C.TALKING,
-        },
-        C.RINGING: {
-            **_SENT_ON,
-            ev.LegDialled: C.RINGING,
-            ev.CallConnected: C.TALKING,
-            ev.CallNotAnswered: C.WAITING,
-            ev.ConsultEnded: C.RINGING,
-        },
-        C.TALKING: {
-            **_TALKED,
-            ev.LegDialled: C.TALKING,
-            ev.CallHeld: C.ON_HOLD,
-            ev.ConsultConnected: C.TALKING,
-            ev.ConsultEnded: C.TALKING,
-            ev.PartyLeft: C.TALKING,
-        },
-        C.ON_HOLD: {
-            **_TALKED,
-            ev.LegDialled: C.ON_HOLD,
-            ev.CallHeld: C.ON_HOLD,
-            ev.ConsultEnded: C.ON_HOLD,
-        },
-        C.CONSULTING: {
-            **_TALKED,
-            ev.LegDialled: C.CONSULTING,
-            ev.CallHeld: C.CONSULTING,
-            ev.ConsultConnected: C.CONSULTING,
-            ev.ConsultEnded: C.ON_HOLD,
-        },
-        C.CONFERENCE: {
-            **_TALKED,
-            ev.LegDialled: C.CONFERENCE,
-            ev.CallHeld: C.CONFERENCE,
-            ev.CallRetrieved: C.CONFERENCE,
-            ev.ConsultEnded: C.CONFERENCE,
-            ev.PartyLeft: C.CONFERENCE,
-        },
-        C.TRANSFERRING: {
-            **_SENT_ON,
-            ev.MenuEntered: C.MENU,
-            ev.LegDialled: C.RINGING,
-            ev.CallConnected: C.TALKING,
-            ev.CallNotAnswered: C.WAITING,
-            ev.ConsultEnded: C.TRANSFERRING,
-        },
-        C.PARKED: {**_SENT_ON, ev.LegDialled: C.RINGING, ev.CallConnected: C.TALKING},
-        C.AGENT_LOST: {
-            **_SENT_ON,
-            ev.AgentLegLost: C.AGENT_LOST,
-            ev.LegDialled: C.AGENT_LOST,
-            ev.CallNotAnswered: C.AGENT_LOST,
-            ev.CallConnected: C.TALKING,
-        },
-        C.ENDED: {},
+        state: row if state is C.ENDED else {**dict.fromkeys(_BESIDE, state), **row}
+        for state, row in _ROWS.items()
     }
 )
 """state → event → next state. ``CallEnded`` leads to ENDED and ``CallRecovered`` to the state it

@@ -160,6 +160,15 @@ async def hold(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
         channel.variables["RD_STATE"] = "holding"
     channel.left_alone.clear()
     room.enter(channel)
+    try:
+        await _stay(pbx, channel, room, name)
+    finally:
+        channel.leave_bridge()
+    return AFTER if channel.exten == "caller" else None
+
+
+async def _stay(pbx: FakeAsterisk, channel: FakeChannel, room: FakeBridge, name: str) -> None:
+    """In the room of a held call, and after ``Bridge`` in the conversation."""
     look = _SECOND * float(pbx.variables["RD_HOLD_LOOK"])
     while channel.exten == "caller" and not channel.left_alone.is_set():
         await _wait_for(pbx, channel.left_alone, look)
@@ -169,8 +178,6 @@ async def hold(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
         ):
             break  # the look found that nobody will ever retrieve him
     await channel.left_alone.wait() if channel.exten == "agent" else None
-    channel.leave_bridge()
-    return AFTER if channel.exten == "caller" else None
 
 
 async def fallback(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:

@@ -183,8 +183,10 @@ async def join(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
         return None
     channel.left_alone.clear()
     bridge.enter(channel)
-    await channel.left_alone.wait()
-    channel.leave_bridge()
+    try:
+        await channel.left_alone.wait()
+    finally:
+        channel.leave_bridge()
     return None
 
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cti.domain.events import AgentStateChanged, CallEvent, Event
+from cti.domain.events import AgentStateChanged, Event
 from cti.domain.ids import CallId
 from cti.domain.records import EventRecord, from_record, to_record
 from cti.ports import Clock, Recorded, Timer
@@ -82,7 +82,7 @@ class MemoryJournal:
                 record.name,
                 json.dumps(record.data, ensure_ascii=False, sort_keys=True),
                 json.dumps(record.personal, ensure_ascii=False),
-                event.call_id if isinstance(event, CallEvent) else None,
+                getattr(event, "call_id", None),
                 event.agent_id if isinstance(event, AgentStateChanged) else None,
             )
         )
