@@ -50,6 +50,7 @@ class AgentView:
     agent_id: AgentId
     state: AgentState
     reason: str
+    kind: str
     since_at: datetime
     endpoint: Endpoint | None
     phone: str
@@ -186,6 +187,7 @@ class AcdService:
             agent_id=agent_id,
             state=agent.state,
             reason=agent.reason,
+            kind=agent.kind,
             since_at=self._timeline.to_wall(agent.since_at),
             endpoint=agent.endpoint,
             phone=phone,

@@ -39,9 +39,11 @@ from cti.domain.ids import AgentId, Endpoint, QueueName
 from cti.domain.numbers import DialPlan
 from cti.domain.people import Role, User
 from cti.ports import Accounts, Clock, Journal, Sessions
+from cti.storage.call_rows import CallsProjection
 from cti.storage.database import Database
 from cti.storage.journal import SqlJournal
 from cti.storage.people import SqlAccounts, SqlSessions
+from cti.storage.projections import ProjectionKeeper
 from cti.web.app import WebParts, WebServer, build_app, own_origins
 from cti.web.passwords import Passwords
 from cti.web.signin import SignInDesk
@@ -96,6 +98,7 @@ class Keeping:
     tickets: TicketStore
     book: RecordingBook
     close: Callable[[], Awaitable[None]]
+    projections: ProjectionKeeper | None = None  # None: nobody reads such tables (tests)
     spool: Spool | None = None
     store: RecordingStore | None = None
     encoder: Encoder | None = None
@@ -140,6 +143,9 @@ class Service:
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self.passwords.close)
             stack.push_async_callback(self.keeping.close)
+            if self.keeping.projections is not None:
+                await self.keeping.projections.start()
+                stack.push_async_callback(self.keeping.projections.stop)
             await self.journal.start()
             stack.push_async_callback(self.journal.stop)
             tail = self.journal.last - _TAIL
@@ -155,6 +161,7 @@ class Service:
             self.acd.restore(past)
             await self.screenpop.pop.start(self.agents, self.acd)
             self.screenpop.pop.restore(past)
+            self.screenpop.commands.restore(past)
             stack.push_async_callback(self.screenpop.stop)
             self.watch.start()
             stack.callback(self.watch.stop)
@@ -224,11 +231,19 @@ async def open_database(settings: Settings) -> Database:
     return database
 
 
+def projections_of(database: Database) -> ProjectionKeeper:
+    """All tables that are derived from the journal."""
+    return ProjectionKeeper(database, [CallsProjection()])
+
+
 async def keep_in_database(settings: Settings) -> Keeping:
     """Everything in the installation's database; files as the settings say."""
     database = await open_database(settings)
+    journal, projections = SqlJournal(database), projections_of(database)
+    journal.on_committed = projections.take
     return Keeping(
-        journal=SqlJournal(database),
+        journal=journal,
+        projections=projections,
         accounts=SqlAccounts(database),
         sessions=SqlSessions(database),
         tickets=SqlTicketStore(database),
@@ -320,7 +335,7 @@ async def build(
     origins = own_origins(settings.web.allowed_origins)
     screenpop = build_screenpop(
         pop, bus=bus, clock=clock, journal=journal, agents=acd, calls=control,
-        tickets=tickets.office, sign_in=desk, origins=origins,
+        tickets=tickets.office, sign_in=desk, origins=origins, company=company, plan=plan,
     )  # fmt: skip
     ivr = build_ivr(
         company, settings.sounds_dir, bus=bus, clock=clock, calls=calls, line=acd,

@@ -1,8 +1,9 @@
 """What an agent may ask for, checked, journalled, carried out; and remembered by id.
 
 Order for each command: shape → may this agent do it to this call → ``CommandAccepted`` committed to the journal →
-carried out by the department it belongs to, within ``COMMAND_TIMEOUT`` → answered. The same id again gets the
-same answer and does nothing. Commands of one kind keep their order; a hang-up waits for nobody.
+carried out by the department it belongs to, within ``COMMAND_TIMEOUT`` → answered; commands to the switch
+(``call_commands.py``) only when the event came that confirms them. The same id again, from whichever page of this person,
+gets the same answer and does nothing. Commands of one kind keep their order; a hang-up waits for nobody.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -21,25 +22,27 @@ from cti.domain import events as ev
 from cti.domain.errors import CommandRefused, InvalidValue, SwitchUnavailable
 from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, TicketId, parse_call_id
 from cti.domain.people import Permission
-from cti.ports import CallControl, Clock, EventBus, Journal
+from cti.ports import Clock, EventBus, Journal
+from screenpop.call_commands import CallCommands
 from screenpop.desks import Desk
 from screenpop.messages import (
     Args,
     AttachArgs,
     CallArgs,
     ChooseArgs,
+    DialArgs,
     DispositionArgs,
-    MuteArgs,
     NoArgs,
     NoteArgs,
-    PauseArgs,
     ReasonArgs,
     RenameArgs,
     SignInArgs,
+    TargetArg,
+    TargetArgs,
 )
-from screenpop.model import Shown
 from screenpop.ports import AgentDesk, TicketDesk
 from screenpop.service import ScreenPop
+from screenpop.shown import Shown
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +52,8 @@ _MAX_PENDING = 50
 
 Answer = dict[str, Any]
 Work = Callable[[], Awaitable[None]]
-_TALKING = frozenset({"talking", "on_hold"})
+_OWN_LANES = frozenset({"call.hang_up", "call.move"})  # they wait for nobody, or nobody for them
+_NO_IDS = frozenset({"text", "name", "company", "call_id", "target", "digits"})
 
 
 class CommandDesk:
@@ -62,7 +66,7 @@ class CommandDesk:
         clock: Clock,
         journal: Journal,
         agents: AgentDesk,
-        calls: CallControl,
+        calls: CallCommands,
         tickets: TicketDesk,
         timeout: timedelta = COMMAND_TIMEOUT,
     ) -> None:
@@ -74,7 +78,7 @@ class CommandDesk:
         self._calls = calls
         self._tickets = tickets
         self._timeout = timeout
-        self._answers: dict[AgentId, OrderedDict[str, asyncio.Future[Answer]]] = {}
+        self._answers: dict[AgentId, OrderedDict[str, asyncio.Future[Answer] | Answer]] = {}
         self._lanes: dict[tuple[AgentId, str], asyncio.Lock] = {}
         # name → shape, and the method that checks and returns the work to be done
         self._table: dict[str, tuple[type[Args], Callable[[Desk, Any], Work]]] = {
@@ -89,12 +93,6 @@ class CommandDesk:
                 NoArgs,
                 lambda d, _: lambda: agents.extend_wrap_up(d.user.user_id),
             ),
-            "call.answer": (CallArgs, self._answer),
-            "call.hang_up": (CallArgs, self._hang_up),
-            "call.hold": (CallArgs, self._hold),
-            "call.retrieve": (CallArgs, self._retrieve),
-            "call.mute": (MuteArgs, self._mute),
-            "call.pause_recording": (PauseArgs, self._pause_recording),
             "ticket.note": (NoteArgs, self._note),
             "ticket.disposition": (DispositionArgs, self._disposition),
             "ticket.attach": (AttachArgs, self._attach),
@@ -106,18 +104,29 @@ class CommandDesk:
     @property
     def names(self) -> frozenset[str]:
         """All commands there are."""
-        return frozenset(self._table)
+        return frozenset(self._table) | frozenset(self._calls.table)
+
+    def restore(self, past: Iterable[ev.Event]) -> None:
+        """Know the commands that were accepted before the last start, so that none is carried out twice."""
+        for event in past:
+            if isinstance(event, ev.CommandAccepted):
+                answers = self._answers.setdefault(AgentId(event.by), OrderedDict())
+                text = "This was asked for before our last start; the display shows what is true."
+                answers[event.command_id] = _refusal(event.command_id, "sent_before", text)
+                while len(answers) > _REMEMBERED:
+                    answers.popitem(last=False)
 
     async def execute(self, desk: Desk, command_id: str, name: str, args: Any) -> Answer:
         """Carry out a command, once; returns the ``result`` message. Never raises but when cancelled."""
         answers = self._answers.setdefault(desk.user.user_id, OrderedDict())
         if (known := answers.get(command_id)) is not None:
-            return await asyncio.shield(known)
-        if sum(not answer.done() for answer in answers.values()) >= _MAX_PENDING:
+            return known if isinstance(known, dict) else await asyncio.shield(known)
+        if sum(not isinstance(a, dict) for a in answers.values()) >= _MAX_PENDING:
             return _refusal(
                 command_id, "too_many", "Too many commands at once; wait for the answers."
             )
-        answer = answers[command_id] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answers[command_id] = answer
         while len(answers) > _REMEMBERED:
             answers.popitem(last=False)
         try:
@@ -127,13 +136,17 @@ class CommandDesk:
             answer.cancel()
             raise
         answer.set_result(result)
+        answers[command_id] = result
         return result
 
     async def _run(self, desk: Desk, command_id: str, name: str, args: Any) -> Answer:
-        lane = "call.hang_up" if name == "call.hang_up" else name.split(".")[0]
+        lane = name if name in _OWN_LANES else name.split(".")[0]
+        limit = self._timeout
+        if name.startswith("call."):
+            limit += self._calls.limit_of(name)  # its confirmation has a limit of its own
         lock = self._lanes.setdefault((desk.user.user_id, lane), asyncio.Lock())
         try:
-            async with asyncio.timeout(self._timeout.total_seconds()), lock:
+            async with asyncio.timeout(limit.total_seconds()), lock:
                 await self._carry_out(desk, command_id, name, args)
         except CommandRefused as exc:
             return _refusal(command_id, exc.reason, str(exc))
@@ -155,9 +168,7 @@ class CommandDesk:
         return {"type": "result", "id": command_id, "ok": True}
 
     async def _carry_out(self, desk: Desk, command_id: str, name: str, raw: Any) -> None:
-        if name not in self._table:
-            raise CommandRefused("no_such_command", "There is no such command.")
-        shape, check = self._table[name]
+        shape = self._shape(name)
         try:
             args = shape.model_validate(raw)
         except ValidationError as exc:
@@ -166,11 +177,13 @@ class CommandDesk:
             raise CommandRefused("wrong_shape", f"{place}: {first['msg']}") from exc
         if not desk.user.may(Permission.TAKE_CALLS):
             raise CommandRefused("not_allowed", "Your role doesn't allow this.")
-        work = check(desk, args)
+        if name in self._calls.table:
+            work = self._calls.table[name][1](desk, args, command_id)
+        else:
+            work = self._table[name][1](desk, args)
         if self._journal.is_failing:
             # Not even told: what is refused must not stand in the journal as accepted, later.
             raise OSError("the journal can't be written")
-        values = args.model_dump(exclude={"text", "name", "company", "call_id"})
         self._bus.publish(
             ev.CommandAccepted(
                 at=self._clock.now(),
@@ -178,7 +191,7 @@ class CommandDesk:
                 name=name,
                 by=desk.user.user_id,
                 call_id=CallId(args.call_id) if isinstance(args, CallArgs) else None,
-                arguments={key: str(value) for key, value in values.items()},
+                arguments=_ids_of(args),
             )
         )
         await self._journal.flush()
@@ -188,57 +201,18 @@ class CommandDesk:
             with contextlib.suppress(OSError):  # carried out it is; the journal has its own alarm
                 await self._journal.flush()
 
+    def _shape(self, name: str) -> type[Args]:
+        known = self._calls.table.get(name) or self._table.get(name)
+        if known is None:
+            raise CommandRefused("no_such_command", "There is no such command.")
+        return known[0]
+
     # ---- the agent -----------------------------------------------------------------------------
 
     def _sign_in(self, desk: Desk, args: SignInArgs) -> Work:
         suffix = "w" if args.phone == "browser" else ""
         endpoint = Endpoint(f"{desk.user.extension}{suffix}")
         return lambda: self._agents.sign_in(desk.user.user_id, endpoint)
-
-    # ---- the call ------------------------------------------------------------------------------
-
-    def _own(self, desk: Desk, text: str, states: frozenset[str], remedy: str) -> CallId:
-        call_id = parse_call_id(text)
-        shown = desk.state.shown
-        if shown is None or shown.call_id != call_id:
-            raise CommandRefused("not_your_call", "This call isn't on your desktop (any more).")
-        if shown.state not in states:
-            raise CommandRefused("wrong_state", remedy)
-        return call_id
-
-    def _answer(self, desk: Desk, args: CallArgs) -> Work:
-        states = frozenset({"offered", "ringing"})
-        self._own(desk, args.call_id, states, "The call doesn't ring (any more).")
-        if desk.state.sections["phone"]["kind"] != "browser":
-            raise CommandRefused("lift_receiver", "Lift the receiver of your desk phone to answer.")
-        return _nothing  # the page's own phone answers; this is for the journal
-
-    def _hang_up(self, desk: Desk, args: CallArgs) -> Work:
-        states = frozenset({"talking", "on_hold", "agent_lost"})
-        remedy = "You aren't connected with this caller."
-        call_id = self._own(desk, args.call_id, states, remedy)
-        return lambda: self._calls.hang_up(call_id)
-
-    def _hold(self, desk: Desk, args: CallArgs) -> Work:
-        remedy = "Only a caller you talk with can be put on hold."
-        call_id = self._own(desk, args.call_id, frozenset({"talking"}), remedy)
-        return lambda: self._calls.hold(call_id)
-
-    def _retrieve(self, desk: Desk, args: CallArgs) -> Work:
-        remedy = "The caller isn't on hold."
-        call_id = self._own(desk, args.call_id, frozenset({"on_hold"}), remedy)
-        return lambda: self._calls.retrieve(call_id)
-
-    def _mute(self, desk: Desk, args: MuteArgs) -> Work:
-        call_id = self._own(desk, args.call_id, _TALKING, "You aren't talking with this caller.")
-        return lambda: self._calls.mute(call_id, args.muted)
-
-    def _pause_recording(self, desk: Desk, args: PauseArgs) -> Work:
-        call_id = self._own(desk, args.call_id, _TALKING, "You aren't talking with this caller.")
-        call = desk.state.sections["call"]
-        if call is None or call["recording"] == "off":
-            raise CommandRefused("not_recording", "This call is not being recorded.")
-        return lambda: self._calls.pause_recording(call_id, args.paused)
 
     # ---- ticket and customer: only what stands on the desktop -----------------------------------
 
@@ -327,8 +301,15 @@ class CommandDesk:
         return reveal
 
 
-async def _nothing() -> None:
-    """Done already."""
+def _ids_of(args: Args) -> dict[str, str]:
+    """What of the arguments may stand in the journal: ids, never a number outside or what was typed."""
+    values = {key: str(value) for key, value in args.model_dump(exclude=set(_NO_IDS)).items()}
+    target: TargetArg | None = args.target if isinstance(args, (DialArgs, TargetArgs)) else None
+    if target is not None:
+        values["target_kind"] = target.kind
+        if target.kind != "outside":
+            values["target"] = target.value
+    return values
 
 
 def _refusal(command_id: str, error_id: str, message: str) -> Answer:

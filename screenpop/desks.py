@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
@@ -35,6 +35,7 @@ class DeskConfig:
     zone: tzinfo
     country: str = "CN"
     disposition_labels: Mapping[str, Labels] = field(default_factory=dict)
+    has_outside: bool = False  # numbers outside may be dialled
 
 
 def me_section(user: User, language: str, now: datetime, config: DeskConfig) -> MeSection:
@@ -55,7 +56,14 @@ def me_section(user: User, language: str, now: datetime, config: DeskConfig) -> 
 class Desk:
     """One person's document and page."""
 
-    def __init__(self, user: User, config: DeskConfig, boot: str, now: datetime) -> None:
+    def __init__(
+        self,
+        user: User,
+        config: DeskConfig,
+        boot: str,
+        now: datetime,
+        name_of: Callable[[str], str] = str,
+    ) -> None:
         self.today = Today(config.zone)
         self.connection: Connection | None = None
         self._boot = boot
@@ -65,6 +73,7 @@ class Desk:
             agent=AgentSection(
                 state="LOGGED_OUT",
                 reason="",
+                kind="",
                 since=iso(now),
                 next_state="",
                 next_reason="",
@@ -79,8 +88,9 @@ class Desk:
             queues=[],
             today=self.today.figures(),
             link={"switch": "down", "text": ""},
+            directory=None,
         )
-        self.state = DesktopState(user, sections, config.queue_labels, config.country)
+        self.state = DesktopState(user, sections, config.queue_labels, config.country, name_of)
 
     @property
     def user(self) -> User:
@@ -155,11 +165,18 @@ class Desks:
         """The desk of a phone's owner."""
         return self._by_extension.get(endpoint.removesuffix("w")) if endpoint else None
 
+    def name_of(self, phone: str) -> str:
+        """The name of a phone's or an extension's owner; what is nobody's stays as it is."""
+        desk = self._by_extension.get(phone.removesuffix("w"))
+        return desk.user.name if desk is not None else phone
+
     def take(self, user: User, now: datetime) -> Desk:
         """Somebody's desk; a new one for a new person. The account is read anew each time."""
         desk = self._by_agent.get(user.user_id)
         if desk is None:
-            desk = self._by_agent[user.user_id] = Desk(user, self._config, self._boot, now)
+            desk = self._by_agent[user.user_id] = Desk(
+                user, self._config, self._boot, now, self.name_of
+            )
         if desk.user.extension != user.extension:
             self._by_extension.pop(desk.user.extension, None)
         desk.state.user = user

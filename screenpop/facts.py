@@ -13,6 +13,8 @@ from cti.domain import events as ev
 from cti.domain.ids import CallId, Endpoint, LegId, QueueName
 from cti.domain.numbers import CallerNumber, DialPlan, NumberKind, read_number
 from cti.domain.text import clean_name, hide_digits
+from screenpop import talk as talks
+from screenpop.talk import Talk
 
 _MAX_PATH = 12
 _MAX_DIGITS = 64
@@ -36,6 +38,7 @@ class CallFacts:
     held_at: datetime | None = None
     is_muted: bool = False
     recording: str = "off"
+    talk: Talk = field(default_factory=Talk)
 
 
 def begin(event: ev.CallOffered | ev.CallRecovered, plan: DialPlan) -> CallFacts:
@@ -45,13 +48,18 @@ def begin(event: ev.CallOffered | ev.CallRecovered, plan: DialPlan) -> CallFacts
         number=read_number(event.ani, plan),
         caller_name=hide_digits(clean_name(event.ani_name)),
     )
+    phone = event.endpoint if isinstance(event, ev.CallOffered) else event.origin
+    talk = Talk(began_by=phone, anchor=phone, dialled=event.dnis if phone is not None else "")
+    facts = replace(facts, direction=event.direction, talk=talk)
     if isinstance(event, ev.CallOffered):
-        return replace(facts, direction=event.direction)
-    return fold(facts, event)
+        return replace(facts, talk=replace(talk, consult_of=event.consult_of))
+    return fold(facts, event, plan)
 
 
-def fold(facts: CallFacts, event: ev.CallEvent) -> CallFacts:
+def fold(facts: CallFacts, event: ev.CallEvent, plan: DialPlan) -> CallFacts:
     """Take one event; unknown ones change nothing."""
+    if (talk := talks.fold(facts.talk, event, plan)) is not facts.talk:
+        facts = replace(facts, talk=talk)
     match event:
         case ev.MenuEntered(label=label) if label and facts.menu_path[-1:] != (label,):
             return replace(facts, menu_path=(*facts.menu_path, label)[-_MAX_PATH:])
@@ -98,10 +106,12 @@ def _fold_talk(facts: CallFacts, event: ev.CallEvent) -> CallFacts:
                 connected_at=facts.connected_at or (event.at if event.endpoint else None),
                 held_at=event.at if event.state == "on_hold" else None,
             )
-        case ev.CallHeld():
+        case ev.CallHeld() | ev.ConsultStarted():
             return replace(facts, held_at=facts.held_at or event.at)
-        case ev.CallRetrieved():
+        case ev.CallRetrieved() | ev.PartyJoined():
             return replace(facts, held_at=None)
+        case ev.CallTransferred() | ev.CallParked():
+            return replace(facts, endpoint=None, held_at=None, is_muted=False)
         case ev.LegMuted() if event.leg_id == facts.leg_id:
             return replace(facts, is_muted=event.is_muted)
         case _:

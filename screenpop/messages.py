@@ -53,6 +53,55 @@ class PauseArgs(CallArgs):
     paused: bool
 
 
+class TargetArg(Args):
+    """Whom to call, or where to send a caller. Numbers outside as they were typed."""
+
+    kind: Literal["agent", "queue", "menu", "outside"]
+    value: Annotated[str, Field(min_length=1, max_length=40)]
+
+
+class DialArgs(Args):
+    """Whom to call."""
+
+    target: TargetArg
+
+
+class TargetArgs(CallArgs):
+    """Which call, and to whom."""
+
+    target: TargetArg
+
+
+class DigitsArgs(CallArgs):
+    """Tones to send."""
+
+    digits: Annotated[str, Field(pattern=r"^[0-9A-D*#]{1,32}$")]
+
+
+class PartyArgs(CallArgs):
+    """Which party of a conference."""
+
+    endpoint: Annotated[str, Field(max_length=64)]
+
+
+class ParkArgs(CallArgs):
+    """Which parking place."""
+
+    slot: Annotated[str, Field(pattern=r"^[1-9]$")]
+
+
+class FetchArgs(Args):
+    """From which parking place."""
+
+    slot: Annotated[str, Field(pattern=r"^[1-9]$")]
+
+
+class MoveArgs(CallArgs):
+    """To which of the agent's own phones."""
+
+    phone: Literal["browser", "desk"]
+
+
 class NoteArgs(Args):
     """The note's new text, and the version that was read."""
 
@@ -122,6 +171,13 @@ class PhoneMessage(Args):
     mic: Literal["ok", "blocked", "missing"]
 
 
+class WatchMessage(Args):
+    """The dialog that shows the directory was opened or closed."""
+
+    type: Literal["watch"]
+    directory: bool
+
+
 class PongMessage(Args):
     """Answers a ping."""
 
@@ -129,7 +185,7 @@ class PongMessage(Args):
     t: float | int | str | None = None
 
 
-PageMessage = CommandMessage | PaintedMessage | PhoneMessage | PongMessage
+PageMessage = CommandMessage | PaintedMessage | PhoneMessage | WatchMessage | PongMessage
 PAGE_MESSAGE: TypeAdapter[PageMessage] = TypeAdapter(
     Annotated[PageMessage, Field(discriminator="type")]
 )

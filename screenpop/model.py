@@ -3,8 +3,9 @@
 Rules for this file:
 
 * Only ``_put`` changes a section; it numbers the change, so that "snapshot, then updates" and "the document" can't differ.
-* The call stands on the desktop of the agent it was offered to and of no other. It leaves when the reservation ends or
-  somebody else takes the call; after a conversation it stays, ``ended``, until the wrap-up is over.
+* The call stands on the desktops of those whom it rings at or who take part in it, and of no other. It leaves when the ring
+  ends or somebody else takes the call; after a conversation it stays, ``ended``, until the wrap-up is over. What
+  an event makes of it is in ``shown.py``.
 
 Time is an argument (or the event's). Who is concerned by an event is the service's business.
 """
@@ -12,32 +13,35 @@ Time is an argument (or the event's). Who is concerned by an event is the servic
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any, cast
 
 from cti.domain import events as ev
-from cti.domain.ids import CallId, Endpoint, QueueName
+from cti.domain.ids import CallId, Endpoint
 from cti.domain.numbers import NumberKind, mask, place_of
 from cti.domain.people import Permission, User
+from screenpop.abilities import Situation, can
 from screenpop.facts import CallFacts
 from screenpop.sections import (
     CallSection,
+    ConsultValue,
     CustomerSection,
     Labels,
+    PartyValue,
     SectionName,
     Sections,
     TicketSection,
     iso,
     iso_or_none,
 )
+from screenpop.shown import OVER, RISING, TALKED, Desk, Shown, move
+from screenpop.talk import Talk
 
 RING_LENGTH = 500
 """Updates that a page which lost its link can catch up with; beyond, it gets a snapshot."""
 
 _REST = frozenset({"READY", "NOT_READY", "LOGGED_OUT"})
-_TALKED = frozenset({"talking", "on_hold", "agent_lost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +53,16 @@ class Update:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A call as it stands on this desktop."""
-
-    call_id: CallId
-    token: str
-    chosen_at: datetime
-    queue: QueueName | None
-    waited_time: timedelta
-    state: str = "offered"
-    ringing_since_at: datetime | None = None
-    connected_at: datetime | None = None  # with this agent
-    ended_at: datetime | None = None
-    is_revealed: bool = False
-
-
 class DesktopState:
     """The document. ``seq`` counts changes from 1 within one ``boot``."""
 
     def __init__(
-        self, user: User, sections: Sections, queue_labels: Mapping[str, Labels], country: str
+        self,
+        user: User,
+        sections: Sections,
+        queue_labels: Mapping[str, Labels],
+        country: str,
+        name_of: Callable[[str], str] = str,
     ) -> None:
         self.user = user
         self.seq = 0
@@ -77,6 +70,9 @@ class DesktopState:
         self.last_ticket: tuple[CallId | None, int] = (None, 0)
         """The call and ticket that stood here before, for what was typed in the last moment."""
         self._facts: CallFacts | None = None
+        self._put_off: tuple[Shown, CallFacts] | None = None
+        """A call that was being wrapped up when another one came."""
+        self._name_of = name_of
         self._sections = sections
         self._queue_labels = queue_labels
         self._country = country
@@ -125,6 +121,8 @@ class DesktopState:
         """The pop: this call is offered to this agent. What stood there before gives way."""
         updates: list[Update] = []
         if self.shown is None or self.shown.call_id != shown.call_id:
+            if self.shown is not None and self._facts is not None and self.shown.state in OVER:
+                self._put_off = (self.shown, self._facts)
             # The old caller's file must not stand beside the new call for a moment.
             self._remember_ticket()
             updates += self._put("customer", None) + self._put("ticket", None)
@@ -170,70 +168,37 @@ class DesktopState:
 
         ``facts`` are the call's, after the event.
         """
+        if self.shown is None:
+            return []
         if isinstance(event, ev.AgentStateChanged):
-            is_over = event.previous in {"TALKING", "WRAP_UP"} and event.state in _REST
-            if (
-                is_over
-                and self.shown is not None
-                and self.shown.state not in {"offered", "ringing"}
-            ):
-                return self.withdraw()
-            return []
-        if self.shown is None or not isinstance(event, ev.CallEvent):
-            return []
-        if event.call_id != self.shown.call_id:
+            return self._agent_changed(self.shown, event)
+        if not isinstance(event, ev.CallEvent) or event.call_id != self.shown.call_id:
             return []
         self._facts = facts or self._facts
-        moved = self._move(self.shown, event)
+        talk = self._facts.talk if self._facts is not None else Talk()
+        moved = move(self.shown, event, Desk(self.user.user_id, self.owns, talk))
         if moved is None:
             return self.withdraw()
         self.shown = moved
         return self._draw()
 
-    def _move(self, shown: Shown, event: ev.CallEvent) -> Shown | None:
-        """The next state on this desktop; None: the call leaves it."""
-        if shown.state == "ended":
-            # A caller who comes back to the same agent is shown anew; nothing else revives a call.
-            is_back = isinstance(event, ev.CallConnected) and self.owns(event.endpoint)
-            return replace(shown, state="talking", ended_at=None) if is_back else shown
-        match event:
-            case ev.LegRang() if self.owns(event.endpoint) and shown.state == "offered":
-                return replace(shown, state="ringing", ringing_since_at=event.at)
-            case ev.CallConnected() if self.owns(event.endpoint):
-                since_at = shown.connected_at or event.at
-                return replace(shown, state="talking", connected_at=since_at)
-            case ev.CallConnected():
-                return self._left(shown, event)
-            case ev.CallRecovered():
-                if self.owns(event.endpoint):
-                    state = event.state if event.state in _TALKED else "talking"
-                    since_at = shown.connected_at or event.at
-                    return replace(shown, state=state, connected_at=since_at)
-                return self._left(shown, event)
-            case ev.CallHeld() if shown.state == "talking":
-                return replace(shown, state="on_hold")
-            case ev.CallRetrieved() if shown.state in {"on_hold", "agent_lost"}:
-                return replace(shown, state="talking")
-            # A page that was reloaded is called again before Asterisk noticed that its leg is gone.
-            case ev.AgentLegLost() | ev.LegDialled() if (
-                self.owns(event.endpoint) and shown.state in _TALKED
-            ):
-                return replace(shown, state="agent_lost")
-            case ev.ReservationReleased() | ev.AgentDidNotAnswer():
-                is_mine = event.agent_id == self.user.user_id and shown.state not in _TALKED
-                return None if is_mine else shown
-            case ev.CallEnded():
-                return self._left(shown, event)
-            case ev.CallEnqueued() | ev.CallFellBack() if shown.state in _TALKED:
-                return self._left(shown, event)  # given back to the queue
-            case _:
-                return shown
+    def _agent_changed(self, shown: Shown, event: ev.AgentStateChanged) -> list[Update]:
+        """What the acd says of the agent decides where the call's own events leave it open."""
+        if event.state == "WRAP_UP" and event.call_id == shown.call_id and shown.state in TALKED:
+            self.shown = replace(shown, state="ended", ended_at=event.at)
+            return self._draw()
+        if event.state not in _REST:
+            return []
+        is_rung = shown.state in RISING
+        if is_rung and (shown.is_offer or event.previous != "RINGING"):
+            return []
+        is_over = event.previous in {"RINGING", "TALKING", "WRAP_UP"}
+        return self.withdraw() if is_over else []
 
-    def _left(self, shown: Shown, event: ev.CallEvent) -> Shown | None:
-        """The call is no longer this agent's: over where they talked, withdrawn where they didn't."""
-        if shown.state not in _TALKED:
-            return None
-        return replace(shown, state="ended", ended_at=event.at)
+    def take_up_again(self, call_id: CallId | None) -> tuple[Shown, CallFacts] | None:
+        """The call whose wrap-up goes on, if it stood here before another one came."""
+        put_off, self._put_off = self._put_off, None
+        return put_off if put_off is not None and put_off[0].call_id == call_id else None
 
     def _draw(self) -> list[Update]:
         shown, facts = self.shown, self._facts
@@ -243,7 +208,7 @@ class DesktopState:
         has_number = facts.number.kind not in {NumberKind.WITHHELD}
         masked = mask(facts.number, self._country)
         is_masked = not shown.is_revealed and masked != facts.number.shown
-        has_ended = shown.state == "ended"
+        has_ended = shown.state in OVER
         queue = shown.queue or facts.queue or ""
         section = CallSection(
             call_id=shown.call_id,
@@ -256,7 +221,7 @@ class DesktopState:
             number_place=place_of(facts.number, language),
             number_masked=is_masked,
             can_reveal=has_number and is_masked and self.user.may(Permission.UNMASK_NUMBERS),
-            caller_name=facts.caller_name,
+            caller_name=self._other_side(facts) or facts.caller_name,
             menu_path=list(facts.menu_path),
             digits=facts.digits,
             waited_s=round(shown.waited_time.total_seconds(), 1),
@@ -268,5 +233,62 @@ class DesktopState:
             muted=facts.is_muted and not has_ended,
             recording="off" if has_ended else facts.recording,
             auto_answer=shown.state == "agent_lost",
+            consult=self._consult(facts.talk),
+            parties=self._parties(shown, facts.talk),
+            slot=facts.talk.slot,
+            can=can(self.situation(), language),
         )
         return self._put("call", section)
+
+    def situation(self) -> Situation:
+        """What counts for what the agent can do with the call."""
+        shown, facts = self.shown, self._facts
+        if shown is None or facts is None:
+            return Situation("ended")
+        consult = facts.talk.consult
+        return Situation(
+            state=shown.state,
+            is_consulted=shown.is_consulted,
+            consult_is_up=consult is not None and consult.is_up,
+            is_recording=facts.recording != "off",
+        )
+
+    @property
+    def talk(self) -> Talk:
+        """Who is in the call that stands here."""
+        return self._facts.talk if self._facts is not None else Talk()
+
+    def _consult(self, talk: Talk) -> ConsultValue | None:
+        consult = talk.consult
+        if consult is None or not self.owns(consult.endpoint):
+            return None
+        number = mask(consult.number, self._country)
+        is_outside = consult.target_kind == "outside"
+        return ConsultValue(
+            state="talking" if consult.is_up else "ringing",
+            target=number if is_outside else consult.target,
+            label=number if is_outside else self._label(consult.target),
+        )
+
+    def _label(self, target: str) -> str:
+        """A colleague's or a queue's name in the page's language; else the target itself."""
+        labels = self._queue_labels.get(target, {})
+        language = self._sections["me"]["language"]
+        return labels.get(language) or labels.get("en") or self._name_of(target)
+
+    def _parties(self, shown: Shown, talk: Talk) -> list[PartyValue]:
+        if shown.state != "conference":
+            return []
+        return [
+            PartyValue(endpoint=endpoint, label=self._name_of(endpoint))
+            for endpoint in talk.others(self.owns)
+        ]
+
+    def _other_side(self, facts: CallFacts) -> str:
+        """Whom the agent speaks with in a call between phones of ours: a name; empty: a customer."""
+        if facts.direction != "internal":
+            return ""
+        began_by = facts.talk.began_by
+        if self.owns(began_by):
+            return self._label(facts.talk.dialled)
+        return self._name_of(began_by) if began_by is not None else ""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
 SectionName = Literal[
-    "me", "phone", "agent", "call", "customer", "ticket", "queues", "today", "link"
+    "me", "phone", "agent", "call", "customer", "ticket", "queues", "today", "link", "directory"
 ]
 Labels = dict[str, str]
 
@@ -60,6 +60,7 @@ class AgentSection(TypedDict):
 
     state: str
     reason: str
+    kind: str  # of the call: queue, direct, internal, outbound, consult, transfer
     since: str
     next_state: str
     next_reason: str
@@ -69,8 +70,23 @@ class AgentSection(TypedDict):
     notice: str
 
 
+class ConsultValue(TypedDict):
+    """Whom the agent asks while his caller is on hold; ``state`` is ``ringing`` or ``talking``."""
+
+    state: str
+    target: str
+    label: str
+
+
+class PartyValue(TypedDict):
+    """Who else is in the conference."""
+
+    endpoint: str
+    label: str
+
+
 class CallSection(TypedDict):
-    """The call that is offered to, or talks with, this agent and no other."""
+    """The call that rings at, or has as a part, this agent."""
 
     call_id: str
     token: str
@@ -94,6 +110,10 @@ class CallSection(TypedDict):
     muted: bool
     recording: str
     auto_answer: bool
+    consult: ConsultValue | None
+    parties: list[PartyValue]
+    slot: str
+    can: dict[str, str]  # action → empty, or why it can't be done
 
 
 class CustomerValue(TypedDict):
@@ -191,6 +211,34 @@ class TodaySection(TypedDict):
     occupancy: float | None
 
 
+class ColleagueValue(TypedDict):
+    """A person to whom a call can be sent."""
+
+    name: str
+    extension: str
+    state: str
+    kind: str
+    since: str
+
+
+class LineValue(TypedDict):
+    """A queue into which a call can be sent."""
+
+    name: str
+    label: Labels
+    waiting: int
+    ready: int
+
+
+class DirectorySection(TypedDict):
+    """Whom to call and where to send a caller, live; ``outside``: numbers outside may be dialled."""
+
+    colleagues: list[ColleagueValue]
+    queues: list[LineValue]
+    parked: list[str]
+    outside: bool
+
+
 class LinkSection(TypedDict):
     """Whether Asterisk hears us. ``text``: why not; or, while it does, what somebody must mend."""
 
@@ -210,6 +258,7 @@ class Sections(TypedDict):
     queues: list[QueueValue]
     today: TodaySection
     link: LinkSection
+    directory: DirectorySection | None  # None: not asked for
 
 
 def iso(at: datetime) -> str:

@@ -20,25 +20,25 @@ import structlog
 
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused
-from cti.domain.ids import AgentId, CallId, QueueName
+from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 from cti.domain.numbers import CallerNumber, DialPlan, NumberKind, place_of
 from cti.domain.people import User
 from cti.ports import Clock, EventBus, Unsubscribe
 from screenpop import facts as call_facts
-from screenpop.connection import CloseCode, Connection, to_json
+from screenpop.connection import CloseCode, Connection
 from screenpop.desks import Desk, DeskConfig, Desks, me_section
+from screenpop.directory import Directory
 from screenpop.facts import CallFacts
 from screenpop.lookups import Interest, Lookups
-from screenpop.model import Shown
 from screenpop.ports import AgentDesk, PhoneSecrets, TicketDesk
+from screenpop.queue_board import QueueBoard
 from screenpop.sections import (
     CustomerSection,
     PhoneSection,
-    QueueValue,
     SipValue,
     TicketSection,
-    iso_or_none,
 )
+from screenpop.shown import OVER, Shown
 from screenpop.timing import PopTimes
 from screenpop.views import agent_section
 
@@ -63,6 +63,10 @@ class ScreenPop:
     ) -> None:
         self.boot = secrets.token_hex(8)
         self.desks = Desks(config, self.boot)
+        self._board = QueueBoard(self.desks, config.queue_labels)
+        self.directory = Directory(
+            self.desks, clock, self._board.lines, self._parked, has_outside=config.has_outside
+        )
         self.lookups = Lookups(tickets, self._looked_up, self._interest, config.disposition_labels)
         self._bus = bus
         self._clock = clock
@@ -75,7 +79,6 @@ class ScreenPop:
         self._stands: dict[AgentId, CallId] = {}  # and the same the other way round
         self._times: dict[CallId, PopTimes] = {}
         self._painted: dict[str, asyncio.Event] = {}  # by token
-        self._queues: dict[QueueName, ev.QueueChanged] = {}
         self._link: ev.SwitchLinkChanged | None = None
         self._alarms: dict[str, str] = {}  # what stands, in words
         self._dirty: set[AgentId] = set()
@@ -95,9 +98,10 @@ class ScreenPop:
         for user in users:
             self.desks.take(user, self._clock.now())
         self._agents = agents
-        self._queues = {view.queue: view for view in agents.queue_views()}
+        self._board.start(agents.queue_views())
         for desk in self.desks:
             self._refresh_agent(desk)
+        self.directory.start(agents)
         self._unsubscribe = self._bus.subscribe(self._listen)
         if is_linked:
             self._listen(ev.SwitchLinkChanged(at=self._clock.now(), is_up=True))
@@ -245,6 +249,7 @@ class ScreenPop:
         # Nobody is told of these changes twice: they go into the document before the page is attached.
         old, desk.connection = desk.connection, None
         desk.state.put("me", me_section(user, language, now, self._config))
+        self.directory.watch(desk, False)  # a fresh page has no dialog open
         self._refresh_agent(desk)
         if desk.language != before:
             desk.state.relabel()
@@ -273,8 +278,8 @@ class ScreenPop:
                 if (desk := self.desks.at_phone(event.endpoint)) is not None:
                     self._soon(desk)
             case ev.QueueChanged():
-                self._queues[event.queue] = event
-                self._queues_changed(event.queue)
+                self._board.changed(event)
+                self.directory.changed()
             case ev.SwitchLinkChanged():
                 self._link = event
                 self._tell_link()
@@ -292,32 +297,23 @@ class ScreenPop:
         for desk in self.desks:
             desk.put("link", {"switch": "up" if is_up else "down", "text": text})
 
-    def _queues_changed(self, queue: QueueName) -> None:
-        # Agents of a team serve the same queues: what they see is made and written out once.
-        seen: dict[tuple[str, ...], tuple[list[QueueValue], str]] = {}
-        for desk in self.desks:
-            served = tuple(desk.state.sections["agent"]["queues"])
-            if queue in served:
-                if served not in seen:
-                    values = self._queue_values(served)
-                    seen[served] = values, to_json(values)
-                desk.put("queues", *seen[served])
-
     def _agent_changed(self, event: ev.AgentStateChanged) -> None:
         desk = self.desks.get(event.agent_id)
         if desk is None:
             return
         desk.today.apply(event)
+        self.directory.agent_changed(desk, event)
         desk.send(desk.state.apply(event, None))
         if desk.state.shown is None:
             self._leave(desk)
+        self._follow(desk, event)
         desk.put("today", desk.today.figures())
         self._soon(desk)
 
     def _call_changed(self, event: ev.CallEvent) -> None:
         facts = self._fold(event)
-        if isinstance(event, (ev.CallConnected, ev.CallRecovered)) and facts is not None:
-            self._connected(event, facts)
+        if facts is not None:
+            self._arrive(event, facts)
         self._measure(event)
         for agent_id in list(self._on.get(event.call_id, ())):
             desk = self.desks.get(agent_id)
@@ -335,6 +331,8 @@ class ScreenPop:
         ):
             desk.today.apply(event)
             desk.put("today", desk.today.figures())
+        if isinstance(event, (ev.CallParked, ev.CallConnected, ev.CallEnqueued, ev.CallEnded)):
+            self.directory.changed()
         if isinstance(event, ev.CallEnded):
             self._facts.pop(event.call_id, None)
             if event.call_id not in self._on:
@@ -343,7 +341,7 @@ class ScreenPop:
     def _fold(self, event: ev.CallEvent) -> CallFacts | None:
         known = self._facts.get(event.call_id)
         if known is not None:
-            facts = call_facts.fold(known, event)
+            facts = call_facts.fold(known, event, self._plan)
         elif isinstance(event, (ev.CallOffered, ev.CallRecovered)):
             facts = call_facts.begin(event, self._plan)
         else:
@@ -351,16 +349,65 @@ class ScreenPop:
         self._facts[event.call_id] = facts
         return facts
 
-    def _connected(self, event: ev.CallConnected | ev.CallRecovered, facts: CallFacts) -> None:
-        """A conversation that was not popped: by Asterisk's own Queue(), or before our time."""
+    def _arrive(self, event: ev.CallEvent, facts: CallFacts) -> None:
+        """A call comes to a desktop by itself: dialled there, rung, asked about, or connected without a pop."""
+        match event:
+            case ev.CallConnected() | ev.CallRecovered() | ev.PartyJoined() | ev.ConsultConnected():
+                is_free = True  # whoever speaks sees whom he speaks with
+            case ev.LegDialled() if event.role != "own":
+                is_free = self._is_free_for(event.endpoint)
+            case ev.CallOffered() if event.consult_of is None:
+                is_free = self._is_free_for(event.endpoint)
+            case _:
+                return
         desk = self.desks.at_phone(event.endpoint)
-        if desk is None:
+        shown = desk.state.shown if desk is not None else None
+        if desk is None or not is_free or (shown is not None and shown.call_id == event.call_id):
             return
-        if desk.state.shown is not None and desk.state.shown.call_id == event.call_id:
+        is_asked = isinstance(event, (ev.PartyJoined, ev.ConsultConnected))
+        if isinstance(event, ev.LegDialled):
+            is_asked = event.role != "agent"
+        state = "dialling" if isinstance(event, ev.CallOffered) else "offered"
+        self._place_now(desk, facts, event.at, state=state, is_consulted=is_asked)
+
+    def _is_free_for(self, phone: Endpoint | None) -> bool:
+        """Whether a call that only rings may be shown: its agent is signed in, and busy with no other."""
+        desk = self.desks.at_phone(phone)
+        if desk is None or desk.state.sections["agent"]["state"] == "LOGGED_OUT":
+            return False
+        return desk.state.shown is None or desk.state.shown.state in OVER
+
+    def _place_now(
+        self, desk: Desk, facts: CallFacts, at: datetime, *, state: str, is_consulted: bool = False
+    ) -> None:
+        shown = Shown(
+            call_id=facts.call_id,
+            token=secrets.token_hex(8),
+            chosen_at=at,
+            queue=facts.queue,
+            waited_time=max(at - (facts.enqueued_at or at), timedelta(0)),
+            state=state,
+            is_consulted=is_consulted,
+            is_offer=False,
+        )
+        self._place(desk, shown, facts)
+
+    def _follow(self, desk: Desk, event: ev.AgentStateChanged) -> None:
+        """The acd says which of several calls the agent is busy with: that one stands on his desktop."""
+        shown = desk.state.shown
+        if event.call_id is None or (shown is not None and shown.call_id == event.call_id):
             return
-        waited = max(event.at - (facts.enqueued_at or event.at), timedelta(0))
-        token = secrets.token_hex(8)
-        self._place(desk, Shown(event.call_id, token, event.at, facts.queue, waited), facts)
+        if event.state == "WRAP_UP":
+            again = desk.state.take_up_again(event.call_id)
+            if again is not None:
+                self._place(desk, *again)
+        elif event.state in ("TALKING", "RINGING"):
+            facts = self._facts.get(event.call_id)
+            if facts is not None:
+                held = "on_hold" if facts.held_at is not None else "talking"
+                state = held if event.state == "TALKING" else "ringing"
+                is_asked = event.kind == "consult"
+                self._place_now(desk, facts, event.at, state=state, is_consulted=is_asked)
 
     def _measure(self, event: ev.CallEvent) -> None:
         times = self._times.get(event.call_id)
@@ -424,20 +471,18 @@ class ScreenPop:
                 )
         state = view.phone if view.endpoint is not None else "unknown"
         desk.put("phone", PhoneSection(kind=kind, endpoint=view.endpoint, state=state, sip=sip))
-        desk.put("queues", self._queue_values(view.queues))
+        desk.put("queues", self._board.values(view.queues))
 
-    def _queue_values(self, served: Iterable[str]) -> list[QueueValue]:
-        return [
-            QueueValue(
-                name=name,
-                label=self._config.queue_labels.get(name, {}),
-                waiting=figures.waiting,
-                longest_since=iso_or_none(figures.longest_since),
-                ready=figures.ready,
-            )
-            for name in served
-            if (figures := self._queues.get(QueueName(name))) is not None
-        ]
+    def call(self, call_id: CallId) -> CallFacts | None:
+        """What is known of a live call."""
+        return self._facts.get(call_id)
+
+    def parked_in(self, slot: str) -> CallId | None:
+        """Who waits in a parking place."""
+        return next((c for c, facts in self._facts.items() if facts.talk.slot == slot), None)
+
+    def _parked(self) -> Iterable[str]:
+        return [facts.talk.slot for facts in self._facts.values() if facts.talk.slot]
 
 
 def _nothing() -> None:

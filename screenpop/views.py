@@ -53,6 +53,10 @@ class AgentView(Protocol):
         """Why not ready."""
 
     @property
+    def kind(self) -> str:
+        """What the call is to him: ``queue``, ``direct``, ``internal``, ``outbound``, ``consult``, ``transfer``."""
+
+    @property
     def since_at(self) -> datetime:
         """When the state began."""
 
@@ -187,6 +191,7 @@ def agent_section(view: AgentView, reasons: Sequence[ReasonValue], language: str
     return AgentSection(
         state=str(view.state.value),
         reason=view.reason,
+        kind=view.kind,
         since=iso(view.since_at),
         next_state=str(view.next_state.value) if view.next_state is not None else "",
         next_reason=view.next_reason,

@@ -12,8 +12,11 @@ from cti.ports import CallControl, Clock, EventBus, Journal
 from cti.web.security import OriginRule
 from cti.web.signin import SignInDesk
 from screenpop.adapters.ws import DesktopSockets
+from screenpop.call_commands import CallCommands
 from screenpop.commands import CommandDesk
+from screenpop.confirming import Confirming
 from screenpop.desks import DeskConfig
+from screenpop.dialling import DialRules, OutsideRules
 from screenpop.ports import AgentDesk, PhoneSecrets, TicketDesk
 from screenpop.sections import Labels
 from screenpop.service import ScreenPop
@@ -43,9 +46,21 @@ def desk_config(company: Company, country: str) -> DeskConfig:
         ],
         zone=zone,
         country=country,
+        has_outside=company.outbound is not None,
         disposition_labels={
             name: _labels(text) for name, text in company.disposition_labels.items()
         },
+    )
+
+
+def dial_rules(company: Company, plan: DialPlan) -> DialRules:
+    """What pages may dial."""
+    outside = company.outbound
+    return DialRules(
+        plan=plan,
+        queues=frozenset(queue.name for queue in company.queues),
+        numbers={number.dnis: number.label for number in company.numbers},
+        outside=None if outside is None else OutsideRules(outside.allowed, outside.emergency),
     )
 
 
@@ -76,8 +91,18 @@ def build_screenpop(
     tickets: TicketDesk,
     sign_in: SignInDesk,
     origins: OriginRule,
+    company: Company,
+    plan: DialPlan,
 ) -> ScreenPops:
     """Make the rest, when the ACD is there; ``await pop.start(users, agents)`` begins."""
-    commands = CommandDesk(pop, bus, clock, journal, agents, calls, tickets)
+    confirming = Confirming(bus, clock)
+    of_calls = CallCommands(
+        pop,
+        calls,
+        confirming,
+        dial_rules(company, plan),
+        conference_goes_on=company.conference_goes_on,
+    )
+    commands = CommandDesk(pop, bus, clock, journal, agents, of_calls, tickets)
     sockets = DesktopSockets(pop, commands, sign_in, origins, clock)
     return ScreenPops(pop, commands, sockets)

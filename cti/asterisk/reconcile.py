@@ -147,6 +147,8 @@ def _leg_repairs(seen: SeenCall, call: Call | None, at: datetime) -> list[ev.Eve
     ordered = sorted(seen.legs, key=lambda leg: leg != seen.agent_leg)  # his agent in front
     for leg_seen in ordered:
         state = known[leg_seen.leg_id].state if leg_seen.leg_id in known else None
+        if state is LegState.ENDED:
+            state = None  # told of an end that never came
         if state is None:
             out.append(
                 ev.LegDialled(

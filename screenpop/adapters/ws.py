@@ -29,6 +29,7 @@ from screenpop.messages import (
     Hello,
     PaintedMessage,
     PhoneMessage,
+    WatchMessage,
 )
 from screenpop.service import ScreenPop
 
@@ -193,6 +194,8 @@ class DesktopSockets:
                 self._pop.painted(desk.user.user_id, CallId(said.call_id), said.token)
             case PhoneMessage():
                 self._pop.phone_told(desk.user.user_id, said.registered, bool(said.sessions))
+            case WatchMessage():
+                self._pop.directory.watch(desk, said.directory)
         return True
 
     async def _execute(self, desk: Desk, connection: Connection, said: CommandMessage) -> None:

@@ -21,9 +21,12 @@ from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
 from cti.domain.numbers import DialPlan
 from cti.domain.people import Role, User
 from cti.ports import CallControl, Journal
+from screenpop.call_commands import CallCommands
 from screenpop.commands import CommandDesk
+from screenpop.confirming import Confirming
 from screenpop.connection import Connection
 from screenpop.desks import Desk, DeskConfig
+from screenpop.dialling import DialRules, OutsideRules
 from screenpop.ports import SipAccount
 from screenpop.service import ScreenPop
 from tests.fakes.people import HandClock, MemoryAccounts
@@ -49,10 +52,18 @@ default_flow: main
 customers: [{{name: 王小明, company: Acme GmbH, numbers: ["{WANG}"]}}]
 """
 )
+PLAN = DialPlan("CN", "10", frozenset({"1001", "1002", "1003"}))
+RULES = DialRules(
+    plan=PLAN,
+    queues=frozenset({"sales"}),
+    numbers={"100": "main"},
+    outside=OutsideRules(("0", "+86"), ("110",)),
+)
 CONFIG = DeskConfig(
     queue_labels={"sales": {"en": "Sales", "zh": "销售"}},
     reasons=[{"name": "lunch", "label": {"en": "Lunch"}, "paid": False}],
     zone=ZoneInfo("Asia/Shanghai"),
+    has_outside=True,
     disposition_labels={"sold": {"en": "Sold", "zh": "已售"}, "other": {"en": "Other"}},
 )
 
@@ -70,6 +81,7 @@ class View:
 
     state: enum.Enum = State.LOGGED_OUT
     reason: str = ""
+    kind: str = ""
     since_at: datetime = T0
     endpoint: Endpoint | None = None
     phone: str = "unknown"
@@ -119,17 +131,83 @@ class FakeAgents:
         self.views[agent_id] = replace(self.agent_view(agent_id), **values)
 
 
-@dataclass
 class FakeSwitch:
-    """The part of ``cti.ports.CallControl`` that desktops use."""
+    """``cti.ports.CallControl`` as far as desktops use it: does what it is told, and tells the event that confirms it."""
 
-    asked: list[tuple[Any, ...]] = field(default_factory=list)
+    def __init__(self, bus: LocalBus) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.is_mute = False
+        """Takes every command, and nothing comes of it."""
+        self._bus = bus
 
     def __getattr__(self, name: str) -> Any:
         async def asked(*arguments: Any) -> None:
             self.asked.append((name, *arguments))
+            if not self.is_mute:
+                for event in self._confirming(name, *arguments):
+                    self._bus.publish(event)
 
         return asked
+
+    def _confirming(self, name: str, *arguments: Any) -> list[ev.Event]:
+        at: dict[str, Any] = {"at": T0, "call_id": arguments[0] if arguments else CALL}
+        leg: dict[str, Any] = {"leg_id": LegId("a")}
+        party = Endpoint("1002w")
+        match name, arguments:
+            case "hold", _:
+                return [ev.CallHeld(by="agent", **at)]
+            case "retrieve", _:
+                return [ev.CallRetrieved(by="agent", **at)]
+            case "hang_up", _:
+                return [ev.CallEnded(cause=16, ended_by="agent", **at)]
+            case "leave", (_, endpoint):
+                return [ev.LegEnded(endpoint=endpoint, cause=16, **leg, **at)]
+            case "mute", (_, muted):
+                return [ev.LegMuted(is_muted=muted, **leg, **at)]
+            case "pause_recording", (_, paused):
+                paused_by = ev.RecordingPaused(reason="agent", **at)
+                return [paused_by if paused else ev.RecordingResumed(**at)]
+            case "originate", (endpoint, target, _):
+                kind = "outbound" if target.kind == "outside" else "internal"
+                call = {"at": T0, "call_id": TWO, "endpoint": endpoint, "direction": kind}
+                return [ev.CallOffered(leg_id=LegId("o"), **call)]
+            case "transfer", (_, target, sender):
+                return [
+                    ev.CallTransferred(kind="blind", target_kind=target.kind, endpoint=sender, **at)
+                ]
+            case "consult", (_, endpoint, target):
+                is_ours = target.kind != "outside"
+                return [
+                    ev.ConsultStarted(
+                        endpoint=endpoint,
+                        target_kind=target.kind,
+                        target=target.value if is_ours else "",
+                        number="" if is_ours else target.value,
+                        **at,
+                    )
+                ]
+            case "complete_consult", _:
+                return [ev.ConsultEnded(endpoint=Endpoint("1001w"), result="completed", **at)]
+            case "cancel_consult", _:
+                ended = ev.ConsultEnded(endpoint=Endpoint("1001w"), result="cancelled", **at)
+                return [ended, ev.CallRetrieved(by="agent", **at)]
+            case "join_consult", _:
+                return [ev.PartyJoined(leg_id=LegId("b"), endpoint=party, **at)]
+            case "add_party", _:
+                return [ev.LegDialled(leg_id=LegId("b"), endpoint=party, role="party", **at)]
+            case "drop_party", (_, endpoint):
+                return [ev.PartyLeft(leg_id=LegId("b"), endpoint=endpoint, **at)]
+            case "park", (_, slot, sender):
+                return [ev.CallParked(slot=slot, endpoint=sender, **at)]
+            case "fetch", (_, endpoint):
+                return [ev.LegDialled(leg_id=LegId("f"), endpoint=endpoint, **at)]
+            case "move", (_, _, there):
+                return [ev.CallConnected(leg_id=LegId("m"), endpoint=there, **at)]
+            case "answer", (endpoint,):
+                call = {"at": T0, "call_id": CALL}
+                return [ev.CallConnected(leg_id=LegId("a"), endpoint=endpoint, **call)]
+            case _:
+                return []
 
 
 @dataclass
@@ -259,10 +337,10 @@ class World:
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
     bus, clock = LocalBus(), HandClock(T0)
-    plan = DialPlan("CN", "10", frozenset({"1001", "1002", "1003"}))
+    plan = PLAN
     accounts = MemoryAccounts(LINA, TOM, BOSS)
     tickets = build_tickets(MemoryTicketStore(), bus, clock, accounts, COMPANY, plan)
-    agents, switch, journal = FakeAgents(), FakeSwitch(), FakeJournal()
+    agents, switch, journal = FakeAgents(), FakeSwitch(bus), FakeJournal()
     pop = ScreenPop(bus, clock, tickets.office, FakePhones(), plan, CONFIG)
     commands = CommandDesk(
         pop,
@@ -270,7 +348,7 @@ async def world() -> AsyncIterator[World]:
         clock,
         cast(Journal, journal),
         agents,
-        cast(CallControl, switch),
+        CallCommands(pop, cast(CallControl, switch), Confirming(bus, clock), RULES),
         tickets.office,
         timeout=timedelta(milliseconds=300),
     )

@@ -132,10 +132,12 @@ async def test_a_ringing_call_can_be_answered_but_not_hung_up(world: World, ask:
     while not task.done():
         await page.read()
     assert await ask("call.hang_up", call_id=CALL) == "wrong_state"  # it would end the caller
-    assert await ask("call.answer", call_id=CALL) == "lift_receiver"
     page.desk.put("phone", {"kind": "browser", "endpoint": "1001w", "state": "idle", "sip": None})
     assert await ask("call.answer", call_id=CALL) == "ok"
     assert world.switch.asked == []
+    page.desk.put("phone", {"kind": "desk", "endpoint": "1001", "state": "idle", "sip": None})
+    assert await ask("call.answer", call_id=CALL) == "ok"
+    assert world.switch.asked == [("answer", "1001")]
 
 
 async def test_a_command_is_journalled_before_it_is_carried_out(world: World, ask: Asker) -> None:

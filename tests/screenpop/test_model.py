@@ -18,7 +18,8 @@ from cti.domain.people import Role, User
 from screenpop import facts as call_facts
 from screenpop.desks import Desk, DeskConfig
 from screenpop.facts import CallFacts
-from screenpop.model import RING_LENGTH, DesktopState, Shown
+from screenpop.model import RING_LENGTH, DesktopState
+from screenpop.shown import Shown
 from screenpop.today import Today
 
 pytestmark = pytest.mark.unit
@@ -80,7 +81,7 @@ def _do(state: DesktopState, facts: dict[CallId, CallFacts], step: tuple[str, in
     else:
         event = _events(call_id)[int(what)]
         if isinstance(event, ev.CallEvent):
-            facts[call_id] = call_facts.fold(facts[call_id], event)
+            facts[call_id] = call_facts.fold(facts[call_id], event, PLAN)
         updates = state.apply(event, facts[call_id])
     assert [update.seq for update in updates] == list(
         range(state.seq - len(updates) + 1, state.seq + 1)
@@ -182,11 +183,11 @@ def test_facts_keep_no_sensitive_digits_and_no_end_of_menus() -> None:
     for n in range(50):
         at: dict[str, Any] = {"at": T0, "call_id": CALLS[0], "node": "n"}
         facts = call_facts.fold(
-            facts, ev.MenuEntered(flow="f", flow_version=1, label=f"menu {n}", **at)
+            facts, ev.MenuEntered(flow="f", flow_version=1, label=f"menu {n}", **at), PLAN
         )
-        facts = call_facts.fold(facts, ev.MenuInput(result="match", digits="12", **at))
+        facts = call_facts.fold(facts, ev.MenuInput(result="match", digits="12", **at), PLAN)
         facts = call_facts.fold(
-            facts, ev.MenuInput(result="match", digits="99", is_sensitive=True, **at)
+            facts, ev.MenuInput(result="match", digits="99", is_sensitive=True, **at), PLAN
         )
     assert (len(facts.menu_path), len(facts.digits), len(facts.caller_name)) == (12, 64, 64)
     assert "9" not in facts.digits

@@ -1,0 +1,104 @@
+"""The directory for the transfer dialog: colleagues, queues and parked callers with their live state.
+
+Of many hundred pages only those with the dialog open want it, so a page asks (``watch``). What they get is made and written
+out once for all of them, at most once a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from cti.domain import events as ev
+from cti.domain.errors import CommandRefused
+from cti.domain.ids import AgentId
+from cti.domain.people import Permission, User
+from cti.ports import Clock
+from screenpop.connection import to_json
+from screenpop.desks import Desk, Desks
+from screenpop.ports import AgentDesk
+from screenpop.sections import ColleagueValue, DirectorySection, LineValue, iso
+
+PAUSE_TIME = timedelta(seconds=1)
+
+
+class Directory:
+    """Keeps everybody's state, and the pages that look."""
+
+    def __init__(
+        self,
+        desks: Desks,
+        clock: Clock,
+        lines: Callable[[], list[LineValue]],
+        parked: Callable[[], Iterable[str]],
+        *,
+        has_outside: bool,
+    ) -> None:
+        self._desks = desks
+        self._clock = clock
+        self._lines = lines
+        self._parked = parked
+        self._has_outside = has_outside
+        self._people: dict[AgentId, ColleagueValue] = {}
+        self._watching: set[AgentId] = set()
+        self._is_due = False
+
+    def start(self, agents: AgentDesk) -> None:
+        """Take everybody's state as it is."""
+        for desk in self._desks:
+            try:
+                view = agents.agent_view(desk.user.user_id)
+            except CommandRefused:
+                continue
+            state, since = str(view.state.value), iso(view.since_at)
+            self._note(desk.user, state, view.kind, since)
+
+    def watch(self, desk: Desk, is_open: bool) -> None:
+        """A page opened or closed its dialog."""
+        if is_open:
+            self._watching.add(desk.user.user_id)
+            desk.put("directory", self._value())
+        else:
+            self._watching.discard(desk.user.user_id)
+            desk.put("directory", None)
+
+    def agent_changed(self, desk: Desk, event: ev.AgentStateChanged) -> None:
+        """Somebody's state."""
+        known = self._people.get(event.agent_id)
+        is_same = known is not None and (known["state"], known["kind"]) == (event.state, event.kind)
+        if not is_same:
+            self._note(desk.user, event.state, event.kind, iso(event.at))
+            self.changed()
+
+    def changed(self) -> None:
+        """Something that the directory shows is different."""
+        if self._watching and not self._is_due:
+            self._is_due = True
+            self._clock.call_later(PAUSE_TIME, self._send)
+
+    def state_of(self, agent_id: AgentId) -> str:
+        """A colleague's state; empty: he takes no calls."""
+        known = self._people.get(agent_id)
+        return known["state"] if known is not None else ""
+
+    def _note(self, user: User, state: str, kind: str, since: str) -> None:
+        if user.may(Permission.TAKE_CALLS):
+            self._people[user.user_id] = ColleagueValue(
+                name=user.name, extension=user.extension, state=state, kind=kind, since=since
+            )
+
+    def _value(self) -> DirectorySection:
+        return DirectorySection(
+            colleagues=sorted(self._people.values(), key=lambda c: c["extension"]),
+            queues=self._lines(),
+            parked=sorted(self._parked()),
+            outside=self._has_outside,
+        )
+
+    def _send(self) -> None:
+        self._is_due = False
+        value = self._value()
+        text = to_json(value)
+        for agent_id in self._watching:
+            if (desk := self._desks.get(agent_id)) is not None:
+                desk.put("directory", value, text)
