@@ -82,7 +82,7 @@ class Journal(Protocol):
         """
 
     def read(self, *, after: int = 0, call_id: CallId | None = None) -> AsyncIterator[Recorded]:
-        """Read back in order, all or one call's."""
+        """Read back in order: all, or what names one call (its events, its agents' states, commands on it)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ from sqlalchemy import delete, insert, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from cti.domain.errors import CommandRefused, InvalidValue
-from cti.domain.events import AgentStateChanged, CallEvent, Event
+from cti.domain.events import AgentStateChanged, Event
 from cti.domain.ids import CallId
 from cti.domain.records import EventRecord, from_record, to_record
 from cti.ports import Recorded
@@ -86,6 +86,8 @@ class SqlJournal:
         self._inbox_lock = asyncio.Lock()
         self._taken = 0  # the newest entry of the inbox that is on the list or in the journal
         self.is_failing = False
+        self.on_committed: Callable[[Sequence[Recorded]], None] | None = None
+        """Told of each group after it was committed; must not block."""
         self.on_handed_in: Callable[[Event], object] | None = None
         """Told of an event that another process handed in, and has to record it; None: it is just recorded."""
 
@@ -301,6 +303,8 @@ class SqlJournal:
             self.is_failing = False
             self._chain = chain
             del self._pending[: len(batch)]
+            if self.on_committed is not None:
+                self.on_committed([Recorded(item.sequence, item.event) for item in batch])
 
     def _rows(
         self, batch: list[_Pending]
@@ -317,7 +321,7 @@ class SqlJournal:
                     "at": event.at,
                     "name": record.name,
                     "version": record.version,
-                    "call_id": event.call_id if isinstance(event, CallEvent) else None,
+                    "call_id": getattr(event, "call_id", None),
                     "data": item.data,
                     "chain": chain,
                 }

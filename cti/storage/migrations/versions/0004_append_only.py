@@ -52,5 +52,12 @@ def upgrade() -> None:
         sa.Column("data", sa.Text, nullable=False),
         sqlite_autoincrement=True,  # an entry's number is never given again
     )
-    for statement in _SQLITE if op.get_bind().dialect.name == "sqlite" else _POSTGRES:
+    # Agents' states and commands stand among their call's events too; the hash doesn't cover this column.
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    call_id = "json_extract(data, '$.call_id')" if is_sqlite else "(data::json ->> 'call_id')"
+    op.execute(
+        f"UPDATE journal SET call_id = {call_id} WHERE call_id IS NULL"  # noqa: S608 - one of the two above
+        " AND name IN ('AgentStateChanged', 'CommandAccepted')"
+    )
+    for statement in _SQLITE if is_sqlite else _POSTGRES:
         op.execute(statement)

@@ -1,0 +1,140 @@
+"""Statements of the projections: where one stands, its rows, and the events that it is made of. On plain connections."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cti.domain.errors import InvalidValue
+from cti.domain.ids import CallId
+from cti.domain.records import from_record
+from cti.ports import Recorded
+from cti.storage.base import Base
+from cti.storage.journal_rows import JournalRow, record_of
+
+_JOURNAL = Base.metadata.tables[JournalRow.__tablename__]
+_COLUMNS = (_JOURNAL.c.sequence, _JOURNAL.c.name, _JOURNAL.c.version, _JOURNAL.c.data)
+_AT_ONCE = 500
+
+
+class ProjectionRow(Base):
+    """How far a projection has come."""
+
+    __tablename__ = "journal_projections"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer)
+    sequence: Mapped[int] = mapped_column(Integer)
+
+
+_NEXT = (
+    select(*_COLUMNS)
+    .where(_JOURNAL.c.sequence > bindparam("after"))
+    .order_by(_JOURNAL.c.sequence)
+    .limit(bindparam("count", type_=Integer))
+)
+_OF_CALLS = (
+    select(*_COLUMNS, _JOURNAL.c.call_id)
+    .where(
+        _JOURNAL.c.call_id.in_(bindparam("call_ids", expanding=True)),
+        _JOURNAL.c.sequence <= bindparam("upto"),
+    )
+    .order_by(_JOURNAL.c.sequence)
+)
+
+
+class Moved(Exception):
+    """Somebody else has moved the projection's place: what is in memory doesn't fit any more."""
+
+
+def place_of(connection: Connection, name: str, version: int, table: Table) -> int:
+    """How far the rows have come; 0 after a reset, which rows of another version bring."""
+    row = connection.execute(
+        select(ProjectionRow.version, ProjectionRow.sequence).where(ProjectionRow.name == name)
+    ).first()
+    if row is not None and row.version == version:
+        return int(row.sequence)
+    reset(connection, name, version, table)
+    return 0
+
+
+def reset(connection: Connection, name: str, version: int, table: Table) -> None:
+    """Drop all rows and stand at the beginning."""
+    connection.execute(delete(table))
+    connection.execute(delete(ProjectionRow).where(ProjectionRow.name == name))
+    connection.execute(insert(ProjectionRow).values(name=name, version=version, sequence=0))
+
+
+def move(connection: Connection, name: str, version: int, old: int, place: int) -> None:
+    """Go on from one place to another.
+
+    Raises:
+        Moved: it doesn't stand there any more.
+    """
+    moved = connection.execute(
+        update(ProjectionRow)
+        .where(
+            ProjectionRow.name == name,
+            ProjectionRow.version == version,
+            ProjectionRow.sequence == old,
+        )
+        .values(sequence=place)
+    )
+    if moved.rowcount != 1:
+        raise Moved
+
+
+def put(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Add rows or change them, whole."""
+    if not rows:
+        return
+    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    adding = dialect.insert(table)
+    values = {c.name: adding.excluded[c.name] for c in table.columns if not c.primary_key}
+    keys = [column.name for column in table.primary_key]
+    connection.execute(adding.on_conflict_do_update(index_elements=keys, set_=values), list(rows))
+
+
+def page(
+    connection: Connection, after: int, count: int, names: Collection[str]
+) -> tuple[list[Recorded], int]:
+    """The events of these names among the next rows of the journal, and the number of the last row."""
+    rows = connection.execute(_NEXT, {"after": after, "count": count}).all()
+    last = rows[-1].sequence if rows else after
+    return [event for row in rows if (event := _event_of(row, names)) is not None], last
+
+
+def events_of(
+    connection: Connection, call_ids: Sequence[CallId], upto: int, names: Collection[str]
+) -> dict[CallId, list[Recorded]]:
+    """The events of these names of each of these calls, up to a number."""
+    found: dict[CallId, list[Recorded]] = {}
+    for first in range(0, len(call_ids), _AT_ONCE):
+        some = list(call_ids[first : first + _AT_ONCE])
+        for row in connection.execute(_OF_CALLS, {"call_ids": some, "upto": upto}):
+            if (event := _event_of(row, names)) is not None:
+                found.setdefault(CallId(row.call_id), []).append(event)
+    return found
+
+
+def _event_of(row: Any, names: Collection[str]) -> Recorded | None:
+    if row.name not in names:
+        return None
+    try:
+        return Recorded(row.sequence, from_record(record_of(row)))
+    except InvalidValue:  # another version's: the next one's rows will tell it
+        return None
