@@ -84,6 +84,10 @@ class Conversation(pj.Call):  # type: ignore[misc]
         codec = self.getStreamInfo(0).codecName if active else ""
         self.phone.tell(event="media", call=info.id, active=active, codec=codec)
 
+    def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802 - pjsua2's name and signature
+        """The other side pressed a key."""
+        self.phone.tell(event="digit", call=self.getInfo().id, digit=prm.digit)
+
     def sounds(self) -> list[Any]:
         """The other side's voice, as often as there are streams: once, or not at all."""
         info = self.getInfo()  # kept: its list of media dies with it
