@@ -80,6 +80,11 @@ numbers:
   - {dnis: "4003", flow: office}
   - {dnis: "4004", flow: secret}
   - {dnis: "4005", flow: invoice}
+outbound:
+  address: 127.0.0.1:5070
+  caller_id: "+8657412340000"
+  allowed: ["0", "1", "+86"]
+  emergency: ["110"]
 customers:
   - {name: 张伟, company: 宁波蓝海进出口, numbers: ["+8613812340001"], group: gold}
   - {name: Anna Krüger, numbers: ["+493023125106"]}

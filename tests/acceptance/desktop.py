@@ -91,6 +91,10 @@ class Desktop:
         """The page's phone registered anew and has no session."""
         self._service.screenpop.pop.phone_told(self.user.user_id, True, False)
 
+    def watch(self) -> None:
+        """Open the dialog that shows colleagues, queues and parked callers."""
+        self._service.screenpop.pop.directory.watch(self._desk, True)
+
     def hang(self) -> None:
         """The page reads nothing any more."""
         self._reads.clear()
