@@ -143,6 +143,12 @@ LEDGER_KINDS: tuple[type[ev.Event], ...] = (
     ev.AgentLegLost,
     ev.CallEnqueued,
     ev.CallFellBack,
+    ev.CallTransferred,
+    ev.TransferFailed,
+    ev.CallParked,
+    ev.LegDialled,
+    ev.ConsultStarted,
+    ev.PartyJoined,
     ev.CallRecovered,
     ev.CallEnded,
     ev.RecordingStarted,
@@ -162,11 +168,21 @@ def apply(ledger: Ledger, event: ev.Event) -> Ledger:
             return replace(ledger, agent_ids=_with(ledger.agent_ids, event.agent_id))
         case ev.CallConnected():
             return _talk(_cut(ledger, event.at, Bridging.TALKING), event.endpoint)
-        case ev.CallRetrieved():
+        case ev.CallRetrieved() | ev.PartyJoined():
             return _cut(ledger, event.at, Bridging.TALKING)
-        case ev.CallHeld():
+        case ev.CallHeld() | ev.ConsultStarted() | ev.CallParked():
             return _cut(ledger, event.at, Bridging.ON_HOLD)
-        case ev.AgentLegLost() | ev.CallEnqueued() | ev.CallFellBack():
+        case ev.LegDialled(role="agent") if ledger.bridging is Bridging.ON_HOLD:
+            return _cut(
+                ledger, event.at, Bridging.APART
+            )  # parked, and fetched: a phone rings for him
+        case (
+            ev.AgentLegLost()
+            | ev.CallEnqueued()
+            | ev.CallFellBack()
+            | ev.CallTransferred()
+            | ev.TransferFailed()
+        ):
             return _cut(ledger, event.at, Bridging.APART)
         case ev.CallRecovered():
             return _recover(ledger, event)

@@ -83,7 +83,7 @@ class FolderStore:
             with source.open("rb") as read, copy.open("xb") as written:
                 shutil.copyfileobj(read, written)
                 written.flush()
-                os.fsync(written.fileno())
+                os.fdatasync(written.fileno())
             _name(copy, target)
         finally:
             copy.unlink(missing_ok=True)

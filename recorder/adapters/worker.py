@@ -7,6 +7,7 @@ starting Python, numpy and the codecs would take longer than a short call's enco
 
     {"op": "analyse", "raw": …, "peaks": …}                    → {"frames": n, "levels": [4 numbers]}
     {"op": "encode", "raw": …, "audio": …, "bitrate": 24}      → {}
+    {"op": "make", …}: the three of a short file, one after the other, in one answer
     {"op": "check", "audio": …}                                → {"seconds": s, "sha256": …, "size": n}
     failures                                                   → {"error": "os", "errno": 28, …}
                                                                  {"error": "encoding", "message": …}
@@ -27,14 +28,16 @@ import numpy as np
 import soundfile
 
 from recorder import audio
+from recorder.adapters import opus
 from recorder.model import BYTES_PER_FRAME, CHANNELS, SAMPLE_RATE
 
 _NICENESS = 15  # calls go first
 _BLOCK = SAMPLE_RATE * 10
+_SMALL = 1 << 22  # bytes that are read at once
 
 SOUNDFILE_OPUS_FLOOR = 32
-"""Kbit/s. libsndfile drives Opus in its music mode, which below this couples the channels: a side that was
-silent hears the other at -26 dB (32 kbit/s: -60 dB and less; measured, tests/recorder)."""
+"""Kbit/s, where libopus can't be had. libsndfile drives Opus in its music mode, which below this couples the
+channels: a side that was silent hears the other at -26 dB (32 kbit/s: -60 dB and less; measured, tests/recorder)."""
 
 
 def raw_frames(path: Path) -> audio.Frames:
@@ -72,6 +75,9 @@ def encode(raw: Path, target: Path, bitrate: int) -> dict[str, Any]:
     In memory first: libsndfile swallows write errors, Python's own ``write`` tells of a full disk.
     """
     frames = raw_frames(raw)
+    if (library := opus.load()) is not None:
+        target.write_bytes(opus.encode(library, frames, bitrate))
+        return {}
     encoded = io.BytesIO()
     with soundfile.SoundFile(
         encoded,
@@ -90,6 +96,11 @@ def encode(raw: Path, target: Path, bitrate: int) -> dict[str, Any]:
 
 def check(encoded: Path) -> dict[str, Any]:
     """Decode all of an encoded file, and hash it."""
+    if encoded.stat().st_size < _SMALL and (library := opus.load()) is not None:
+        data = encoded.read_bytes()
+        if data.startswith(b"OggS"):
+            digest = hashlib.sha256(data).hexdigest()
+            return {"seconds": opus.play(library, data), "sha256": digest, "size": len(data)}
     frames = 0
     with soundfile.SoundFile(str(encoded)) as file:
         if file.channels != CHANNELS:
@@ -102,9 +113,17 @@ def check(encoded: Path) -> dict[str, Any]:
     return {"seconds": frames / rate, "sha256": digest, "size": encoded.stat().st_size}
 
 
+def make(raw: Path, peaks: Path, target: Path, bitrate: int) -> dict[str, Any]:
+    """Everything that a short file needs."""
+    analysed = analyse(raw, peaks)
+    encode(raw, target, bitrate)
+    return analysed | check(target)
+
+
 _OPERATIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "analyse": lambda r: analyse(Path(r["raw"]), Path(r["peaks"])),
     "encode": lambda r: encode(Path(r["raw"]), Path(r["audio"]), r["bitrate"]),
+    "make": lambda r: make(Path(r["raw"]), Path(r["peaks"]), Path(r["audio"]), r["bitrate"]),
     "check": lambda r: check(Path(r["audio"])),
 }
 
