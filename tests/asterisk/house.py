@@ -21,12 +21,18 @@ class Talk:
     """A customer and an agent who speak with each other."""
 
     def __init__(
-        self, ami: AmiProbe, call: str, customer: str, agent: str, *, t0: str = "", other: Sipp
+        self,
+        ami: AmiProbe,
+        call: str,
+        customer: str,
+        agent: str,
+        *,
+        t0: str = "",
+        other: Sipp | None = None,
     ) -> None:
         self.ami, self.call, self.t0 = ami, call, t0
         self.caller_channel, self.agent_channel = customer, agent
-        self.caller = other
-        """The SIPp at the customer's end."""
+        self._other = other
 
     # ---- the service's commands ----------------------------------------------------------------
 
@@ -87,6 +93,12 @@ class Talk:
         """End one channel, and see it end."""
         await self.ami.send("Hangup", Channel=channel)
         await self.ami.event("Hangup", Channel=channel)
+
+    @property
+    def caller(self) -> Sipp:
+        """The SIPp at the customer's end."""
+        assert self._other is not None
+        return self._other
 
     # ---- what is looked at ---------------------------------------------------------------------
 
