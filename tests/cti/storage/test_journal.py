@@ -17,9 +17,11 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused, InvalidValue
 from cti.domain.ids import CallId, LegId
+from cti.domain.records import EventRecord, from_record
 from cti.storage.database import Database
 from cti.storage.journal import SqlJournal, hand_in
-from cti.storage.journal_rows import InboxRow, JournalRow, SubjectRow
+from cti.storage.journal_rows import InboxRow, JournalRow, SubjectRow, json_of
+from tests.cti.storage.write_golden import golden_records
 from tests.servers import Postgres
 from tests.until import until
 
@@ -367,3 +369,33 @@ async def test_an_unreachable_database_is_told_as_such(database: Database, tmp_p
     with pytest.raises((OSError, SQLAlchemyError)):
         await SqlJournal(nowhere).newest()
     await nowhere.close()
+
+
+# ---- rows of other versions --------------------------------------------------------------------
+
+
+async def test_rows_of_other_versions_are_read_and_unknown_ones_skipped(
+    database: Database,
+) -> None:
+    rows = golden_records()
+    strange = EventRecord("OfTheYear2031", {"at": T0.isoformat()}, {}, 99)
+    async with database.write() as session:
+        for sequence, record in enumerate([*rows[:5], strange, *rows[5:]], 1):
+            session.add(
+                JournalRow(
+                    sequence=sequence,
+                    at=T0,
+                    name=record.name,
+                    version=record.version,
+                    call_id=None,
+                    data=json_of(record.data),
+                    chain="",
+                )
+            )
+            await session.flush()
+            session.add_all(
+                SubjectRow(sequence=sequence, field=k, value=v) for k, v in record.personal.items()
+            )
+    found = [item async for item in SqlJournal(database).read()]
+    assert [item.event for item in found] == [from_record(record) for record in rows]
+    assert [item.sequence for item in found] == [n for n in range(1, len(rows) + 2) if n != 6]
