@@ -69,6 +69,35 @@ def test_hold_is_in_the_file_and_a_pause_is_silence_in_place() -> None:
     assert ledger.expected_time == seconds(50)
 
 
+def test_the_file_does_not_grow_while_a_caller_who_was_sent_on_is_with_nobody() -> None:
+    ring = ev.LegDialled(at=at(35), call_id=CALL, leg_id=LegId("a.9"), endpoint=DESK)
+    ledger = fold(
+        [
+            started(0),
+            connected(1),
+            ev.CallTransferred(at=at(5), call_id=CALL, kind="blind", target_kind="agent"),
+            ev.TransferFailed(
+                at=at(8), call_id=CALL, target_kind="agent", target="1002", result="busy"
+            ),
+            connected(10),
+            ev.ConsultStarted(at=at(15), call_id=CALL, endpoint=DESK, target_kind="agent"),
+            ev.PartyJoined(at=at(20), call_id=CALL, leg_id=LegId("a.8"), endpoint=DESK),
+            ev.CallParked(at=at(30), call_id=CALL, slot="3"),
+            ring,
+            connected(40),
+            stopped(50),
+        ]
+    )
+    assert [(s.bridging.value, s.started_at, s.ended_at, s.offset_time) for s in ledger.spans] == [
+        ("talking", at(1), at(5), seconds(0)),
+        ("talking", at(10), at(15), seconds(4)),
+        ("on_hold", at(15), at(20), seconds(9)),
+        ("talking", at(20), at(30), seconds(14)),
+        ("on_hold", at(30), at(35), seconds(24)),
+        ("talking", at(40), at(50), seconds(29)),
+    ]
+
+
 def test_the_file_does_not_grow_while_the_caller_waits_for_a_lost_agent_or_in_the_queue() -> None:
     ledger = fold(
         [
