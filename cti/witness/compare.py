@@ -25,7 +25,7 @@ class Rules:
     """What counts as the same."""
 
     tolerance: timedelta = timedelta(seconds=1)
-    moment: timedelta = timedelta(milliseconds=100)
+    moment: timedelta = timedelta(milliseconds=20)
     """Two who are in one bridge for less, on their way to others, were not together."""
 
 
@@ -88,6 +88,7 @@ class Comparison:
         self._talks(legs)
         for call in self.calls:
             self._counts(call)
+            self._answer(call)
             self._end(call)
             if self.has_records:
                 self._records(call)
@@ -227,6 +228,34 @@ class Comparison:
                     "one call",
                     f"{call.count[name]} {name}",
                 )
+
+    def _answer(self, call: ToldCall) -> None:
+        """Counted as answered is whom Asterisk brought together with the agent who was chosen for him, and nobody else."""
+        anchor = self.seen.get(call.anchor) if call.anchor is not None else None
+        if anchor is None:
+            return
+        with_whom = [leg for leg, spans in anchor.together.items() if self._lasted(spans)]
+        chosen = [leg for leg in with_whom if self._endpoint(call, leg) in call.reserved]
+        answered = call.count["CallAnswered"]
+        if answered and not anchor.together:
+            self._tell("answered", call, call.anchor, anchor.started_at, "with nobody", "answered")
+        elif chosen and not answered and call.ended_by != "unknown":
+            met = anchor.together[chosen[0]][0].started_at
+            self._tell(
+                "answered",
+                call,
+                call.anchor,
+                met,
+                f"with {self._name(chosen[0])}",
+                "never answered",
+            )
+
+    def _lasted(self, spans: Sequence[Span]) -> bool:
+        return length(closed(spans, self.now)) > self.rules.moment
+
+    def _endpoint(self, call: ToldCall, leg_id: LegId) -> str:
+        leg = call.legs.get(leg_id)
+        return leg.endpoint if leg is not None else ""
 
     def _end(self, call: ToldCall) -> None:
         """Who hung up. An agent's command leaves no name, so it can't be told from the system's own doing."""

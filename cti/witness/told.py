@@ -62,6 +62,7 @@ class ToldCall:
     is_recovered: bool = False
     held_by: str = ""
     agent: LegId | None = None  # the phone that the customer is with, or is held for
+    reserved: set[str] = field(default_factory=set)  # phones whose agents were chosen for the call
     _together_now: set[Pair] = field(default_factory=set)
 
     @property
@@ -303,6 +304,10 @@ def _ended(call: ToldCall, event: ev.CallEnded) -> None:
         leg.ended_at, leg.cause = event.at, event.cause
 
 
+def _reserved(call: ToldCall, event: ev.AgentReserved) -> None:
+    call.reserved.add(event.endpoint)
+
+
 def _counted(call: ToldCall, event: ev.CallEvent) -> None:
     call.count[type(event).__name__] += 1
 
@@ -329,6 +334,7 @@ _CHANGES: dict[type[ev.Event], Callable[[ToldCall, Any], None]] = {
     ev.LegEnded: _leg_ended,
     ev.CallMerged: _merged,
     ev.CallEnded: _ended,
+    ev.AgentReserved: _reserved,
     ev.CallAnswered: _counted,
     ev.CallAbandoned: _counted,
 }

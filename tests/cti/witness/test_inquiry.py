@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from cti.domain import events as ev
-from cti.domain.ids import CallId, Endpoint, LegId, QueueName
+from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
 from cti.witness.inquiry import Inquiry, Window
 from cti.witness.seen import CdrRow, CelRow
 from tests.cti.witness.story import Story, at, kinds, leg
@@ -132,6 +132,29 @@ def test_a_call_counted_twice(story: Story) -> None:
     assert set(kinds(found)) == {"twice", "talk"}
     twice = {d.call_id for d in found.differences if d.kind == "twice"}
     assert twice == {other, CallId(f"{leg(0)}-7")}
+
+
+def test_answered_is_who_was_brought_together_with_the_agent_chosen_for_him() -> None:
+    story = Story()
+    call_id = story.queue_call()
+    chosen = ev.AgentReserved(
+        at=at(2), call_id=call_id, agent_id=AgentId("a"), queue=QueueName("line"),
+        endpoint=Endpoint("1101"), wait_time=timedelta(0),
+    )  # fmt: skip
+    answered = ev.CallAnswered(
+        at=at(5), call_id=call_id, agent_id=AgentId("a"), queue=QueueName("line"),
+        wait_time=timedelta(seconds=3),
+    )  # fmt: skip
+    story.events.append(chosen)
+    assert kinds(story.inquire()) == ["answered"]
+    story.events.append(answered)
+    assert kinds(story.inquire()) == []
+    lone = Story()
+    other = lone.offered(0, 0)
+    lone.hangs_up(9, 0, by=0)
+    lone.call_ended(9, other)
+    lone.events.append(replace(answered, call_id=other))
+    assert kinds(lone.inquire()) == ["answered"]
 
 
 def test_a_fact_told_twice(story: Story) -> None:
