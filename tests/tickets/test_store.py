@@ -1,4 +1,4 @@
-"""Both stores keep the same promises."""
+"""All stores keep the same promises: in memory, on SQLite, on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from cti.domain.ids import AgentId, CallId, CustomerId, RecordingId, TicketId
 from tickets.model import CallFile, Customer, Match, Ticket, TimelineItem
 from tickets.ports import Files, TicketStore
 
-pytestmark = pytest.mark.contract
+pytestmark = [
+    pytest.mark.contract,
+    pytest.mark.parametrize("store", ["memory", "sqlite", "postgres"], indirect=True),
+]
 
 T0 = datetime(2026, 11, 22, 9, 0, 0, 123456, tzinfo=UTC)
 CALL = CallId("pbx1-1.1-1")
