@@ -206,7 +206,8 @@ def _fold_talk(file: CallFile, event: ev.CallEvent) -> CallFile:
         case ev.CallConnected():
             file = _end_hold(file, event.at)
             file = replace(file, connected_at=file.connected_at or event.at, outcome="answered")
-            return note(file, event.at, "talk", file.agent_name)
+            is_ours = event.endpoint.removesuffix("w").isdigit()  # else he was sent outside
+            return note(file, event.at, "talk", file.agent_name if is_ours else "")
         case ev.CallRecovered(endpoint=str()):
             return replace(file, connected_at=file.connected_at or event.at, outcome="answered")
         case ev.CallHeld():
@@ -217,12 +218,37 @@ def _fold_talk(file: CallFile, event: ev.CallEvent) -> CallFile:
             return note(_end_hold(file, event.at), event.at, "retrieved")
         case ev.AgentLegLost():
             return note(file, event.at, "agent_lost", file.agent_name)
+        case ev.CallTransferred() | ev.CallParked() | ev.ConsultStarted() | ev.PartyJoined():
+            return _fold_others(file, event)
         case ev.CallEnded() if file.ended_at is None:
             outcome = file.outcome or ("unanswered" if file.enqueued_at else "menu")
             file = replace(_end_hold(file, event.at), ended_at=event.at, outcome=outcome)
             return note(file, event.at, "ended", event.ended_by)
         case _:
             return file
+
+
+def _fold_others(
+    file: CallFile,
+    event: ev.CallTransferred | ev.CallParked | ev.ConsultStarted | ev.PartyJoined,
+) -> CallFile:
+    """Others come in, or the caller goes to them; of a number outside the target is empty."""
+    match event:
+        case ev.ConsultStarted():
+            if (
+                file.held_at is not None
+                and file.timeline[-1:]
+                and file.timeline[-1].what == "consult"
+            ):
+                return file  # a phone that swaps between its two lines says it each time
+            file = replace(file, held_at=file.held_at or event.at)
+            return note(file, event.at, "consult", event.target)
+        case ev.CallTransferred():
+            return note(_end_hold(file, event.at), event.at, "transferred", event.target)
+        case ev.CallParked():
+            return note(_end_hold(file, event.at), event.at, "parked", event.slot)
+        case ev.PartyJoined():
+            return note(_end_hold(file, event.at), event.at, "conference")
 
 
 def _end_hold(file: CallFile, at: datetime) -> CallFile:

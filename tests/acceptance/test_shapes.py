@@ -165,6 +165,7 @@ async def test_a_consultation_completed_hands_everything_over(centre: Centre) ->
     assert (tom.call, tom.sections["agent"]["kind"]) == ("talking", "transfer")
     assert tom.sections["call"]["can"]["transfer"] == ""
     assert tom.ticket["ticket_id"] == lina.ticket["ticket_id"]
+    assert tom.journey[-3:] == ["talk", "consult", "talk"]
     caller.hang_up()
     await centre.until(lambda: tom.state == "WRAP_UP")
     assert await tickets(centre) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -107,3 +109,43 @@ def test_only_untouched_provisional_files_are_removable() -> None:
     assert not is_removable(
         Customer(CustomerId(1), "x", T0, is_provisional=True, is_touched=True), ()
     )
+
+
+def test_calls_between_our_phones_are_no_cases() -> None:
+    internal = replace(FILE, direction="internal")
+    assert why_open(internal, CONNECTED, TicketRules()) is None
+    assert why_open(replace(FILE, direction="outbound"), CONNECTED, TicketRules()) == "connected"
+
+
+def test_the_journey_through_other_hands_is_told() -> None:
+    def at(seconds: int) -> dict[str, Any]:
+        return {"at": T0 + timedelta(seconds=seconds), "call_id": CALL}
+
+    desk = Endpoint("1001")
+    other: dict[str, Any] = {"leg_id": LegId("b"), "endpoint": Endpoint("1002w")}
+    file = replace(FILE, agent_name="Lina")
+    for event in (
+        CONNECTED,
+        ev.CallHeld(by="agent", **at(5)),
+        ev.ConsultStarted(endpoint=desk, target_kind="agent", target="1002", **at(10)),
+        ev.ConsultStarted(endpoint=desk, target_kind="agent", target="1002", **at(11)),
+        ev.PartyJoined(**other, **at(20)),
+        ev.CallParked(slot="3", **at(30)),
+        ev.CallConnected(**other, **at(40)),
+        ev.CallTransferred(kind="blind", target_kind="outside", number="0139", **at(50)),
+        ev.CallConnected(leg_id=LegId("t"), endpoint=Endpoint("trunk_carrier"), **at(60)),
+        ev.CallEnded(cause=16, ended_by="caller", **at(70)),
+    ):
+        file = fold(file, event)
+    assert [(item.what, item.text) for item in file.timeline] == [
+        ("talk", "Lina"),
+        ("hold", ""),
+        ("consult", "1002"),
+        ("conference", ""),
+        ("parked", "3"),
+        ("talk", "Lina"),
+        ("transferred", ""),
+        ("talk", ""),
+        ("ended", "caller"),
+    ]
+    assert file.hold_time == timedelta(seconds=15)
