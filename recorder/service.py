@@ -107,6 +107,7 @@ class Recorder:
         self._alarms = alarms
         self._inbox: deque[ev.CallEvent] = deque()
         self._added: deque[CallId] = deque(maxlen=_INTAKE)  # the latest rows: needn't be asked for
+        self._stopped: deque[CallId] = deque(maxlen=_INTAKE)  # there is something to take in at their end
         self._bell = asyncio.Event()
         self._work_bell = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -182,9 +183,13 @@ class Recorder:
             if recording is not None and recording.raw_removed_at is None:
                 await self._remove_raw(recording)
             return _Step.DONE
-        is_wanted = isinstance(event, ev.RecordingStopped)
-        if not is_wanted and event.call_id in self._added:
+        if isinstance(event, ev.RecordingStopped):
+            # Not yet: a caller who was sent outside may come back and be recorded on, into the same files.
+            self._stopped.append(event.call_id)
             return _Step.DONE
+        if event.call_id in self._added:
+            return _Step.DONE
+        is_wanted = event.call_id in self._stopped
         if not is_wanted and await self._book.by_call(event.call_id) is None:
             # The call is over and no RecordingStopped came: is there, or should there be, a file?
             ledger = await self._processor.ledger(event.call_id)
@@ -197,10 +202,10 @@ class Recorder:
         return _Step.DONE
 
     async def _add(self, call_id: CallId, stopped_at: datetime) -> None:
-        self._added.append(call_id)
         due_at = self._clock.now() + self._rules.settle_time
         if await self._book.add(new_recording_id(), call_id, stopped_at, due_at):
             self._clock.call_later(self._rules.settle_time, self._work_bell.set)
+        self._added.append(call_id)
 
     # ---- work ----------------------------------------------------------------------------------
 
