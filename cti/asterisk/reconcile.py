@@ -9,6 +9,7 @@ differs is ``CallRecovered``, one that is gone is ``CallEnded`` by ``unknown``, 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from cti.asterisk.channels import ChannelRegistry, TrackedCall, TrackedConsult
@@ -84,7 +85,8 @@ def _track(registry: ChannelRegistry, seen: SeenCall, before: TrackedCall | None
 
 def _consult(seen: SeenCall, before: TrackedCall | None) -> TrackedConsult:
     known = before.consult if before is not None and before.consult else None
-    consult = known or TrackedConsult(seen.consultant or Endpoint(""))
+    # A copy: whoever only compares must not change what is believed.
+    consult = replace(known) if known else TrackedConsult(seen.consultant or Endpoint(""))
     leg = next((leg for leg in seen.legs if leg.role == "consult"), None)
     consult.leg_id = leg.leg_id if leg else None
     consult.is_up = leg is not None and bool(leg.bridge_id)
