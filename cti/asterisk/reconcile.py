@@ -57,7 +57,7 @@ def _track(registry: ChannelRegistry, seen: SeenCall, before: TrackedCall | None
     call.is_fallback = seen.state is CallState.FALLBACK
     if before is not None:
         call.is_recording, call.pause_reason = before.is_recording, before.pause_reason
-        call.rang, call.ended_by = before.rang, before.ended_by
+        call.rang, call.ended_by = set(before.rang), before.ended_by
     if seen.bridge_id:
         registry.enter(seen.bridge_id, seen.leg_id, seen.channel)
     for leg in seen.legs:
