@@ -6,6 +6,7 @@ to run as root: where the tests are root's, both run as ``postgres`` or ``nobody
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -18,6 +19,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,7 @@ class Postgres(Server):
         super().__init__("postgres")
         self._numbers = itertools.count(1)
         self._psql = "psql"
+        self._template = ""  # the tables are made once and copied
 
     def begin(self) -> None:
         """Make its data folder and start it."""
@@ -145,14 +148,26 @@ class Postgres(Server):
         self._wait_until_it_takes_queries()
 
     def new_database(self) -> str:
-        """Make an empty database; returns SQLAlchemy's address of it."""
-        name = f"t{next(self._numbers)}"
-        self._query(f"CREATE DATABASE {name}")
-        return f"postgresql+asyncpg://ringdesk@/{name}?host={self.folder}"
+        """Make a database with all tables, empty; returns SQLAlchemy's address of it."""
+        if not self._template:
+            # In a thread: whoever asks may have a loop running.
+            with ThreadPoolExecutor(1) as thread:
+                template = self._copy_of("template1")
+                thread.submit(lambda: asyncio.run(_make_tables(self._url_of(template)))).result()
+            self._template = template
+        return self._url_of(self._copy_of(self._template))
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         """End it at once, open connections or not (its fast shutdown)."""
         super().stop(number)
+
+    def _copy_of(self, template: str) -> str:
+        name = f"t{next(self._numbers)}"
+        self._query(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def _url_of(self, name: str) -> str:
+        return f"postgresql+asyncpg://ringdesk@/{name}?host={self.folder}"
 
     def _query(self, statement: str) -> None:
         where = ("-h", str(self.folder), "-U", "ringdesk", "-d", "postgres")
@@ -218,6 +233,14 @@ def redis() -> Iterator[Redis]:
         yield server
     finally:
         server.remove()
+
+
+async def _make_tables(url: str) -> None:
+    from cti.storage.database import Database  # not for those who only test the core
+
+    database = Database(url)
+    await database.migrate()
+    await database.close()
 
 
 def _answers(socket_file: Path) -> bool:
