@@ -108,7 +108,9 @@ def _refused(dnis: str, ani: str) -> str:
 
 
 def _phone(behaviour: str, talk_ms: int) -> str:
-    """``answer`` (BYE after ``talk_ms``; 0: waits for BYE), ``slow``, ``busy``, ``full`` (503), ``ring``, ``move`` (302)."""
+    """``answer`` (BYE after ``talk_ms``; 0: waits for BYE), ``slow``, ``busy``, ``full`` (503), ``ring``, ``move`` (302), ``told`` (takes a NOTIFY)."""
+    if behaviour == "told":
+        return f'{_HEAD}<recv request="NOTIFY"/>\n{_reply("200 OK")}</scenario>\n'
     start = f'{_HEAD}<recv request="INVITE"/>\n{_reply("100 Trying")}'
     if behaviour == "busy":
         return f'{start}{_reply("486 Busy Here")}<recv request="ACK"/>\n</scenario>\n'
@@ -256,11 +258,11 @@ async def is_refused(
 async def phone(
     pbx: Pbx, name: str, behaviour: str = "answer", *, talk_ms: int = 0
 ) -> AsyncIterator[Sipp]:
-    """Register phone ``name`` and let it behave: answer, slow, busy, ring, move; ``talk_ms``: then BYE."""
+    """Register phone ``name`` and let it behave as ``_phone`` says; ``talk_ms``: then BYE."""
     port = free_port(socket.SOCK_DGRAM)
     await _registering(pbx, name, port, 120)
     try:
-        async with _running(pbx, _phone(behaviour, talk_ms), port) as sipp:
+        async with _running(pbx, _phone(behaviour, talk_ms), port, "-trace_msg") as sipp:
             yield sipp
     finally:
         await _registering(pbx, name, port, 0)

@@ -13,6 +13,7 @@ from tests.asterisk.ami_probe import AmiProbe, Message
 from tests.asterisk.house import WAIT, Talk, answered, originate, rung
 from tests.asterisk.pbx import Pbx
 from tests.asterisk.sipp import Sipp, carrier, phone
+from tests.until import until
 
 pytestmark = pytest.mark.asterisk
 
@@ -232,3 +233,11 @@ async def test_what_is_no_target_reaches_nobody(pbx: Pbx) -> None:
                 await ami.event("Hangup", after=seen)
             assert set(rung(ami, seen)) <= {"1001"}, target
     assert ami.names() == []
+
+
+async def test_a_desk_phone_is_asked_to_answer(pbx: Pbx) -> None:
+    async with phone(pbx, "1003", "told") as desk:
+        await pbx.rx("pjsip send notify rd-answer endpoint 1003")
+        await until(lambda: "SIP/2.0 200 OK" in desk.messages(), 10)
+        assert "NOTIFY sip:" in desk.messages()
+        assert "Event: talk" in desk.messages()
