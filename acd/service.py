@@ -338,17 +338,19 @@ class AcdService:
 
     def _from_wall(self, event: ev.Event) -> ev.Event:
         self._timeline.now()  # notices a step
+        if isinstance(event, ev.CallEnqueued):
+            self._timeline.note_told(event.at)
         if not self._timeline.is_stepped:
             return event
-        event = replace(event, at=self._timeline.from_wall(event.at))
+        event = replace(event, at=self._timeline.just_now(event.at))
         if isinstance(event, ev.CallEnqueued | ev.CallRecovered) and event.enqueued_at is not None:
-            return replace(event, enqueued_at=self._timeline.from_wall(event.enqueued_at))
+            return replace(event, enqueued_at=self._timeline.from_asterisk(event.enqueued_at))
         return event
 
     def _from_wall_call(self, call: Call) -> Call:
         if not self._timeline.is_stepped or call.enqueued_at is None:
             return call
-        return replace(call, enqueued_at=self._timeline.from_wall(call.enqueued_at))
+        return replace(call, enqueued_at=self._timeline.from_asterisk(call.enqueued_at))
 
     def _to_wall(self, event: ev.Event) -> ev.Event:
         if not self._timeline.is_stepped:

@@ -3,6 +3,9 @@
 Waits, gaps and wrap-ups are measured on monotonic time. The wall clock is what events carry; when it is set
 (an hour's step, a wrong time zone mended), the difference between both is noticed and all instants are
 translated, so that nobody's place or wrap-up jumps by an hour.
+
+Asterisk says when somebody was enqueued by its own wall clock, which is ours unless one of the two was set and the other
+wasn't. What it tells as just happened shows how far the two are apart.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from datetime import datetime, timedelta
 
 from cti.ports import Clock
 
+_FOREIGN = timedelta(minutes=1)
+"""What Asterisk tells may be late by less than this; what seems later, or earlier, is another clock."""
 _STEP = timedelta(seconds=0.5)
 """A smaller difference is the clock being slewed, and must not disturb the order of callers."""
 
@@ -23,6 +28,9 @@ class Timeline:
         self._start_at = clock.now()
         self._start = clock.monotonic()
         self._offset = timedelta(0)  # wall clock minus timeline
+        self._foreign: timedelta | None = (
+            None  # Asterisk's wall clock minus timeline, where it isn't ours
+        )
 
     def now(self) -> datetime:
         """The present instant; only goes forward."""
@@ -34,8 +42,22 @@ class Timeline:
 
     @property
     def is_stepped(self) -> bool:
-        """Whether the wall clock was set since the start."""
-        return self._offset != timedelta(0)
+        """Whether a wall clock was set since the start."""
+        return self._offset != timedelta(0) or self._foreign is not None
+
+    def note_told(self, at: datetime) -> None:
+        """Asterisk says that something has just happened, at this instant of its wall clock."""
+        offset = at - self.now()
+        self._foreign = offset if abs(offset - self._offset) > _FOREIGN else None
+
+    def from_asterisk(self, at: datetime) -> datetime:
+        """Where an instant of Asterisk's wall clock stands on the timeline."""
+        return at - (self._offset if self._foreign is None else self._foreign)
+
+    def just_now(self, at: datetime) -> datetime:
+        """Where something that has just happened stands, whichever clock told when."""
+        mine = self.from_wall(at)
+        return mine if abs(mine - self.now()) <= _FOREIGN else self.now()
 
     def from_wall(self, at: datetime) -> datetime:
         """Where an instant of the wall clock stands on the timeline."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from cti.domain.ids import AgentId, Endpoint
@@ -145,14 +145,28 @@ class Desk:
             self.connection = None
 
 
+_STEP = timedelta(seconds=0.5)
+"""A smaller difference between wall clock and monotonic time is the clock being slewed."""
+
+
 class Desks:
     """All of them, found by person and by phone."""
 
     def __init__(self, config: DeskConfig, boot: str) -> None:
+        self._origin: datetime | None = None  # wall clock minus monotonic time
         self._config = config
         self._boot = boot
         self._by_agent: dict[AgentId, Desk] = {}
         self._by_extension: dict[str, Desk] = {}
+
+    def note_time(self, now: datetime, monotonic: float) -> None:
+        """What both clocks say: when somebody set the wall clock, the durations of the day stay right."""
+        origin = now - timedelta(seconds=monotonic)
+        step = origin - (self._origin or origin)
+        if abs(step) > _STEP or self._origin is None:
+            self._origin = origin
+            for desk in self:
+                desk.today.shift(step)
 
     def __iter__(self) -> Iterator[Desk]:
         return iter(list(self._by_agent.values()))

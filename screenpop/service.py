@@ -269,6 +269,7 @@ class ScreenPop:
     # ---- events --------------------------------------------------------------------------------
 
     def _listen(self, event: ev.Event) -> None:
+        self.desks.note_time(self._clock.now(), self._clock.monotonic())
         match event:
             case ev.AgentStateChanged():
                 self._agent_changed(event)

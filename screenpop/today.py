@@ -53,6 +53,13 @@ class Today:
                 self._count_until(event.at)
                 self._end_hold(event.at)
 
+    def shift(self, step: timedelta) -> None:
+        """The wall clock was set by so much: what goes on began so much later, too, by the new one."""
+        if self._since is not None:
+            self._since += step
+        if self._held_at is not None:
+            self._held_at += step
+
     def figures(self) -> TodaySection:
         """Up to the last event."""
         talking, wrap_up, ready = self._busy["TALKING"], self._busy["WRAP_UP"], self._busy["READY"]

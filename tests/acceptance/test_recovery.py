@@ -230,3 +230,24 @@ async def test_a_step_of_the_wall_clock_changes_no_place_and_no_wait(centre: Cen
     [answered] = centre.of(first, ev.CallAnswered)
     assert 5 <= answered.wait_time.total_seconds() < 6
     assert second.state == "waiting"
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+async def test_a_step_of_the_wall_clock_changes_no_wrap_up_and_no_day(
+    centre: Centre, hours: int
+) -> None:
+    lina = await centre.agent("lina", answers_after=AT_ONCE)
+    caller = await centre.waiting()
+    await centre.until(lambda: lina.call == "talking")
+    await centre.wait(5)
+    centre.clock.step_wall(timedelta(hours=hours))
+    await centre.wait(5)
+    caller.hang_up()
+    await centre.until(lambda: lina.state == "WRAP_UP")
+    assert 9 < lina.sections["today"]["talk_s"] < 12
+    centre.clock.step_wall(timedelta(hours=-hours))
+    began = centre.clock.monotonic()
+    await centre.until(lambda: lina.state == "READY", within=30)
+    assert 14 < centre.clock.monotonic() - began < 21
+    assert 9 < lina.sections["today"]["talk_s"] < 12
+    assert 14 < lina.sections["today"]["wrap_up_s"] < 21
