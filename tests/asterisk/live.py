@@ -75,7 +75,7 @@ class Live:
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **self.environment},
             )  # fmt: skip
-        await until(self.is_well, within=30)
+        await until(self.is_well, within=90)
 
     async def is_well(self) -> bool:
         """Whether its health check says so."""
