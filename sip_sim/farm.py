@@ -148,6 +148,29 @@ async def phones(
 
 
 @contextlib.asynccontextmanager
+async def carrier(
+    place: Place,
+    port: int,
+    *,
+    answer_after: timedelta = timedelta(seconds=3),
+    talk: timedelta = timedelta(minutes=10),
+    tone: Path | None = None,
+    concurrent: int = 8,
+) -> AsyncIterator[Party]:
+    """The other end of the outbound trunk on this machine: whatever number is dialled answers at ``port``.
+
+    It speaks ``tone`` and hangs up after ``talk`` unless our side did before.
+    """
+    steps: list[Step] = [Ring(answer_after), Answer()]
+    if tone is not None:
+        steps.append(Speak(str(tone)))
+    steps.append(WaitForHangup(talk))
+    size = Load(concurrent=concurrent)
+    async with party("carrier", steps, place.sip, port=port, called=size) as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
 async def callers(
     place: Place,
     number: str,

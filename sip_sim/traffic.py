@@ -24,7 +24,7 @@ import structlog
 
 from sip_sim import tones
 from sip_sim.errors import SimulatorError
-from sip_sim.farm import Place, SimAgent, agents, callers
+from sip_sim.farm import Place, SimAgent, agents, callers, carrier
 from sip_sim.sipp import Load
 
 log = structlog.get_logger(__name__)
@@ -49,6 +49,7 @@ _IMPATIENCE = (8.0, 20.0)  # seconds
 _PATIENCE = (40.0, 120.0)
 _VOICES = {"en": "en", "zh": "cmn"}
 _AGENT_SAYING = "Hello. You speak with a simulated agent. How can I help you?"
+_CALLED_SAYING = "Hello. You have called a simulated customer. My voice is a computer's."
 
 
 async def run(
@@ -57,17 +58,22 @@ async def run(
     visitors: Sequence[Visitor],
     number: str,
     *,
+    carrier_port: int | None = None,
     pause: tuple[float, float] = (6.0, 14.0),
     talk: timedelta = timedelta(seconds=25),
     most: int = 4,
     chance: random.Random | None = None,
 ) -> None:
-    """Go on until cancelled: a new caller after each pause (seconds, from–to), at most ``most`` at once."""
+    """Go on until cancelled: a new caller after each pause (seconds, from–to), at most ``most`` at once.
+
+    ``carrier_port``: where whoever is called outside answers too.
+    """
     chance = chance or random.Random()  # noqa: S311 - which caller comes next is no secret
     with tempfile.TemporaryDirectory(prefix="rddemo-") as folder:
         voices = await asyncio.to_thread(_voices, Path(folder))
         async with (
             _colleagues(place, colleagues, voices["agent"], talk),
+            _customers(place, carrier_port, voices["called"]),
             asyncio.TaskGroup() as group,
         ):
             places = asyncio.Semaphore(most)
@@ -100,6 +106,15 @@ async def _colleagues(
         yield
 
 
+@contextlib.asynccontextmanager
+async def _customers(place: Place, port: int | None, voice: Path) -> AsyncIterator[None]:
+    if port is None:
+        yield
+        return
+    async with carrier(place, port, tone=voice):
+        yield
+
+
 async def _visit(
     place: Place, visitor: Visitor, number: str, voice: Path, patience: timedelta
 ) -> None:
@@ -120,6 +135,7 @@ def _voices(folder: Path) -> dict[str, Path]:
     for name, language, text in (
         *((language, language, text) for language, text in _SAYINGS.items()),
         ("agent", "en", _AGENT_SAYING),
+        ("called", "en", _CALLED_SAYING),
     ):
         path = folder / f"{name}.ul"
         files[name] = _speak(path, _VOICES[language], text)

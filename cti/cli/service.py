@@ -193,9 +193,21 @@ async def _traffic(ready: Deployment, passwords: dict[str, str]) -> None:
     ]
     number = ready.company.numbers[0].dnis
     try:
-        await traffic.run(place_of(settings), colleagues, _visitors(ready.company), number)
+        await traffic.run(
+            place_of(settings),
+            colleagues,
+            _visitors(ready.company),
+            number,
+            carrier_port=_simulated_carrier(ready.company),
+        )
     except Exception as exc:  # noqa: BLE001 - the demo goes on without its traffic, and says so
         say(f"the simulated callers stopped: {type(exc).__name__}: {exc}")
+
+
+def _simulated_carrier(company: Company) -> int | None:
+    """The port on this machine to which the sample company's calls go out; None: they go elsewhere."""
+    host, _, port = (company.outbound.address if company.outbound else "").partition(":")
+    return int(port) if host == "127.0.0.1" and port else None
 
 
 def _visitors(company: Company) -> list[Visitor]:

@@ -108,7 +108,10 @@ def _refused(dnis: str, ani: str) -> str:
 
 
 def _phone(behaviour: str, talk_ms: int) -> str:
-    """``answer`` (BYE after ``talk_ms``; 0: waits for BYE), ``slow``, ``busy``, ``full`` (503), ``ring``, ``move`` (302), ``told`` (takes a NOTIFY)."""
+    """``answer`` (BYE after ``talk_ms``; 0: waits for BYE), ``slow``, ``busy``, ``full`` (503), ``ring``, ``move`` (302).
+
+    ``told`` takes no call but a NOTIFY.
+    """
     if behaviour == "told":
         return f'{_HEAD}<recv request="NOTIFY"/>\n{_reply("200 OK")}</scenario>\n'
     start = f'{_HEAD}<recv request="INVITE"/>\n{_reply("100 Trying")}'

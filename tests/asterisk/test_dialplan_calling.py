@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 
+from sip_sim import farm
 from tests.asterisk.agi_peer import agi_peer
 from tests.asterisk.ami_probe import AmiProbe, Message
 from tests.asterisk.house import WAIT, Talk, answered, originate, rung
-from tests.asterisk.pbx import Pbx
+from tests.asterisk.pbx import OUTSIDE_PORT, Pbx
 from tests.asterisk.sipp import Sipp, carrier, phone
 from tests.until import until
 
@@ -157,6 +159,18 @@ async def test_a_customer_outside_answers_and_the_call_hangs_on_him(pbx: Pbx) ->
         assert f"INVITE sip:{NUMBER}@" in sent
     assert ami.names() == ["RdOut", "RdAnchor", "RdEnd"]
     assert (pbx.settings.spool_dir / f"{talk.call}.caller.raw").exists()
+
+
+async def test_the_demonstrations_carrier_takes_whatever_is_dialled(pbx: Pbx) -> None:
+    place = farm.Place(sip=f"127.0.0.1:{pbx.settings.pbx.sip_port}", web="")
+    async with (
+        farm.carrier(place, OUTSIDE_PORT, answer_after=timedelta(seconds=0.5)),
+        ann_dials(pbx, "+8613800138000") as (ami, _),
+    ):
+        told = await ami.event("RdOut")
+        customer = await answered(ami, told["Channel"], 0)
+        await ami.send("Hangup", Channel=told["Channel"])
+        await ami.event("RdEnd", Channel=customer)
 
 
 async def test_the_agent_hangs_up_on_a_customer_whom_he_called(pbx: Pbx) -> None:
