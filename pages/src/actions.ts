@@ -1,13 +1,12 @@
 // Everything an agent can do, once: the buttons, the keys and the palette all ask here what it is called, whether
 // it can be done now, why not, and do it here.
 
-import { computed, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { label, t } from "./i18n";
-import type { Key } from "./i18n";
 import { isLive, isMuted, localMute, phase } from "./line";
 import { CommandError } from "./link";
 import { answerPhone, declinePhone, hangUpLocally, isRinging, phoneCall, registration, setPhoneMuted } from "./phone";
-import type { CommandName, Commands } from "./protocol";
+import type { CallAction, CommandName, Commands } from "./protocol";
 import { signOut } from "./session";
 import { clearPending, isLinked, note, pending, sections, setPending } from "./store";
 import { link } from "./wire";
@@ -24,7 +23,8 @@ export interface Action {
 }
 
 /** Which of the page's layers is open. */
-export const layer = signal<"" | "state" | "phone" | "user" | "keypad" | "palette" | "keys">("");
+export const layer = signal<Layer>("");
+type Layer = "" | "state" | "phone" | "user" | "keypad" | "palette" | "keys" | "parked" | "dial" | "transfer" | "add";
 export const answerOnArrival = signal("");
 
 const HANG_UP_PATIENCE_MS = 4_000;
@@ -32,7 +32,7 @@ const PENDING_PATIENCE_MS = 8_000;
 /** A key meant for the call before must not reach this one. */
 const NEW_CALL_GUARD_MS = 600;
 
-function explain(error: unknown): string {
+export function explain(error: unknown): string {
   if (!(error instanceof CommandError)) return String(error);
   if (error.id === "no_link") return t("error.no_link");
   if (error.id === "link_lost") return t("error.link_lost");
@@ -46,7 +46,7 @@ export async function ask<N extends CommandName>(
   name: N,
   args: Commands[N],
   isConfirmed: () => boolean,
-  timeout?: number,
+  { timeout, patience = PENDING_PATIENCE_MS }: { timeout?: number; patience?: number } = {},
 ): Promise<boolean> {
   if (pending.peek().has(action)) return false;
   setPending(action, isConfirmed);
@@ -57,7 +57,7 @@ export async function ask<N extends CommandName>(
         clearPending(action);
         note(t("error.unconfirmed"));
       }
-    }, PENDING_PATIENCE_MS);
+    }, patience);
     return true;
   } catch (error) {
     clearPending(action);
@@ -66,10 +66,17 @@ export async function ask<N extends CommandName>(
   }
 }
 
-const needsLink = (): string => (isLinked.value ? "" : t("why.no_link"));
-const callId = (): string => sections.call.value?.call_id ?? "";
+export const needsLink = (): string => (isLinked.value ? "" : t("why.no_link"));
+export const callId = (): string => sections.call.value?.call_id ?? "";
 const callState = (): string => sections.call.value?.state ?? "";
-const inTalk = (): boolean => phase.value === "talking" || phase.value === "on_hold";
+
+/** Why this can't be done with the call that stands here: the service's own words. */
+export function refused(name: CallAction): string {
+  const call = sections.call.value;
+  return needsLink() || (isLive(call) ? call.can?.[name] ?? "" : t("why.not_talking"));
+}
+
+const isAtDesk = (): boolean => sections.phone.value?.kind === "desk";
 
 let callSeen = { id: "", at: 0 };
 
@@ -89,14 +96,18 @@ const answer: Action = {
   key: "F2",
   label: () => t("call.answer"),
   blocked: () => {
-    if (sections.phone.value?.kind === "desk" && isLive(sections.call.value)) {
-      return phase.value === "ringing" ? t("why.lift_receiver") : t("why.nothing_rings");
-    }
+    if (isAtDesk()) return phase.value === "ringing" ? refused("answer") : t("why.nothing_rings");
     if (phoneCall.value?.stage === "answering") return t("why.answering");
     if (isRinging.value || phase.value === "offered" || phase.value === "ringing") return "";
     return t("why.nothing_rings");
   },
   run: () => {
+    if (isAtDesk()) {
+      const id = callId();
+      const isUp = () => callId() !== id || phase.value !== "ringing";
+      void ask("answer", "call.answer", { call_id: id }, isUp); // the exchange asks the phone to go off the hook
+      return;
+    }
     if (microphone.value !== "ok" && microphone.value !== "unknown") note(t("mic.cannot_answer"));
     const call = sections.call.value;
     if (!isRinging.value && registration.value !== "elsewhere") {
@@ -117,11 +128,11 @@ const hangUp: Action = {
   label: () => (phase.value === "ringing" || phase.value === "offered" ? t("call.decline") : t("call.hang_up")),
   blocked: () => {
     if (phase.value === "ringing" || phase.value === "offered") {
-      if (sections.phone.value?.kind === "desk") return t("why.decline_on_phone");
+      if (isAtDesk()) return t("why.decline_on_phone");
       return isRinging.value ? "" : t("why.not_ringing_yet");
     }
-    if (phoneCall.value) return "";
-    return isLive(sections.call.value) ? needsLink() : t("why.no_call");
+    if (phoneCall.value && !isLinked.value) return "";
+    return isLive(sections.call.value) ? refused("hang_up") : t("why.no_call");
   },
   run: () => {
     if (isRinging.value) {
@@ -133,8 +144,8 @@ const hangUp: Action = {
       return;
     }
     const id = callId();
-    const gone = () => sections.call.value?.call_id !== id || sections.call.value.state === "ended";
-    void ask("hang_up", "call.hang_up", { call_id: id }, gone, HANG_UP_PATIENCE_MS).then((isDone) => {
+    const gone = () => sections.call.value?.call_id !== id || !isLive(sections.call.value);
+    void ask("hang_up", "call.hang_up", { call_id: id }, gone, { timeout: HANG_UP_PATIENCE_MS }).then((isDone) => {
       if (!isDone && !gone() && !isLinked.value) hangUpLocally();
     });
   },
@@ -142,9 +153,11 @@ const hangUp: Action = {
 
 const hold: Action = {
   id: "hold",
-  key: "F6",
+  get key() {
+    return phase.value === "consulting" ? "" : "F6"; // then it is the key that ends the consultation
+  },
   label: () => (callState() === "on_hold" ? t("call.retrieve") : t("call.hold")),
-  blocked: () => (inTalk() ? needsLink() : t("why.not_talking")),
+  blocked: () => refused(callState() === "on_hold" ? "retrieve" : "hold"),
   run: () => {
     const id = callId();
     const isHeld = callState() === "on_hold";
@@ -158,10 +171,7 @@ const mute: Action = {
   id: "mute",
   key: "F7",
   label: () => (isMuted.value ? t("call.unmute") : t("call.mute")),
-  blocked: () => {
-    if (!inTalk()) return t("why.not_talking");
-    return phoneCall.value ? "" : needsLink();
-  },
+  blocked: () => (!isLinked.value && phoneCall.value?.stage === "up" ? "" : refused("mute")),
   run: () => {
     const id = callId();
     const muted = !isMuted.value;
@@ -180,11 +190,7 @@ const pauseRecording: Action = {
   id: "pause_recording",
   key: "",
   label: () => (sections.call.value?.recording === "paused" ? t("call.resume_recording") : t("call.pause_recording")),
-  blocked: () => {
-    if (!inTalk()) return t("why.not_talking");
-    if (sections.call.value?.recording === "off") return t("why.not_recorded");
-    return needsLink();
-  },
+  blocked: () => refused("pause_recording"),
   run: () => {
     const id = callId();
     const paused = sections.call.value?.recording !== "paused";
@@ -197,11 +203,8 @@ const keypad: Action = {
   id: "keypad",
   key: "",
   label: () => t("call.keypad"),
-  blocked: () => {
-    if (sections.phone.value?.kind === "desk") return t("why.keys_on_phone");
-    const hasSound = phoneCall.value !== null || registration.value === "elsewhere";
-    return phase.value === "talking" && hasSound ? "" : t("why.not_talking");
-  },
+  // Without the service the phone itself sends them.
+  blocked: () => (!isLinked.value && phoneCall.value?.stage === "up" ? "" : refused("send_digits")),
   run: () => (layer.value = layer.value === "keypad" ? "" : "keypad"),
 };
 
@@ -285,40 +288,6 @@ export function toggleReady(): void {
   if (!ready.blocked()) ready.run();
   else if (!needsLink()) layer.value = "state";
 }
-
-const LABEL_OF_STATE: Record<string, Key> = {
-  LOGGED_OUT: "state.logged_out",
-  READY: "state.ready",
-  RESERVED: "state.reserved",
-  RINGING: "state.ringing",
-  TALKING: "state.talking",
-  WRAP_UP: "state.wrap_up",
-  NOT_READY: "state.not_ready",
-};
-
-const LABEL_OF_SYSTEM_REASON: Record<string, Key> = {
-  rona: "reason.rona",
-  phone_lost: "reason.phone_lost",
-  declined: "reason.declined",
-  signed_in: "reason.signed_in",
-};
-
-/** "Ready", "Lunch", "Did not answer". */
-export function stateLabel(state: string, reason: string): string {
-  if (state === "NOT_READY" && reason) {
-    const own = sections.agent.value?.reasons.find((each) => each.name === reason);
-    if (own) return label(own.label, reason);
-    const key = LABEL_OF_SYSTEM_REASON[reason];
-    return key ? t(key) : reason;
-  }
-  const key = LABEL_OF_STATE[state];
-  return key ? t(key) : state;
-}
-
-export const askedNext = computed(() => {
-  const agent = sections.agent.value;
-  return agent?.next_state ? stateLabel(agent.next_state, agent.next_reason) : "";
-});
 
 export async function attachTo(ticketId: number): Promise<void> {
   const id = callId();

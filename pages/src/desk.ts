@@ -9,6 +9,8 @@ import { microphone, reported, watchMicrophone } from "./microphone";
 import { watchNotes } from "./notes";
 import { watchPaint } from "./paint";
 import * as phone from "./phone";
+import { forgetRecent } from "./directory";
+import { expectNothing, isExpected } from "./reach";
 import { CLOSE } from "./protocol";
 import { askSession, isSignedIn, wantsIn } from "./session";
 import * as sounds from "./sounds";
@@ -27,6 +29,7 @@ export function startDesk(): void {
   watchLink();
   watchPhone();
   watchRing();
+  watchDirectory();
   watchTitle();
   watchMicrophone();
   watchNotes();
@@ -49,6 +52,8 @@ function watchSession(): void {
     } else if (isSignedIn.value === false) {
       link.stop();
       phone.stopPhone();
+      forgetRecent();
+      expectNothing();
       clearSections();
     }
   });
@@ -113,9 +118,11 @@ function watchRing(): void {
       sounds.stopRinging();
       return;
     }
-    const isAuto = isLinked.value && call?.auto_answer === true;
+    const isCommanded = phone.phoneCall.value !== null && isExpected(phone.phoneCall.value, call);
+    const isAuto = isLinked.value && (call?.auto_answer === true || isCommanded);
     if (isAuto || (call && answerOnArrival.value === call.call_id)) {
       answerOnArrival.value = "";
+      if (isCommanded) expectNothing();
       sounds.stopRinging();
       if (isAuto) sounds.beep();
       void phone.answerPhone().then((isAnswered) => {
@@ -132,7 +139,19 @@ function watchRing(): void {
   });
   // A call that begins closes what hides it; one that ends takes the keypad away.
   effect(() => {
-    if (phase.value === "ringing" || phase.value === "ended") layer.value = "";
+    if (["ringing", "dialling", "consulting", "ended"].includes(phase.value)) layer.value = "";
+  });
+}
+
+const NEED_DIRECTORY: (typeof layer.value)[] = ["dial", "transfer", "add", "parked"];
+
+// The directory is live only for those who look at it: the service is told who does.
+function watchDirectory(): void {
+  let isWatched = false;
+  effect(() => {
+    const isWanted = NEED_DIRECTORY.includes(layer.value);
+    if (!isLinked.value) isWatched = false;
+    else if (isWanted !== isWatched) isWatched = link.send({ type: "watch", directory: isWanted }) && isWanted;
   });
 }
 
@@ -143,7 +162,10 @@ function watchTitle(): void {
     const words: Partial<Record<typeof phase.value, string>> = {
       offered: t("title.ringing", { who }),
       ringing: t("title.ringing", { who }),
+      dialling: t("title.ringing", { who }),
       talking: t("title.talking", { who }),
+      consulting: t("title.on_hold", { who }),
+      conference: t("title.talking", { who }),
       on_hold: t("title.on_hold", { who }),
     };
     document.title = words[phase.value] ?? "ringdesk";

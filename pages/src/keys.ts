@@ -3,6 +3,8 @@
 
 import { layer, strip, toggleReady } from "./actions";
 import type { Action } from "./actions";
+import { phase } from "./line";
+import { reach } from "./reach";
 import { isLoaded, note } from "./store";
 
 export function isTyping(): boolean {
@@ -24,9 +26,12 @@ export function perform(action: Action): void {
 const FUNCTION_KEYS: Record<string, () => void> = {
   F2: () => perform(strip.answer),
   F4: () => perform(strip.hangUp),
-  F6: () => perform(strip.hold),
+  F3: () => perform(reach.dial),
+  F6: () => perform(phase.peek() === "consulting" ? reach.cancel : strip.hold),
   F7: () => perform(strip.mute),
   F8: toggleReady,
+  F9: () => perform(phase.peek() === "consulting" ? reach.complete : reach.transfer),
+  F10: () => perform(phase.peek() === "consulting" ? reach.conference : reach.add),
 };
 
 export function onKey(event: KeyboardEvent): void {

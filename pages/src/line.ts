@@ -3,7 +3,7 @@
 import { computed, signal } from "@preact/signals";
 import { isLinked, sections } from "./store";
 import { phoneCall } from "./phone";
-import type { CallSection } from "./protocol";
+import type { CallSection, CallState } from "./protocol";
 import { now, secondsSince } from "./time";
 
 export type Phase =
@@ -13,17 +13,26 @@ export type Phase =
   | "reserved"
   | "offered"
   | "ringing"
+  | "dialling"
   | "talking"
   | "on_hold"
+  | "consulting"
+  | "conference"
   | "agent_lost"
   | "wrap_up"
   | "ended";
 
-const LIVE = ["offered", "ringing", "talking", "on_hold", "agent_lost"];
-
-export function isLive(call: CallSection | null): call is CallSection {
-  return call !== null && LIVE.includes(call.state);
+export function isLive(call: CallSection | null): call is LiveCall {
+  return call !== null && !OVER.includes(call.state);
 }
+
+const OVER: CallState[] = ["transferring", "parked", "ended"];
+type LiveCall = CallSection & { state: Exclude<CallState, "transferring" | "parked" | "ended"> };
+
+const HEARD: Phase[] = ["talking", "on_hold", "consulting", "conference"];
+
+/** Whether somebody is at the other end of the line, even if on hold. */
+export const isConnected = computed(() => HEARD.includes(phase.value));
 
 /** The service's word, but when it can't speak the phone's own. */
 export const phase = computed<Phase>(() => {
@@ -74,11 +83,15 @@ export const timer = computed<Timer>(() => {
     case "ringing":
       if (!isLinked.value && phoneCall.value) return ticking(phoneCall.value.since);
       return since(call?.ringing_since ?? call?.chosen_at);
+    case "dialling":
+      return since(call?.ringing_since ?? call?.chosen_at);
     case "talking":
+    case "conference":
       if (!isLinked.value && phoneCall.value && !call) return ticking(phoneCall.value.since);
       return since(call?.connected_at ?? agent?.since);
     case "on_hold":
-      return since(call?.held_at);
+    case "consulting": // what counts is how long the caller has been waiting
+      return since(call?.held_at ?? call?.connected_at);
     case "wrap_up":
       return agent?.until ? runningOut(agent.since, agent.until) : since(agent?.since);
     default:

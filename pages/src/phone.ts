@@ -21,6 +21,8 @@ export interface PhoneCall {
   name: string;
   number: string;
   since: number;
+  /** The exchange asks for an answer at once: this ring belongs to a command. */
+  isAnswerNow: boolean;
 }
 
 export interface Quality {
@@ -140,12 +142,14 @@ function incoming({ session: next, request }: IncomingRTCSessionEvent): void {
   session?.terminate();
   session = next;
   muted = false;
+  const headers = request as { getHeader(name: string): string | undefined };
   phoneCall.value = {
     stage: "ringing",
-    callId: (request as { getHeader(name: string): string | undefined }).getHeader(CALL_HEADER) ?? null,
+    callId: headers.getHeader(CALL_HEADER) ?? null,
     name: next.remote_identity.display_name ?? "",
     number: next.remote_identity.uri.user ?? "",
     since: Date.now(),
+    isAnswerNow: /;\s*answer-after=0\b/.test(headers.getHeader("Call-Info") ?? ""),
   };
   stream = openMicrophone(); // now, so that the answer needn't wait for it
   next.on("peerconnection", ({ peerconnection }) => listen(peerconnection));

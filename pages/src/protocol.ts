@@ -51,19 +51,69 @@ export interface AgentSection {
   since: string;
   next_state: string;
   next_reason: string;
+  /** What kind of call it is while he talks. */
+  kind: "" | "queue" | "direct" | "internal" | "outbound" | "consult" | "transfer";
   until: string | null;
   reasons: Reason[];
   queues: string[];
   notice: string;
 }
 
-export type CallState = "offered" | "ringing" | "talking" | "on_hold" | "agent_lost" | "ended";
+/** What can be done with a call; the service says of each whether it can. */
+export type CallAction =
+  | "answer"
+  | "hang_up"
+  | "hold"
+  | "retrieve"
+  | "mute"
+  | "pause_recording"
+  | "send_digits"
+  | "transfer"
+  | "consult"
+  | "complete"
+  | "cancel"
+  | "conference"
+  | "add_party"
+  | "drop_party"
+  | "park"
+  | "move";
+
+export type CallState =
+  | "offered"
+  | "ringing"
+  | "dialling"
+  | "talking"
+  | "on_hold"
+  | "consulting"
+  | "conference"
+  | "agent_lost"
+  | "transferring"
+  | "parked"
+  | "ended";
+
+/** Where a call can be sent; the service checks each form again. */
+export interface Target {
+  kind: "agent" | "queue" | "menu" | "outside" | "parking";
+  value: string;
+}
+
+/** Whom the agent speaks with, or rings, while the caller is on hold. */
+export interface Consult {
+  state: "ringing" | "talking";
+  target: string;
+  label: string;
+}
+
+export interface PartyRow {
+  endpoint: string;
+  label: string;
+}
 
 export interface CallSection {
   call_id: string;
   token: string;
   state: CallState;
-  direction: string;
+  direction: "inbound" | "outbound" | "internal";
   queue: string;
   queue_label: Labels;
   number: string;
@@ -82,6 +132,12 @@ export interface CallSection {
   muted: boolean;
   recording: "off" | "on" | "paused";
   auto_answer: boolean;
+  consult: Consult | null;
+  parties: PartyRow[];
+  /** The parking place where the caller waits. */
+  slot: string;
+  /** What can be done with the call: empty, or why not, in words. */
+  can: Record<CallAction, string>;
 }
 
 export interface HistoryRow {
@@ -160,6 +216,24 @@ export interface LinkSection {
   text: string;
 }
 
+export interface Colleague {
+  name: string;
+  extension: string;
+  state: AgentStateName;
+  kind: string;
+  since: string;
+}
+
+/** Comes only while the page asks for it (`watch`). */
+export interface Directory {
+  colleagues: Colleague[];
+  queues: { name: string; label: Labels; waiting: number; ready: number }[];
+  /** The parking places that are taken. */
+  parked: string[];
+  /** Whether numbers outside may be dialled. */
+  outside: boolean;
+}
+
 export interface Sections {
   me: Me;
   phone: PhoneSection;
@@ -170,6 +244,7 @@ export interface Sections {
   queues: QueueRow[];
   today: Today;
   link: LinkSection;
+  directory: Directory | null;
 }
 
 export type SectionName = keyof Sections;
@@ -188,6 +263,18 @@ export interface Commands {
   "call.retrieve": { call_id: string };
   "call.mute": { call_id: string; muted: boolean };
   "call.pause_recording": { call_id: string; paused: boolean };
+  "call.dial": { target: Target };
+  "call.send_digits": { call_id: string; digits: string };
+  "call.transfer": { call_id: string; target: Target };
+  "call.consult": { call_id: string; target: Target };
+  "call.complete": { call_id: string };
+  "call.cancel": { call_id: string };
+  "call.conference": { call_id: string };
+  "call.add_party": { call_id: string; target: Target };
+  "call.drop_party": { call_id: string; endpoint: string };
+  "call.park": { call_id: string; slot: string };
+  "call.fetch": { slot: string };
+  "call.move": { call_id: string; phone: "browser" | "desk" };
   "ticket.note": { ticket_id: number; text: string; version: number };
   "ticket.disposition": { ticket_id: number; call_id: string; disposition: string };
   "ticket.attach": { call_id: string; ticket_id: number };
@@ -210,6 +297,7 @@ export type ToServer =
   | { type: "command"; id: string; name: CommandName; args: unknown }
   | { type: "painted"; call_id: string; token: string }
   | { type: "phone"; registered: boolean; sessions: string[]; mic: Microphone }
+  | { type: "watch"; directory: boolean }
   | { type: "pong"; t: unknown };
 
 /** Why the service closed the socket. */

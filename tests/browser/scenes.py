@@ -48,7 +48,80 @@ def _base() -> Json:
         ],
         "today": {"calls": 23, "talk_s": 6130, "wrap_up_s": 1261, "missed": 1, "occupancy": 0.74},
         "link": {"switch": "up", "text": ""},
+        "directory": None,
     }
+
+
+def directory(**fields: Any) -> Json:
+    """Whom a call can reach, as the service sends it to a page that looks."""
+    return {
+        "colleagues": [
+            _colleague("Li Na", "1001", "READY", 761),
+            _colleague("Tom Becker", "1002", "READY", 94),
+            _colleague("陈美", "1003", "TALKING", 212),
+            _colleague("Otto Lindqvist", "1004", "NOT_READY", 1_520),
+            _colleague("Sofia Marques", "1010", "WRAP_UP", 9),
+            _colleague("Zhang Wei", "1011", "LOGGED_OUT", 40_000),
+        ],
+        "queues": [
+            {"name": "billing", "label": {"en": "Billing", "zh": "账单"}, "waiting": 3, "ready": 2},
+            {"name": "help", "label": {"en": "Help", "zh": "技术支持"}, "waiting": 0, "ready": 4},
+        ],
+        "parked": ["3"],
+        "outside": True,
+        **fields,
+    }
+
+
+def _colleague(name: str, extension: str, state: str, seconds: int) -> Json:
+    kind = "queue" if state == "TALKING" else ""
+    return {
+        "name": name,
+        "extension": extension,
+        "state": state,
+        "kind": kind,
+        "since": ago(seconds),
+    }
+
+
+def _can(state: str, *, has_answered: bool) -> Json:
+    """What the service allows in a state: nothing stands beside what can be done, a reason beside the rest."""
+    speaking = {"hold", "mute", "pause_recording", "send_digits", "transfer", "consult", "park"}
+    possible = {
+        "offered": {"answer"},
+        "ringing": {"answer"},
+        "dialling": {"hang_up"},
+        "talking": {"hang_up", "add_party", "move", *speaking},
+        "on_hold": {
+            "hang_up",
+            "retrieve",
+            "mute",
+            "pause_recording",
+            "transfer",
+            "consult",
+            "park",
+        },
+        "consulting": {"complete", "cancel", *({"conference"} if has_answered else ())},
+        "conference": {
+            "hang_up",
+            "mute",
+            "pause_recording",
+            "send_digits",
+            "add_party",
+            "drop_party",
+        },
+        "agent_lost": {"hang_up"},
+    }
+    reasons = {
+        "consulting": "First hand the caller over, or end the consultation.",
+        "conference": "A conference can't do this: let the others leave first.",
+    }
+    reason = reasons.get(state, "Only while you talk with the caller.")
+    actions = set().union(*possible.values(), {"conference"})
+    can = {action: "" if action in possible.get(state, ()) else reason for action in actions}
+    if state == "consulting" and not has_answered:
+        can["conference"] = "The one you called has not answered yet."
+    return can
 
 
 def _queue(name: str, en: str, zh: str, *, waiting: int, longest: int | None, ready: int) -> Json:
@@ -65,6 +138,7 @@ def _agent(state: str, **fields: Any) -> Json:
     return {
         "state": state,
         "reason": "",
+        "kind": "",
         "since": ago(12),
         "next_state": "",
         "next_reason": "",
@@ -86,7 +160,7 @@ def call(state: str, **fields: Any) -> Json:
         "call_id": CALL_ID,
         "token": "token-1",
         "state": state,
-        "direction": "in",
+        "direction": "inbound",
         "queue": "billing",
         "queue_label": {"en": "Billing", "zh": "账单"},
         "number": "+86 138 0013 8000",
@@ -99,12 +173,16 @@ def call(state: str, **fields: Any) -> Json:
         "waited_s": 38,
         "chosen_at": ago(5),
         "ringing_since": None if state == "offered" else ago(4),
-        "connected_at": None if state in {"offered", "ringing"} else ago(192),
-        "held_at": ago(24) if state == "on_hold" else None,
-        "ended_at": ago(12) if state == "ended" else None,
+        "connected_at": None if state in {"offered", "ringing", "dialling"} else ago(192),
+        "held_at": ago(24) if state in {"on_hold", "consulting"} else None,
+        "ended_at": ago(12) if state in {"ended", "transferring", "parked"} else None,
         "muted": False,
-        "recording": "off" if state in {"offered", "ringing"} else "on",
+        "recording": "off" if state in {"offered", "ringing", "dialling"} else "on",
         "auto_answer": False,
+        "consult": None,
+        "parties": [],
+        "slot": "",
+        "can": _can(state, has_answered=(fields.get("consult") or {}).get("state") == "talking"),
         **fields,
     }
 
@@ -121,7 +199,7 @@ def _history() -> list[Json]:
         {
             "call_id": f"old-{days}",
             "at": ago(days * 86_400 + 4_000),
-            "direction": "in",
+            "direction": "inbound",
             "queue": queue,
             "outcome": outcome,
             "duration_s": seconds,
@@ -221,6 +299,28 @@ def _talking(**fields: Any) -> Json:
     }
 
 
+def consult(state: str) -> Json:
+    """Somebody who is asked while the caller is on hold."""
+    return {"state": state, "target": "1002", "label": "Tom Becker"}
+
+
+def parties() -> list[Json]:
+    """Two others in a conference: a colleague and a number outside."""
+    return [
+        {"endpoint": "1002w", "label": "Tom Becker"},
+        {"endpoint": "out-7", "label": "+86 574 8712 0000"},
+    ]
+
+
+def _wrap_up() -> Json:
+    return {
+        "agent": _agent("WRAP_UP", since=ago(9), until=ago(-21)),
+        "call": call("ended"),
+        "customer": known(),
+        "ticket": _recorded(),
+    }
+
+
 def _recorded() -> Json:
     row = {"at": ago(10), "what": "recording", "text": "3:12", "recording_id": "r9"}
     return ticket(disposition="Call back", timeline=[row, *ticket()["timeline"]])
@@ -268,13 +368,29 @@ def _changes() -> dict[str, Json]:
             **_talking(),
             "call": call("on_hold", held_at=ago(24)),
         },
-        "agent_lost": {**_talking(), "call": call("agent_lost")},
-        "wrap_up": {
-            "agent": _agent("WRAP_UP", since=ago(9), until=ago(-21)),
-            "call": call("ended"),
+        "dialling": {
+            "agent": _agent("TALKING", since=ago(6)),
+            "call": call(
+                "dialling",
+                direction="outbound",
+                queue="",
+                queue_label={},
+                menu_path=[],
+                digits="",
+                waited_s=0,
+            ),
             "customer": known(),
-            "ticket": _recorded(),
         },
+        "consult_ringing": {**_talking(), "call": call("consulting", consult=consult("ringing"))},
+        "consulting": {**_talking(), "call": call("consulting", consult=consult("talking"))},
+        "conference": {**_talking(), "call": call("conference", parties=parties())},
+        "transferring": {
+            **_wrap_up(),
+            "call": call("transferring"),
+        },
+        "parked": {**_wrap_up(), "call": call("parked", slot="3")},
+        "agent_lost": {**_talking(), "call": call("agent_lost")},
+        "wrap_up": _wrap_up(),
         "switch_down": {
             **_talking(),
             "link": {"switch": "down", "text": "Being restarted. Calls that are up go on."},

@@ -41,6 +41,7 @@ class StubDesktop:
         self.is_away = False  # refuses new sockets, like a service that restarts
         self.is_signed_in = True
         self.hellos: list[Json] = []
+        self.directory: Json = scenes.directory()
         self.ranges: list[str] = []
         self._missed: dict[int, Json] = {}
         self._sockets: set[web.WebSocketResponse] = set()
@@ -162,6 +163,8 @@ class StubDesktop:
             self._sockets.add(socket)
             return
         self.received.append(message)
+        if message["type"] == "watch":
+            await self.push("directory", self.directory if message["directory"] else None)
         if message["type"] == "command" and message["name"] not in self.silent_to:
             refusal = self.refuse(message)
             result: Json = {"type": "result", "id": message["id"], "ok": refusal is None}

@@ -74,8 +74,10 @@ class StubSip:
         uri = f"sip:1001w@{host}"
         return {"url": self.url, "uri": uri, "user": "1001w", "password": "x", "realm": host}
 
-    async def call(self, name: str = "Caller", call_id: str = "") -> None:
-        """Ring the registered phone."""
+    async def call(
+        self, name: str = "Caller", call_id: str = "", *, answer_now: bool = False
+    ) -> None:
+        """Ring the registered phone; ``answer_now``: as the exchange rings it for a command."""
         number = next(self._numbers)
         lines = [
             f"INVITE {self._contact} SIP/2.0",
@@ -88,6 +90,8 @@ class StubSip:
             "Contact: <sip:stub@127.0.0.1;transport=ws>",
             "Content-Type: application/sdp",
         ]
+        if answer_now:
+            lines.append("Call-Info: <sip:ringdesk>;answer-after=0")
         if call_id:
             lines.append(f"X-Ringdesk-Call: {call_id}")
         await self._send([*lines, f"Content-Length: {len(OFFER)}", "", OFFER])

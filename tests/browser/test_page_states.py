@@ -27,11 +27,30 @@ WORDS = {
     "talking_new": "A new caller",
     "talking_next": "→ Lunch",
     "on_hold": "On hold",
+    "dialling": "Outbound call",
+    "consult_ringing": "rings",
+    "consulting": "talks with you",
+    "conference": "+86 574 8712 0000",
+    "transferring": "Sent on, not answered yet",
+    "parked": "Parked at place 3",
     "agent_lost": "Phone lost",
     "wrap_up": "Wrap-up",
     "switch_down": "Exchange not reachable",
     "signed_out": "Go to work",
 }
+
+
+PHASES = (
+    "ready",
+    "ringing",
+    "talking",
+    "on_hold",
+    "consulting",
+    "conference",
+    "dialling",
+    "wrap_up",
+    "not_ready",
+)
 
 
 async def picture(page: Page, name: str, tmp_path: Path) -> None:
@@ -62,28 +81,27 @@ async def test_the_strip_and_its_buttons_keep_their_places(
 ) -> None:
     page = await open_page("ready")
     places = {}
-    for name, phase in (
-        ("ready", "ready"),
-        ("ringing", "ringing"),
-        ("talking", "talking"),
-        ("on_hold", "on_hold"),
-        ("wrap_up", "wrap_up"),
-        ("not_ready", "not_ready"),
-    ):
+    # Muted, and the recording paused: other words on the buttons.
+    for name, phase in [*zip(PHASES, PHASES, strict=True), ("talking_next", "talking")]:
         await stub.show(name)
         await expect(page.locator(f".strip[data-phase={phase}]")).to_be_visible()
+        is_muted = str(name == "talking_next").lower()
+        await expect(page.locator("[data-action=mute]")).to_have_attribute("aria-pressed", is_muted)
         places[name] = await page.evaluate(
-            """[...document.querySelectorAll('.strip, .columns, .bottom-bar, .strip [data-action]')]
+            """[...document.querySelectorAll('.strip, .columns, .bottom-bar, .strip-buttons [data-action]')]
             .map((each) => {
               const { left, top, width, height } = each.getBoundingClientRect();
               return [each.dataset.action ?? each.className, left, top, width, height].join(' ');
             })"""
         )
-    for place in places.values():
-        assert place == places["ready"]
+    for name, place in places.items():
+        assert place == places["ready"], name
 
 
-@pytest.mark.parametrize("name", ["ringing", "talking", "wrap_up", "signed_out", "talking_next"])
+@pytest.mark.parametrize(
+    "name",
+    ["ringing", "talking", "consulting", "conference", "wrap_up", "signed_out", "talking_next"],
+)
 @pytest.mark.parametrize(
     ("theme", "locale", "width"),
     [("dark", "zh-CN", 1280), ("light", "zh-CN", 400), ("dark", "en-GB", 400)],
@@ -107,7 +125,7 @@ async def test_words_stand_out_from_their_ground(
 ) -> None:
     """WCAG 2.2, 1.4.3: 4.5 to 1 for text; the strip in each state, buttons that can't be pressed aside."""
     page = await open_page("ready", color_scheme=theme)
-    for name in ("ready", "ringing", "talking", "wrap_up", "agent_lost", "not_ready"):
+    for name in (*PHASES, "agent_lost"):
         await stub.show(name)
         phase = await page.locator(".strip").get_attribute("data-phase")
         ratios = await page.evaluate(CONTRAST)
@@ -132,7 +150,8 @@ CONTRAST = """() => {
     return 'white';
   };
   const ratios = {};
-  for (const each of document.querySelectorAll('.strip .name, .strip .number, .strip .why, .strip .big, .strip .phase-word,'
+  for (const each of document.querySelectorAll('.strip .name, .strip .number, .strip .why, '
+      + '.strip .consulted-name, .strip .consulted-state, .strip .party bdi, .strip .big, .strip .phase-word,'
       + '.strip .recording:not(.none), .top-bar .phone-word, .queue, .match, .teach, .bottom-bar span, .history time')) {
     const pair = [light(getComputedStyle(each).color), light(ground(each))].sort((a, b) => b - a);
     const ratio = (pair[0] + 0.05) / (pair[1] + 0.05);

@@ -81,12 +81,15 @@ async def test_a_key_that_can_do_nothing_says_why(open_page: OpenPage, stub: Stu
     assert stub.of_type("command") == []
 
 
-async def test_a_desk_phone_is_answered_by_its_receiver(
+async def test_a_desk_phone_is_asked_to_go_off_the_hook(
     open_page: OpenPage, stub: StubDesktop
 ) -> None:
     page = await open_page("ringing")
+    words = "Your desk phone can't be answered from here: lift the receiver."
+    stub.refuse = lambda _command: {"id": "not_confirmed", "message": words}
     await page.keyboard.press("F2")
-    await expect(page.locator(".strip-note")).to_have_text("Lift the receiver of your desk phone")
+    await until(lambda: stub.commands("call.answer") == [CALL])
+    await expect(page.locator(".strip-note")).to_have_text(words)
 
 
 async def test_enter_and_keys_of_an_input_method_do_nothing(

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { t } from "../i18n";
 import { sections } from "../store";
 import { duration } from "../time";
+import { Parked } from "./Parked";
 
 function Figure({ name, children, title }: { name: string; children: ComponentChildren; title?: string }) {
   return (
@@ -26,6 +27,7 @@ export function BottomBar() {
         {today.occupancy === null ? "–" : `${Math.round(today.occupancy * 100)} %`}
       </Figure>
       <Figure name={t("today.missed")}>{today.missed}</Figure>
+      <Parked />
     </footer>
   );
 }

@@ -1,17 +1,22 @@
 // The call strip: who, why, how long, and what can be done; always in one place and of one height.
 
-import { layer, revealNumber, stateLabel, strip } from "../actions";
+import { layer, revealNumber, strip } from "../actions";
 import { label, t } from "../i18n";
 import type { Key } from "../i18n";
-import { isMuted, phase, tame, timer } from "../line";
+import { stateLabel } from "../labels";
+import { isConnected, isMuted, phase, tame, timer } from "../line";
 import type { Phase } from "../line";
-import { phoneCall, sendDigit } from "../phone";
+import { phoneCall } from "../phone";
+import { reach } from "../reach";
 import { isLinked, pending, sections, strip_note } from "../store";
 import { clockface, duration } from "../time";
 import { ActionButton } from "./ActionButton";
 import { Icon } from "./Icon";
+import { Keypad } from "./Keypad";
 import { Menu } from "./Menu";
+import { hasOthers, Others } from "./Others";
 import { phoneProblem } from "./PhoneStatus";
+import { ReachPanel } from "./ReachPanel";
 
 const PHASE_WORDS: Record<Phase, Key> = {
   ready: "state.ready",
@@ -20,13 +25,17 @@ const PHASE_WORDS: Record<Phase, Key> = {
   reserved: "state.reserved",
   offered: "phase.offered",
   ringing: "phase.ringing",
+  dialling: "phase.dialling",
   talking: "phase.talking",
   on_hold: "phase.on_hold",
+  consulting: "phase.consulting",
+  conference: "phase.conference",
   agent_lost: "phase.agent_lost",
   wrap_up: "state.wrap_up",
   ended: "phase.ended",
 };
 
+const DIRECTION_WORDS: Record<string, Key> = { outbound: "call.outbound", internal: "call.internal" };
 const LONG_HOLD_S = 60;
 
 function CallerNumber() {
@@ -72,7 +81,7 @@ function Who() {
         {known?.company && <bdi class="company">{tame(known.company)}</bdi>}
         <CallerNumber />
       </div>
-      <Why />
+      {!hasOthers(sections.call.value) && <Why />}
     </div>
   );
 }
@@ -80,16 +89,21 @@ function Who() {
 function Why() {
   const call = sections.call.value;
   if (!call) return <div class="why">{isLinked.value ? "" : t("call.without_service")}</div>;
+  const direction = DIRECTION_WORDS[call.direction];
   const queue = label(call.queue_label, call.queue);
   const steps = call.menu_path.map(tame).filter(Boolean);
   if (queue && steps.at(-1)?.includes(queue)) steps.pop(); // the way ended where the queue's name says it again
   const path = steps.join(" › ");
   return (
     <div class="why">
+      {sections.agent.value?.kind === "consult" && <span>{t("call.consulted")}</span>}
+      {direction && <span>{t(direction)}</span>}
       {path && <bdi class="path" title={path}>{path}</bdi>}
-      <span class="queue-chip">{queue}</span>
+      {queue && <span class="queue-chip">{queue}</span>}
       {call.digits && <span>{t("call.digits", { digits: tame(call.digits) })}</span>}
-      <span class="figures">{t("call.waited", { time: duration(call.waited_s) })}</span>
+      {queue && <span class="figures">{t("call.waited", { time: duration(call.waited_s) })}</span>}
+      {call.state === "transferring" && <span>{t("call.transferring")}</span>}
+      {call.state === "parked" && <span>{t("call.parked", { slot: call.slot })}</span>}
       {phase.value === "agent_lost" && <span class="problem">{t("call.agent_lost")}</span>}
     </div>
   );
@@ -119,12 +133,12 @@ function Idle() {
 
 function Clock() {
   const { seconds, left } = timer.value;
-  const isLong = phase.value === "on_hold" && seconds >= LONG_HOLD_S;
+  const isLong = (phase.value === "on_hold" || phase.value === "consulting") && seconds >= LONG_HOLD_S;
   return (
     <div class={`clock ${isLong ? "long" : ""}`} role="timer" aria-label={t(PHASE_WORDS[phase.value])}>
       <span class="phase-word">
         <Recording />
-        {isMuted.value && (phase.value === "talking" || phase.value === "on_hold") && (
+        {isMuted.value && isConnected.value && (
           <span class="muted-word">
             <Icon name="muted" /> {t("phase.muted")}
           </span>
@@ -143,29 +157,12 @@ function Clock() {
 
 function Recording() {
   const state = sections.call.value?.recording;
-  if (!state || (phase.value !== "talking" && phase.value !== "on_hold")) return null;
+  if (!state || !isConnected.value) return null;
   const words = { off: t("recording.off"), on: t("recording.on"), paused: t("recording.paused") };
   return (
     <span class={`recording ${state}`} role="status">
       <Icon name="record" /> {words[state]}
     </span>
-  );
-}
-
-const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
-
-function Keypad() {
-  const press = (event: KeyboardEvent) => {
-    if (DIGITS.includes(event.key)) sendDigit(event.key);
-  };
-  return (
-    <div class="keypad" onKeyDown={press}>
-      {DIGITS.map((digit) => (
-        <button key={digit} type="button" class="button figures" onClick={() => sendDigit(digit)}>
-          {digit}
-        </button>
-      ))}
-    </div>
   );
 }
 
@@ -182,7 +179,7 @@ function Announcement() {
 
 export function CallStrip() {
   const call = sections.call.value;
-  const isMarked = isMuted.value && (phase.value === "talking" || phase.value === "on_hold");
+  const isMarked = isMuted.value && isConnected.value;
   const hasCaller = call !== null || phoneCall.value !== null;
   const isHeld = call?.state === "on_hold";
   // Without the service only the phone's own word is known to be true.
@@ -190,8 +187,12 @@ export function CallStrip() {
   return (
     <section class={isStale ? "strip stale" : "strip"} data-phase={phase.value} data-pop={call?.token} aria-label={t("strip.title")}>
       <Announcement />
+      <span class="strip-note" role="alert" title={strip_note.value}>
+        {strip_note.value}
+      </span>
       {hasCaller ? <Who /> : <Idle />}
       <Clock />
+      <Others />
       <div class="strip-buttons" role="toolbar" aria-label={t("strip.toolbar")}>
         <ActionButton action={strip.answer} icon="answer" kind="answer" />
         <ActionButton action={strip.hangUp} icon="hang_up" kind="hang-up" />
@@ -204,11 +205,18 @@ export function CallStrip() {
             <Keypad />
           </Menu>
         </div>
-        <ActionButton action={strip.pauseRecording} icon="pause" kind="fixed-wide" isOn={call?.recording === "paused"} />
-        <span class="strip-note" role="alert" title={strip_note.value}>
-          {strip_note.value}
-        </span>
-        <ActionButton action={strip.extend} icon="clock" />
+        <div class="anchor">
+          <ActionButton action={reach.transfer} icon="forward" kind="fixed-reach" isOn={layer.value === "transfer"} />
+          <ReachPanel mode="transfer" />
+          {!hasOthers(call) && <ReachPanel mode="add" />}
+        </div>
+        <ActionButton action={strip.pauseRecording} kind="fixed-wide" isOn={call?.recording === "paused"} />
+        <span class="gap wide" />
+        <div class="anchor">
+          <ActionButton action={reach.dial} icon="dial" kind="dial" isOn={layer.value === "dial"} />
+          <ReachPanel mode="dial" />
+        </div>
+        <ActionButton action={strip.extend} />
         <ActionButton action={strip.ready} icon="check" kind="ready" pendingAs="state" />
       </div>
     </section>

@@ -7,10 +7,13 @@ import type { Key } from "../i18n";
 
 const KEYS: [string, Key][] = [
   ["F2", "call.answer"],
+  ["F3", "keys.dial"],
   ["F4", "call.hang_up"],
   ["F6", "keys.hold"],
   ["F7", "keys.mute"],
   ["F8", "keys.ready"],
+  ["F9", "keys.transfer"],
+  ["F10", "keys.conference"],
   ["Ctrl K", "palette.open"],
   ["/", "keys.slash"],
   ["?", "keys.title"],
@@ -43,6 +46,7 @@ function Open() {
           ))}
         </dl>
         <p class="faint">{t("keys.enter")}</p>
+        <p class="faint">{t("keys.reach")}</p>
       </div>
     </div>
   );

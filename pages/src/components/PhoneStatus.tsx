@@ -8,8 +8,10 @@ import type { MicrophoneState } from "../microphone";
 import { isSpeakerBlocked, quality, registration, unblockSpeaker } from "../phone";
 import type { Quality } from "../phone";
 import { phase } from "../line";
+import { reach } from "../reach";
 import { sections } from "../store";
 import { isSilenced, ringOnce, ringVolume, setRingVolume } from "../sounds";
+import { ActionButton } from "./ActionButton";
 import { Icon } from "./Icon";
 import { Menu } from "./Menu";
 
@@ -93,6 +95,7 @@ export function PhoneStatus() {
       <Menu name="phone" label={t("phone.settings")} role="dialog" class="wide">
         {problem && <p class="problem">{problem}</p>}
         {phone.kind === "browser" ? <BrowserPhoneSettings /> : <p>{t("phone.desk_text", { number: me.extension })}</p>}
+        <ActionButton action={reach.move} icon="phone" />
       </Menu>
     </div>
   );

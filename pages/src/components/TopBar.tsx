@@ -1,8 +1,9 @@
 // The bar at the top: the agent's state, the phone, the palette, the queues, the language, who it is.
 
-import { askedNext, layer, reasonAction, signOutAction, stateLabel, strip } from "../actions";
+import { layer, reasonAction, signOutAction, strip } from "../actions";
 import type { Action } from "../actions";
 import { label, language, plural, setLanguage, t } from "../i18n";
+import { askedNext, stateLabel } from "../labels";
 import { linkPhase, pending, sections } from "../store";
 import { perform } from "../keys";
 import { duration, relative, secondsSince, tick } from "../time";
