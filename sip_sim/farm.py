@@ -36,6 +36,9 @@ from sip_sim.steps import (
 AGENT_TONE = 880.0
 CALLER_TONE = 440.0
 _REGISTER_EVERY = timedelta(minutes=4)  # the registrar grants ten
+_OPEN_END = timedelta(
+    days=7
+)  # who is called takes calls as long as its block lasts; SIPp wants a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ async def phones(
     port = free_port()
     size = Load(concurrent=max(4, len(people)))
     async with party(
-        "agents' phones", steps, place.sip, port=port, called=size, trace=trace
+        "agents' phones", steps, place.sip, port=port, called=size, trace=trace, limit=_OPEN_END
     ) as running:
         await _register(place, people, port)
         keeper = asyncio.create_task(_stay_registered(place, people, port))
@@ -166,7 +169,9 @@ async def carrier(
         steps.append(Speak(str(tone)))
     steps.append(WaitForHangup(talk))
     size = Load(concurrent=concurrent)
-    async with party("carrier", steps, place.sip, port=port, called=size) as running:
+    async with party(
+        "carrier", steps, place.sip, port=port, called=size, limit=_OPEN_END
+    ) as running:
         yield running
 
 
