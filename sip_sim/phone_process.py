@@ -6,7 +6,7 @@ events. No sound card: the null device is the clock, files are microphone and lo
 No import from this project, so that it can run anywhere.
 
 Commands: ``{"id", "do": <a public method of Desk>, …its arguments}``; each gets ``{"id", "ok", "value"|"error"}``.
-Events: ``{"event": "ready"|"registered"|"incoming"|"state"|"media"|"heard"|"ended", …}``.
+Events: ``{"event": "ready"|"registered"|"incoming"|"state"|"media"|"heard"|"transfer"|"ended", …}``.
 """
 
 from __future__ import annotations
@@ -83,6 +83,12 @@ class Conversation(pj.Call):  # type: ignore[misc]
         active = any(media.status == pj.PJSUA_CALL_MEDIA_ACTIVE for media in info.media)
         codec = self.getStreamInfo(0).codecName if active else ""
         self.phone.tell(event="media", call=info.id, active=active, codec=codec)
+
+    def onCallTransferStatus(self, prm: Any) -> None:  # noqa: N802 - pjsua2's name
+        """What became of a transfer that this phone asked for; a phone that succeeded hangs up."""
+        self.phone.tell(event="transfer", status=prm.statusCode, final=bool(prm.finalNotify))
+        if prm.finalNotify and prm.statusCode // 100 == 2:
+            self.hangup(pj.CallOpParam())
 
     def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802 - pjsua2's name and signature
         """The other side pressed a key."""

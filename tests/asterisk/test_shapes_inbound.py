@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from cti.domain import events as ev
-from tests.asterisk.shapes import DIRECT, LINE, MENU, Centre, centre
+from tests.asterisk.shapes import DIRECT, LINE, MENU, Centre, centre, swept
 
 pytestmark = [
     pytest.mark.asterisk,
@@ -19,8 +19,14 @@ SERVED = "RESERVED RINGING TALKING WRAP_UP READY"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def at() -> AsyncIterator[Centre]:
+async def live_centre() -> AsyncIterator[Centre]:
     async with centre() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def at(live_centre: Centre) -> AsyncIterator[Centre]:
+    async with swept(live_centre) as running:
         yield running
 
 

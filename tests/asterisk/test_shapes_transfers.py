@@ -1,0 +1,192 @@
+"""Shapes of blind transfers and of parking, by the phone's own keys and by command; docs/shapes.md."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from cti.domain import events as ev
+from tests.asterisk.shapes import HELP, MENU, OUTSIDE, Centre, centre, swept
+
+pytestmark = [
+    pytest.mark.asterisk,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(120),
+]
+SERVED = "RESERVED RINGING TALKING WRAP_UP READY"
+AGAIN = SERVED + " RINGING TALKING WRAP_UP READY"
+ASKED = "RINGING TALKING NOT_READY"
+BEGIN = "menu queue ringing talking "
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def live_centre() -> AsyncIterator[Centre]:
+    async with centre() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def at(live_centre: Centre) -> AsyncIterator[Centre]:
+    async with swept(live_centre) as running:
+        yield running
+
+
+async def test_blind_to_an_agent(at: Centre) -> None:
+    (ann,) = await at.begin("ann")
+    call_id = await at.talking("ann")
+    await ann.refer("1002")
+    await at.reaches(call_id, "talking", "bob")
+    await at.callers["cal"].do("hang_up")
+    await at.told(
+        call_id,
+        BEGIN + "transferring ringing talking",
+        ended_by="caller",
+        agents={"ann": SERVED, "bob": ASKED},
+    )
+
+
+async def test_blind_to_an_agent_who_does_not_answer(at: Centre) -> None:
+    (ann,) = await at.begin("ann", bob=180)
+    call_id = await at.talking("ann")
+    await ann.refer("1002")
+    await at.fact(ev.TransferFailed)
+    await at.reaches(call_id, "talking", "ann")
+    await at.callers["cal"].do("hang_up")
+    await at.told(
+        call_id,
+        BEGIN + "transferring ringing talking",
+        ended_by="caller",
+        agents={"ann": AGAIN, "bob": "RINGING NOT_READY"},
+    )
+
+
+async def test_blind_to_nobody_and_the_sender_is_gone(at: Centre) -> None:
+    (ann,) = await at.begin("ann", bob=486)
+    call_id = await at.talking("ann")
+    await ann.phone.do("answering", status=486)
+    await ann.refer("1002")
+    await at.fact(ev.TransferFailed, 2)
+    first, last = (await at.product.wait_for(ev.CallEnqueued, at.since, 2))[:2]
+    assert (first.queue, first.enqueued_at) == (last.queue, last.enqueued_at)
+    await at.callers["cal"].do("hang_up")
+    await at.told(
+        call_id,
+        BEGIN + "transferring ringing queue",
+        ended_by="caller",
+        agents={
+            "ann": f"{SERVED} RINGING WRAP_UP READY|{SERVED} RINGING READY",
+            "bob": "RINGING NOT_READY",
+        },
+    )
+
+
+async def test_blind_to_a_queue(at: Centre) -> None:
+    ann, cai = await at.begin("ann", "cai")
+    call_id = await at.talking("ann")
+    await ann.refer(HELP)
+    await at.reaches(call_id, "talking", "cai")
+    await cai.phone.do("hang_up")
+    await at.told(
+        call_id,
+        BEGIN + "transferring queue ringing talking",
+        ended_by="agent",
+        agents={"ann": SERVED, "cai": SERVED},
+    )
+
+
+async def test_blind_to_a_menu(at: Centre) -> None:
+    ann, cai = await at.begin("ann", "cai")
+    call_id = await at.talking("ann")
+    await ann.refer(MENU)
+    await at.reaches(call_id, "menu")
+    await at.callers["cal"].do("digits", digits="2")
+    await at.reaches(call_id, "talking", "cai")
+    await cai.phone.do("hang_up")
+    await at.told(
+        call_id,
+        BEGIN + "transferring menu queue ringing talking",
+        ended_by="agent",
+        agents={"ann": SERVED, "cai": SERVED},
+    )
+
+
+async def test_blind_outside(at: Centre) -> None:
+    (ann,) = await at.begin("ann")
+    call_id = await at.talking("ann")
+    await ann.refer(OUTSIDE)
+    await at.carrier.wait_for("media", active=True)
+    await at.reaches(call_id, "talking", "trunk_carrier")
+    await at.callers["cal"].do("hang_up")
+    await at.told(
+        call_id,
+        BEGIN + "transferring ringing talking",
+        ended_by="caller",
+        agents={"ann": SERVED},
+    )
+
+
+async def test_blind_outside_where_it_is_busy(at: Centre) -> None:
+    (ann,) = await at.begin("ann", carrier=486)
+    call_id = await at.talking("ann")
+    await ann.refer(OUTSIDE)
+    assert (await at.fact(ev.TransferFailed)).result == "busy"
+    await at.reaches(call_id, "talking", "ann")
+    await at.callers["cal"].do("hang_up")
+    await at.told(
+        call_id,
+        BEGIN + "transferring ringing talking",
+        ended_by="caller",
+        agents={"ann": AGAIN},
+    )
+
+
+async def test_parked_and_fetched(at: Centre) -> None:
+    ann, bob = await at.begin("ann", "bob")
+    call_id = await at.talking("ann")
+    await ann.refer("*73")
+    await at.reaches(call_id, "parked")
+    await bob.dial("*73")
+    await at.reaches(call_id, "talking", "bob")
+    await at.callers["cal"].do("hang_up")
+    await at.told(
+        call_id,
+        BEGIN + "transferring parked talking",
+        ended_by="caller",
+        agents={"ann": SERVED, "bob": "RINGING TALKING WRAP_UP READY"},
+    )
+
+
+async def test_parked_and_forgotten(at: Centre) -> None:
+    (ann,) = await at.begin("ann")
+    call_id = await at.talking("ann")
+    await ann.refer("*74")
+    await at.reaches(call_id, "parked")
+    await at.reaches(call_id, "talking", "ann")
+    await ann.phone.do("hang_up")
+    await at.told(
+        call_id,
+        BEGIN + "transferring parked ringing talking",
+        ended_by="agent",
+        agents={"ann": AGAIN},
+    )
+
+
+async def test_who_began_an_internal_call_sends_the_other_on(at: Centre) -> None:
+    await at.begin()
+    ann = at.desks["ann"]
+    await ann.dial("1002")
+    call_id = await at.begun()
+    await at.reaches(call_id, "talking", "bob")
+    await ann.refer("1003")
+    await at.reaches(call_id, "talking", "cai")
+    await at.desks["bob"].phone.do("hang_up")
+    await at.told(
+        call_id,
+        "ringing talking transferring ringing talking",
+        ended_by="caller",
+        has_ticket=False,
+        recordings=0,
+        agents={"ann": "TALKING NOT_READY", "bob": ASKED, "cai": ASKED},
+    )
