@@ -162,7 +162,9 @@ def _held(shown: Shown, event: ev.CallEvent, desk: Desk) -> Shown:
         case ev.ConsultStarted() if desk.owns(event.endpoint) and shown.state in TALKED:
             return replace(shown, state="consulting")
         case ev.ConsultEnded() if shown.state == "consulting":
-            return replace(shown, state="on_hold")
+            # Handed over or joined: with whom the caller is now is told by its own event.
+            is_over = event.result in ("completed", "joined", "caller_gone")
+            return shown if is_over else replace(shown, state="on_hold")
         case _:
             return shown
 

@@ -16,10 +16,11 @@ from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
 from cti.domain.numbers import DialPlan, NumberKind
 from cti.domain.people import Role, User
 from screenpop import facts as call_facts
+from screenpop.abilities import ACTIONS
 from screenpop.desks import Desk, DeskConfig
 from screenpop.facts import CallFacts
 from screenpop.model import RING_LENGTH, DesktopState
-from screenpop.shown import Shown
+from screenpop.shown import OVER, RISING, TALKED, Shown
 from screenpop.today import Today
 
 pytestmark = pytest.mark.unit
@@ -58,7 +59,25 @@ def _events(call_id: CallId) -> list[ev.Event]:
         ev.CallEnqueued(queue=SALES, enqueued_at=T0, **at),
         ev.ReservationReleased(agent_id=LINA.user_id, reason="x", **at),
         ev.CallRecovered(leg_id=leg, state="on_hold", endpoint=MINE, **at),
+        ev.LegDialled(leg_id=leg, endpoint=MINE, **at),
+        ev.LegDialled(leg_id=LegId("b"), endpoint=OTHER, role="consult", **at),
+        ev.LegDialled(leg_id=LegId("b"), endpoint=MINE, role="party", **at),
+        ev.LegMoved(leg_id=leg, endpoint=OTHER, from_endpoint=MINE, **at),
+        ev.LegEnded(leg_id=leg, endpoint=MINE, cause=16, **at),
+        ev.CallAnchored(leg_id=LegId("c"), agent_leg_id=leg, endpoint=MINE, **at),
+        ev.ConsultStarted(endpoint=MINE, target_kind="queue", target="sales", **at),
+        ev.ConsultConnected(leg_id=LegId("b"), endpoint=OTHER, **at),
+        ev.ConsultConnected(leg_id=LegId("b"), endpoint=MINE, **at),
+        ev.ConsultEnded(endpoint=MINE, result="ended", **at),
+        ev.PartyJoined(leg_id=LegId("b"), endpoint=OTHER, **at),
+        ev.PartyLeft(leg_id=LegId("b"), endpoint=OTHER, **at),
+        ev.CallTransferred(kind="blind", target_kind="agent", endpoint=MINE, **at),
+        ev.CallParked(slot="1", endpoint=MINE, **at),
         ev.CallEnded(cause=16, ended_by="caller", **at),
+        ev.AgentStateChanged(
+            at=T0, agent_id=LINA.user_id, state="WRAP_UP", previous="TALKING", call_id=call_id
+        ),
+        ev.AgentStateChanged(at=T0, agent_id=LINA.user_id, state="READY", previous="RINGING"),
         ev.AgentStateChanged(
             at=T0, agent_id=LINA.user_id, state="READY", previous="WRAP_UP", call_id=call_id
         ),
@@ -109,7 +128,11 @@ def test_a_snapshot_and_what_came_after_is_the_document(
         else:
             assert state.shown is not None
             assert call["call_id"] == state.shown.call_id
-            assert (call["state"] == "ended") == (call["ended_at"] is not None)
+            assert (call["state"] in OVER) == (call["ended_at"] is not None)
+            assert call["state"] in RISING | TALKED | OVER
+            assert set(call["can"]) == set(ACTIONS)
+            assert call["can"]["answer"] or call["can"]["hold"]  # never both
+            assert call["state"] == "conference" or call["parties"] == []
     missed = state.since(cursor)
     assert missed is not None
     for update in missed:
