@@ -109,6 +109,20 @@ async def test_a_call_that_goes_on_is_left_out_until_it_is_over(stage: Scene) ->
     await no_difference(stage.product, began_at)
 
 
+async def test_files_are_put_aside_while_a_call_goes_on(stage: Scene) -> None:
+    began_at = datetime.now(UTC)
+    files = WitnessFiles(stage.product.settings.asterisk_dir / "log")
+    async with caller(stage) as (call_id, _, sipp):
+        await stage.until_fact(ev.CallEnqueued, [call_id], 20)
+        before = files.current("cel").stat().st_ino
+        files.put_aside(datetime.now(UTC))
+        await sipp.hang_up()
+    found = await no_difference(stage.product, began_at)
+    assert (found.tally.calls, found.tally.before) == (1, 0)
+    assert files.aside("cel")[-1][1].stat().st_ino == before
+    assert files.current("cel").stat().st_ino != before
+
+
 # ---- broken on purpose -------------------------------------------------------------------------
 
 
