@@ -190,8 +190,7 @@ class CallCommands:
 
     def _consult(self, desk: Desk, args: TargetArgs, _: str) -> Work:
         call_id, endpoint = self._own(desk, args.call_id, "consult"), self._phone_in(desk)
-        target = self._target(desk, args.target)
-        self._is_reachable(target)
+        target = self._person(desk, args.target)
         ask = self._calls.consult
         return self._until(call_id, ev.ConsultStarted, lambda: ask(call_id, endpoint, target))
 
@@ -229,10 +228,7 @@ class CallCommands:
 
     def _add_party(self, desk: Desk, args: TargetArgs, _: str) -> Work:
         call_id = self._own(desk, args.call_id, "add_party")
-        target = self._target(desk, args.target)
-        if target.kind not in ("agent", "outside"):
-            raise CommandRefused("no_such_target", "Only a person or a number can take part.")
-        self._is_reachable(target)
+        target = self._person(desk, args.target)
         return lambda: self._confirmed(
             lambda: self._calls.add_party(call_id, target),
             lambda e: isinstance(e, ev.LegDialled) and e.call_id == call_id and e.role == "party",
@@ -303,6 +299,14 @@ class CallCommands:
 
     def _target(self, desk: Desk, wanted: TargetArg) -> Target:
         return self._rules.target(wanted.kind, wanted.value, desk.user.extension)
+
+    def _person(self, desk: Desk, wanted: TargetArg) -> Target:
+        """Somebody who can be asked, or take part; a queue or a menu can't."""
+        target = self._target(desk, wanted)
+        if target.kind not in ("agent", "outside"):
+            raise CommandRefused("no_such_target", "Choose a person or a number outside for this.")
+        self._is_reachable(target)
+        return target
 
     def _is_reachable(self, target: Target) -> None:
         if target.kind != "agent":

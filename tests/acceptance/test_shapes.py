@@ -416,3 +416,45 @@ async def test_who_is_in_a_call_dials_nobody(centre: Centre) -> None:
     mei = await centre.open_page("mei")
     assert await refusal(centre, mei, "call.dial", target=TOM) == "signed_out"
     assert caller.talks_with == "1001w"
+
+
+# ---- further shapes ----------------------------------------------------------------------------
+
+
+async def test_a_call_between_colleagues_is_sent_on_by_either_of_them(centre: Centre) -> None:
+    lina = await ready_to_dial(centre)
+    tom = await centre.agent("tom", answers_after=SOON)
+    mei = await centre.agent("mei", answers_after=SOON)
+    await press(centre, lina, "call.dial", target=TOM)
+    await centre.until(lambda: lina.call == tom.call == "talking")
+    await on_call(centre, lina, "transfer", target={"kind": "agent", "value": "1003"})
+    await centre.until(lambda: mei.call == "talking" and lina.state == "READY")
+    assert (tom.state, tom.call) == ("TALKING", "talking")
+    assert mei.call_id == tom.call_id
+    await on_call(centre, mei, "hang_up")
+    await centre.until(lambda: is_at_rest(tom) and is_at_rest(mei))
+    assert await tickets(centre) == 0
+
+
+@pytest.mark.parametrize("shape", ["consulting", "conference"])
+async def test_a_new_start_knows_who_is_in_the_call_and_what_each_may_do(
+    centre: Centre, shape: str
+) -> None:
+    lina, tom, caller = await consulting(centre)
+    if shape == "conference":
+        await on_call(centre, lina, "conference")
+        await centre.until(lambda: lina.call == tom.call == "conference")
+    await centre.wait(1)
+    before = [(page.call, page.state, page.sections["call"]["can"]) for page in (lina, tom)]
+    await centre.kill()
+    await centre.wait(1)
+    await centre.start()
+    lina, tom = await centre.open_page("lina"), await centre.open_page("tom")
+    await centre.until(lambda: lina.sections["call"] and tom.sections["call"])
+    after = [(page.call, page.state, page.sections["call"]["can"]) for page in (lina, tom)]
+    assert after == before
+    await on_call(centre, lina, "complete" if shape == "consulting" else "hang_up")
+    await centre.until(lambda: lina.state == "WRAP_UP" and tom.call == "talking")
+    caller.hang_up()
+    await centre.until(lambda: is_at_rest(tom))
+    assert await tickets(centre) == 1

@@ -118,8 +118,8 @@ BUTTONS: list[tuple[str, str, dict[str, Any], tuple[Any, ...], str]] = [
     (
         "talking",
         "consult",
-        {"target": {"kind": "queue", "value": "sales"}},
-        ("consult", CALL, MINE, Target("queue", "sales")),
+        {"target": TO_TOM},
+        ("consult", CALL, MINE, Target("agent", "1002")),
         "consulting",
     ),
     ("consulting", "complete", {}, ("complete_consult", CALL), "consulting"),
@@ -307,6 +307,15 @@ async def test_commands_from_before_a_restart_are_not_carried_out_again(world: W
     answer = await world.commands.execute(page.desk, "one", "call.dial", {"target": TO_TOM})
     assert answer["error"]["id"] == "sent_before"
     assert world.switch.asked == []
+
+
+async def test_a_queue_can_be_sent_a_caller_but_neither_asked_nor_added(world: World) -> None:
+    press = await talking(world)
+    wanted: dict[str, Any] = {"call_id": CALL, "target": {"kind": "queue", "value": "sales"}}
+    for name in ("consult", "add_party"):
+        assert await press(f"call.{name}", **wanted) == "no_such_target"
+    assert world.switch.asked == []
+    assert await press("call.transfer", **wanted) == "ok"
 
 
 async def test_a_busy_colleague_is_not_rung(world: World) -> None:
