@@ -300,7 +300,9 @@ class Translator(Transfers):
             if leg.leg_id == consult.leg_id and consult.is_up:
                 out += bridges.consult_over(call, "ended", at)
             elif leg.role == "own" or leg.leg_id == talked:
-                out += bridges.consult_over(call, "cancelled", at)
+                # His phone's held line may go a moment before the channel of the caller who hung up.
+                is_gone = leg.leg_id == talked and call.ended_by == "caller"
+                out += bridges.consult_over(call, "caller_gone" if is_gone else "cancelled", at)
         out.append(
             ev.LegEnded(
                 at=at,

@@ -164,8 +164,8 @@ def _draw(life: CallLife, call: Call, at: datetime) -> CallLife:
 def _now(call: Call) -> Segment | None:
     """The segment that a call is in; its beginning is not known here."""
     if call.state is C.ENDED:
-        own = [leg for leg in call.legs.values() if leg.state is LegState.UP]
-        if any(leg.role in ("consult", "own") for leg in own):
+        roles = {leg.role for leg in call.legs.values() if leg.state is LegState.UP}
+        if "own" in roles or roles >= {"agent", "consult"}:
             return Segment(K.CONSULTING, call.offered_at)
         return None
     kind = _KINDS[call.state]

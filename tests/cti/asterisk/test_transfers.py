@@ -150,6 +150,15 @@ def test_the_caller_hangs_up_while_he_is_on_hold(world: World) -> None:
     assert world.is_clean()
 
 
+def test_the_caller_hangs_up_and_the_line_on_which_he_was_held_is_gone_first(world: World) -> None:
+    world.see(*TALKING, *SECOND_LINE, *B_ANSWERS)
+    ended, *_ = world.see(f"HangupRequest {CALLER}", END_OF_LEG, END_OF_CALL)
+    assert isinstance(ended, ev.ConsultEnded)
+    assert ended.result == "caller_gone"
+    assert world.names(END_OF_OWN, END_OF_B) == ["LegEnded"] * 2
+    assert world.is_clean()
+
+
 def test_a_phone_swaps_between_its_two_lines(world: World) -> None:
     world.see(*TALKING, *SECOND_LINE, *B_ANSWERS)
     assert world.names(f"Hold {OWN}", f"Unhold {AGENT}") == ["CallRetrieved"]

@@ -116,6 +116,21 @@ def test_the_caller_gives_up_while_his_agent_consults() -> None:
     assert life.call.ended_at == at(30)
 
 
+def test_the_leg_of_somebody_who_was_consulted_before_is_no_consultation() -> None:
+    story = [
+        *queue_call(),
+        ev.ConsultStarted(at=at(20), call_id=CALL, endpoint=LINA),
+        ev.LegDialled(at=at(20), call_id=CALL, leg_id=OTHER, endpoint=TOM, role="consult"),
+        ev.ConsultConnected(at=at(22), call_id=CALL, leg_id=OTHER, endpoint=TOM),
+        ev.ConsultEnded(at=at(24), call_id=CALL, endpoint=LINA, result="cancelled"),
+        ev.CallRetrieved(at=at(25), call_id=CALL, by="agent"),
+        ev.LegEnded(at=at(30), call_id=CALL, leg_id=AGENT, endpoint=LINA, cause=16),
+        end(30),
+        ev.LegEnded(at=at(30.1), call_id=CALL, leg_id=OTHER, endpoint=TOM, cause=16),
+    ]
+    assert shown(life_of(story))[-1] == ("talking", 25, 30)
+
+
 def test_a_conference_shrinks_to_two() -> None:
     story = [
         *queue_call(),
