@@ -259,9 +259,10 @@ def apply(call: Call, event: ev.CallEvent) -> Call:
         IllegalTransition: the event can't happen to this call or leg now; the call is as it was.
     """
     state = next_state(call.state, event)
-    call = replace(call, state=state, slot=call.slot if state is CallState.PARKED else "")
-    if state not in (CallState.CONFERENCE, CallState.CONSULTING):
-        call = replace(call, parties=())
+    slot = call.slot if state is CallState.PARKED else ""
+    parties = call.parties if state in (CallState.CONFERENCE, CallState.CONSULTING) else ()
+    if (state, slot, parties) != (call.state, call.slot, call.parties):  # a copy is dear
+        call = replace(call, state=state, slot=slot, parties=parties)
     change = _CHANGES.get(type(event))
     return change(call, event) if change is not None else call
 

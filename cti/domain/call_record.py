@@ -7,7 +7,7 @@ ends there, and its talk goes on in the other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cti.domain import events as ev
@@ -18,7 +18,7 @@ from cti.domain.segments import CallLife, SegmentKind
 K = SegmentKind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallRecord:
     """What is counted of one call; ``outcome`` is empty while it goes on.
 
@@ -59,72 +59,61 @@ class CallRecord:
 
 
 def apply(record: CallRecord, event: ev.Event) -> CallRecord:
-    """Fold one event in; the order is the journal's, repetitions and strangers change nothing."""
-    record = replace(record, life=segments.apply(record.life, event))
+    """Fold one event into the record (which is changed) and return it.
+
+    The order is the journal's; repetitions and strangers change nothing.
+    """
+    record.life = segments.apply(record.life, event)
     match event:
         case ev.CallEnqueued() | ev.CallFellBack():
-            return _wait(record, event)
+            at = event.enqueued_at if isinstance(event, ev.CallEnqueued) else event.at
+            record.queue = record.queue or event.queue
+            record.enqueued_at = record.enqueued_at or at
         case ev.CallConnected():
-            return _answer(record, event.at, event.endpoint)
+            _answer(record, event.at, event.endpoint)
         case ev.CallAnswered():
-            return replace(record, agent_id=record.agent_id or event.agent_id)
+            record.agent_id = record.agent_id or event.agent_id
         case ev.AgentDidNotAnswer():
-            return replace(record, attempts=record.attempts + 1)
+            record.attempts += 1
         case ev.CallHeld():
-            return replace(record, holds=record.holds + 1)
+            record.holds += 1
         case ev.CallTransferred():
-            return replace(record, transfers=record.transfers + 1)
+            record.transfers += 1
         case ev.ConsultEnded() if event.result == "completed":
-            return replace(record, transfers=record.transfers + 1)
+            record.transfers += 1
         case ev.CallRecovered():
-            return _recover(record, event)
+            record.repairs += 1
+            record.queue = record.queue or event.queue
+            record.enqueued_at = record.enqueued_at or event.enqueued_at
+            if event.endpoint is not None:
+                _answer(record, event.at, event.endpoint)
         case _:
-            return _finish(record, event)
+            _finish(record, event)
+    return record
 
 
-def _wait(record: CallRecord, event: ev.CallEnqueued | ev.CallFellBack) -> CallRecord:
-    at = event.enqueued_at if isinstance(event, ev.CallEnqueued) else event.at
-    return replace(record, queue=record.queue or event.queue, enqueued_at=record.enqueued_at or at)
+def _answer(record: CallRecord, at: datetime, endpoint: Endpoint | None) -> None:
+    record.answered_at = record.answered_at or at
+    record.endpoint = record.endpoint or endpoint
 
 
-def _answer(record: CallRecord, at: datetime, endpoint: Endpoint | None) -> CallRecord:
-    return replace(
-        record, answered_at=record.answered_at or at, endpoint=record.endpoint or endpoint
-    )
-
-
-def _recover(record: CallRecord, event: ev.CallRecovered) -> CallRecord:
-    record = replace(
-        record,
-        repairs=record.repairs + 1,
-        queue=record.queue or event.queue,
-        enqueued_at=record.enqueued_at or event.enqueued_at,
-    )
-    return _answer(record, event.at, event.endpoint) if event.endpoint is not None else record
-
-
-def _finish(record: CallRecord, event: ev.Event) -> CallRecord:
+def _finish(record: CallRecord, event: ev.Event) -> None:
     match event:
         case ev.CallAbandoned() if not record.outcome:
-            return replace(record, outcome="abandoned")
+            record.outcome = "abandoned"
         case ev.CallMerged():
-            return replace(record, outcome="merged", merged_into=event.into_call_id)
+            record.outcome, record.merged_into = "merged", event.into_call_id
         case ev.CallEnded() if record.ended_at is None:
-            return replace(
-                record,
-                ended_at=event.at,
-                ended_by=event.ended_by,
-                cause=event.cause,
-                outcome=_outcome(record),
-            )
+            record.ended_at, record.ended_by, record.cause = event.at, event.ended_by, event.cause
+            record.outcome = _outcome(record)
         case ev.RecordingStored():
-            return replace(record, recording_id=event.recording_id)
+            record.recording_id = event.recording_id
         case ev.TicketOpened() | ev.CallAttached():
-            return replace(record, ticket_id=event.ticket_id)
+            record.ticket_id = event.ticket_id
         case ev.DispositionSet():
-            return replace(record, disposition=event.disposition)
+            record.disposition = event.disposition
         case _:
-            return record
+            pass
 
 
 def _outcome(record: CallRecord) -> str:

@@ -69,7 +69,7 @@ class Projection(Protocol):
         """The state of a call of which nothing was told yet."""
 
     def apply(self, state: Any, event: Event) -> Any:
-        """Fold one event in; pure."""
+        """Fold one event in: the new state, or the old one changed. Depends on nothing but the two."""
 
     def row(self, state: Any) -> dict[str, Any] | None:
         """The row of a state, without its key; None: there is none yet."""
