@@ -57,8 +57,9 @@ class Server:
     """One server process in a folder of its own, below the system's temporary folder."""
 
     def __init__(self, name: str) -> None:
-        # Not pytest's own folder: nobody but root may look into that one.
-        self.folder = Path(tempfile.mkdtemp(prefix=f"ringdesk-{name}-"))
+        # Not pytest's own folder nor TMPDIR: perhaps nobody but root may look into those; and a
+        # socket's path must be short.
+        self.folder = Path(tempfile.mkdtemp(prefix=f"ringdesk-{name}-", dir="/tmp"))
         self._user = somebody_else()
         if self._user:
             os.chown(self.folder, self._user["user"], self._user["group"])
