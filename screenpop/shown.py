@@ -91,6 +91,10 @@ def _come_back(shown: Shown, event: ev.CallEvent, desk: Desk) -> Shown:
             return replace(
                 shown, state="offered", ended_at=None, is_offer=False, is_consulted=is_consulted
             )
+        case ev.CallTransferred() | ev.CallParked() if desk.owns(event.endpoint):
+            # By the phone's own keys: its leg was gone before we heard why.
+            state = "parked" if isinstance(event, ev.CallParked) else "transferring"
+            return replace(shown, state=state)
         case ev.CallConnected() | ev.CallEnded() if shown.state != "ended":
             return replace(shown, state="ended")
         case _:

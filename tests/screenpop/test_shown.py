@@ -142,6 +142,26 @@ STORIES: dict[str, list[tuple[ev.CallEvent, str]]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("what", "state"),
+    [
+        (event(ev.CallParked, slot="1", endpoint=DESK), "parked"),
+        (
+            event(ev.CallTransferred, kind="blind", target_kind="agent", endpoint=DESK),
+            "transferring",
+        ),
+        (event(ev.CallParked, slot="1", endpoint=TOM), "ended"),
+    ],
+)
+def test_what_the_phones_own_keys_did_is_told_after_its_leg_is_gone(
+    what: ev.CallEvent, state: str
+) -> None:
+    ended = Shown(CALL, "t", T0, None, timedelta(0), state="ended", ended_at=T0)
+    shown = move(ended, what, Desk(LINA, owns, Talk()))
+    assert shown is not None
+    assert (shown.state, shown.ended_at) == (state, T0)
+
+
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
 def test_a_story(story: list[tuple[ev.CallEvent, str]]) -> None:
     first = story[0][0]
