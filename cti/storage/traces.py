@@ -11,15 +11,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
-def files_below(folders: Iterable[Path], suffixes: frozenset[str] | None = None) -> list[Path]:
-    """The files in these folders; with ``suffixes``, only such files."""
+def files_below(folders: Iterable[Path]) -> list[Path]:
+    """The files in these folders and below; links are not followed."""
     return sorted(
         path
         for folder in folders
         for path in (folder.rglob("*") if folder.is_dir() else ())
-        if path.is_file()
-        and not path.is_symlink()
-        and (suffixes is None or suffixes & set(path.suffixes))
+        if path.is_file() and not path.is_symlink()
     )
 
 
