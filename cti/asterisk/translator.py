@@ -299,10 +299,9 @@ class Translator(Transfers):
         if consult is not None:
             if leg.leg_id == consult.leg_id and consult.is_up:
                 out += bridges.consult_over(call, "ended", at)
-            elif leg.role == "own" or leg.leg_id == talked:
-                # His phone's held line may go a moment before the channel of the caller who hung up.
-                is_gone = leg.leg_id == talked and call.ended_by == "caller"
-                out += bridges.consult_over(call, "caller_gone" if is_gone else "cancelled", at)
+            elif leg.role == "own" or (leg.leg_id == talked and call.ended_by != "caller"):
+                # Where the caller hung up, the line on which he was held may go first: his own end tells it.
+                out += bridges.consult_over(call, "cancelled", at)
         out.append(
             ev.LegEnded(
                 at=at,

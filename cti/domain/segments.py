@@ -164,8 +164,10 @@ def _draw(life: CallLife, call: Call, at: datetime) -> CallLife:
 def _now(call: Call) -> Segment | None:
     """The segment that a call is in; its beginning is not known here."""
     if call.state is C.ENDED:
-        roles = {leg.role for leg in call.legs.values() if leg.state is LegState.UP}
-        if "own" in roles or roles >= {"agent", "consult"}:
+        legs = call.legs.values()
+        roles = {leg.role for leg in legs if leg.state is LegState.UP}
+        has_line = any(leg.role == "own" and leg.state is not LegState.ENDED for leg in legs)
+        if has_line or roles >= {"agent", "consult"}:
             return Segment(K.CONSULTING, call.offered_at)
         return None
     kind = _KINDS[call.state]

@@ -152,7 +152,8 @@ def test_the_caller_hangs_up_while_he_is_on_hold(world: World) -> None:
 
 def test_the_caller_hangs_up_and_the_line_on_which_he_was_held_is_gone_first(world: World) -> None:
     world.see(*TALKING, *SECOND_LINE, *B_ANSWERS)
-    ended, *_ = world.see(f"HangupRequest {CALLER}", END_OF_LEG, END_OF_CALL)
+    leg, ended, over = world.see(f"HangupRequest {CALLER}", END_OF_LEG, END_OF_CALL)
+    assert (type(leg), type(over)) == (ev.LegEnded, ev.CallEnded)
     assert isinstance(ended, ev.ConsultEnded)
     assert ended.result == "caller_gone"
     assert world.names(END_OF_OWN, END_OF_B) == ["LegEnded"] * 2
