@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import aiohttp
+import pytest
 
 from asterisk_conf.pjsua2_cache import find_site
 from cti.company import Company, Flow, Node, Number, Outbound, Person, Queue
@@ -92,6 +93,16 @@ def company(carrier_port: int, **changes: Any) -> Company:
     return Company(**{**values, **changes})
 
 
+def to(kind: str, value: str) -> dict[str, str]:
+    """A target, as desktops name it."""
+    return {"kind": kind, "value": value}
+
+
+BY = pytest.mark.parametrize("by", ["page", "phone"])
+"""Who commands: the desktop, or the phone's own keys."""
+_KEYS = {"sales": SALES, "help": HELP}
+
+
 @dataclass
 class Desk:
     """Somebody at his desk: a phone with keys, a desktop with commands."""
@@ -116,6 +127,22 @@ class Desk:
         assert self.desktop.call is not None
         call_id = self.desktop.call["call_id"]
         await self.desktop.command(f"call.{name}", call_id=call_id, **arguments)
+
+    async def send_on(self, by: str, kind: str, value: str) -> None:
+        """A blind transfer, by command or by the phone's own keys."""
+        if by == "phone":
+            await self.refer("*7" + value if kind == "parking" else _KEYS.get(value, value))
+        elif kind == "parking":
+            await self.do("park", slot=value)
+        else:
+            await self.do("transfer", target=to(kind, value))
+
+    async def begin_call(self, by: str, kind: str, value: str) -> None:
+        """Begin a call, by command (the phone is called first) or by the phone's own keys."""
+        if by == "phone":
+            await self.dial(_KEYS.get(value, value))
+        else:
+            await self.desktop.command("call.dial", target=to(kind, value))
 
     async def dial(self, number: str) -> int:
         """The phone's own keys; returns which of its calls this one is."""

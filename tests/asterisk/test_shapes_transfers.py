@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from cti.domain import events as ev
-from tests.asterisk.shapes import HELP, MENU, OUTSIDE, Centre, centre, swept
+from tests.asterisk.shapes import BY, MENU, OUTSIDE, Centre, centre, swept
 
 pytestmark = [
     pytest.mark.asterisk,
@@ -33,10 +33,11 @@ async def at(live_centre: Centre) -> AsyncIterator[Centre]:
         yield running
 
 
-async def test_blind_to_an_agent(at: Centre) -> None:
+@BY
+async def test_blind_to_an_agent(at: Centre, by: str) -> None:
     (ann,) = await at.begin("ann")
     call_id = await at.talking("ann")
-    await ann.refer("1002")
+    await ann.send_on(by, "agent", "1002")
     await at.reaches(call_id, "talking", "bob")
     await at.callers["cal"].do("hang_up")
     await at.told(
@@ -47,10 +48,11 @@ async def test_blind_to_an_agent(at: Centre) -> None:
     )
 
 
-async def test_blind_to_an_agent_who_does_not_answer(at: Centre) -> None:
+@BY
+async def test_blind_to_an_agent_who_does_not_answer(at: Centre, by: str) -> None:
     (ann,) = await at.begin("ann", bob=180)
     call_id = await at.talking("ann")
-    await ann.refer("1002")
+    await ann.send_on(by, "agent", "1002")
     await at.fact(ev.TransferFailed)
     await at.reaches(call_id, "talking", "ann")
     await at.callers["cal"].do("hang_up")
@@ -62,11 +64,12 @@ async def test_blind_to_an_agent_who_does_not_answer(at: Centre) -> None:
     )
 
 
-async def test_blind_to_nobody_and_the_sender_is_gone(at: Centre) -> None:
+@BY
+async def test_blind_to_nobody_and_the_sender_is_gone(at: Centre, by: str) -> None:
     (ann,) = await at.begin("ann", bob=486)
     call_id = await at.talking("ann")
     await ann.phone.do("answering", status=486)
-    await ann.refer("1002")
+    await ann.send_on(by, "agent", "1002")
     await at.fact(ev.TransferFailed, 2)
     first, last = (await at.product.wait_for(ev.CallEnqueued, at.since, 2))[:2]
     assert (first.queue, first.enqueued_at) == (last.queue, last.enqueued_at)
@@ -82,10 +85,11 @@ async def test_blind_to_nobody_and_the_sender_is_gone(at: Centre) -> None:
     )
 
 
-async def test_blind_to_a_queue(at: Centre) -> None:
+@BY
+async def test_blind_to_a_queue(at: Centre, by: str) -> None:
     ann, cai = await at.begin("ann", "cai")
     call_id = await at.talking("ann")
-    await ann.refer(HELP)
+    await ann.send_on(by, "queue", "help")
     await at.reaches(call_id, "talking", "cai")
     await cai.phone.do("hang_up")
     await at.told(
@@ -96,10 +100,11 @@ async def test_blind_to_a_queue(at: Centre) -> None:
     )
 
 
-async def test_blind_to_a_menu(at: Centre) -> None:
+@BY
+async def test_blind_to_a_menu(at: Centre, by: str) -> None:
     ann, cai = await at.begin("ann", "cai")
     call_id = await at.talking("ann")
-    await ann.refer(MENU)
+    await ann.send_on(by, "menu", MENU)
     await at.reaches(call_id, "menu")
     await at.callers["cal"].do("digits", digits="2")
     await at.reaches(call_id, "talking", "cai")
@@ -112,10 +117,11 @@ async def test_blind_to_a_menu(at: Centre) -> None:
     )
 
 
-async def test_blind_outside(at: Centre) -> None:
+@BY
+async def test_blind_outside(at: Centre, by: str) -> None:
     (ann,) = await at.begin("ann")
     call_id = await at.talking("ann")
-    await ann.refer(OUTSIDE)
+    await ann.send_on(by, "outside", OUTSIDE)
     await at.carrier.wait_for("media", active=True)
     await at.reaches(call_id, "talking", "trunk_carrier")
     await at.callers["cal"].do("hang_up")
@@ -127,10 +133,11 @@ async def test_blind_outside(at: Centre) -> None:
     )
 
 
-async def test_blind_outside_where_it_is_busy(at: Centre) -> None:
+@BY
+async def test_blind_outside_where_it_is_busy(at: Centre, by: str) -> None:
     (ann,) = await at.begin("ann", carrier=486)
     call_id = await at.talking("ann")
-    await ann.refer(OUTSIDE)
+    await ann.send_on(by, "outside", OUTSIDE)
     assert (await at.fact(ev.TransferFailed)).result == "busy"
     await at.reaches(call_id, "talking", "ann")
     await at.callers["cal"].do("hang_up")
@@ -142,44 +149,50 @@ async def test_blind_outside_where_it_is_busy(at: Centre) -> None:
     )
 
 
-async def test_parked_and_fetched(at: Centre) -> None:
+@BY
+async def test_parked_and_fetched(at: Centre, by: str) -> None:
     ann, bob = await at.begin("ann", "bob")
     call_id = await at.talking("ann")
-    await ann.refer("*73")
+    await ann.send_on(by, "parking", "3")
     await at.reaches(call_id, "parked")
-    await bob.dial("*73")
+    if by == "phone":
+        await bob.dial("*73")
+    else:
+        await bob.desktop.command("call.fetch", slot="3")
     await at.reaches(call_id, "talking", "bob")
     await at.callers["cal"].do("hang_up")
     await at.told(
         call_id,
-        BEGIN + "transferring parked talking",
+        f"{BEGIN}transferring parked talking|{BEGIN}parked ringing talking",
         ended_by="caller",
         agents={"ann": SERVED, "bob": "RINGING TALKING WRAP_UP READY"},
     )
 
 
-async def test_parked_and_forgotten(at: Centre) -> None:
+@BY
+async def test_parked_and_forgotten(at: Centre, by: str) -> None:
     (ann,) = await at.begin("ann")
     call_id = await at.talking("ann")
-    await ann.refer("*74")
+    await ann.send_on(by, "parking", "4")
     await at.reaches(call_id, "parked")
     await at.reaches(call_id, "talking", "ann")
     await ann.phone.do("hang_up")
     await at.told(
         call_id,
-        BEGIN + "transferring parked ringing talking",
+        f"{BEGIN}transferring parked ringing talking|{BEGIN}parked ringing talking",
         ended_by="agent",
         agents={"ann": AGAIN},
     )
 
 
-async def test_who_began_an_internal_call_sends_the_other_on(at: Centre) -> None:
+@BY
+async def test_who_began_an_internal_call_sends_the_other_on(at: Centre, by: str) -> None:
     await at.begin()
     ann = at.desks["ann"]
-    await ann.dial("1002")
+    await ann.begin_call(by, "agent", "1002")
     call_id = await at.begun()
     await at.reaches(call_id, "talking", "bob")
-    await ann.refer("1003")
+    await ann.send_on(by, "agent", "1003")
     await at.reaches(call_id, "talking", "cai")
     await at.desks["bob"].phone.do("hang_up")
     await at.told(

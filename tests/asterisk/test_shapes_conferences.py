@@ -1,0 +1,143 @@
+"""Shapes of conferences: made from a consultation and by adding a party, left in every order; docs/shapes.md."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from cti.domain import events as ev
+from cti.domain.ids import CallId
+from tests.asterisk.shapes import OUTSIDE, Centre, centre, swept, to
+
+pytestmark = [
+    pytest.mark.asterisk,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(120),
+]
+SERVED = "RESERVED RINGING TALKING WRAP_UP READY"
+ASKED = "RINGING TALKING NOT_READY"
+BEGIN = "menu queue ringing talking "
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def live_centre() -> AsyncIterator[Centre]:
+    async with centre() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def at(live_centre: Centre) -> AsyncIterator[Centre]:
+    async with swept(live_centre) as running:
+        yield running
+
+
+async def conference(at: Centre, made_by: str) -> tuple[CallId, str]:
+    """Caller, ann and bob speak with each other; returns what the call went through until then."""
+    await at.begin("ann")
+    call_id = await at.talking("ann")
+    ann = at.desks["ann"]
+    if made_by == "adding":
+        await ann.do("add_party", target=to("agent", "1002"))
+    else:
+        await ann.do("consult", target=to("agent", "1002"))
+        await at.fact(ev.ConsultConnected)
+        await ann.do("conference")
+    await at.fact(ev.PartyJoined)
+    await at.reaches(call_id, "conference")
+    return call_id, BEGIN + ("conference" if made_by == "adding" else "consulting conference")
+
+
+MADE = pytest.mark.parametrize("made_by", ["consulting", "adding"])
+
+
+@MADE
+async def test_conference_and_the_agent_leaves_first(at: Centre, made_by: str) -> None:
+    call_id, story = await conference(at, made_by)
+    await at.desks["ann"].do("hang_up")
+    await at.reaches(call_id, "talking", "bob")
+    await at.desks["ann"].until("READY")
+    await at.desks["bob"].phone.do("hang_up")
+    await at.told(
+        call_id,
+        f"{story} talking",
+        ended_by="agent",
+        agents={"ann": SERVED, "bob": ASKED},
+    )
+
+
+@MADE
+async def test_conference_and_the_party_leaves_first(at: Centre, made_by: str) -> None:
+    call_id, story = await conference(at, made_by)
+    await at.desks["bob"].phone.do("hang_up")
+    await at.reaches(call_id, "talking", "ann")
+    await at.callers["cal"].do("hang_up")
+    await at.told(
+        call_id,
+        f"{story} talking",
+        ended_by="caller",
+        agents={"ann": SERVED, "bob": ASKED},
+    )
+
+
+@MADE
+async def test_conference_and_the_caller_leaves_first(at: Centre, made_by: str) -> None:
+    call_id, story = await conference(at, made_by)
+    await at.callers["cal"].do("hang_up")
+    await at.over(call_id)
+    for name in ("ann", "bob"):
+        if at.desks[name].desktop.state == "TALKING":
+            await at.desks[name].phone.do("hang_up")
+            break
+    await at.told(
+        call_id,
+        f"{story}|{story} consulting",
+        ended_by="caller",
+        agents={"ann": SERVED, "bob": ASKED},
+    )
+
+
+async def test_conference_from_which_the_party_is_dropped(at: Centre) -> None:
+    call_id, story = await conference(at, "adding")
+    await at.desks["ann"].do("drop_party", endpoint="1002")
+    await at.reaches(call_id, "talking", "ann")
+    await at.desks["ann"].do("hang_up")
+    await at.told(
+        call_id,
+        f"{story} talking",
+        ended_by="agent",
+        agents={"ann": SERVED, "bob": ASKED},
+    )
+
+
+async def test_conference_with_a_number_outside(at: Centre) -> None:
+    (ann,) = await at.begin("ann")
+    call_id = await at.talking("ann")
+    await ann.do("add_party", target=to("outside", OUTSIDE))
+    await at.reaches(call_id, "conference")
+    await at.callers["cal"].do("hang_up")
+    await at.over(call_id)
+    if ann.desktop.state == "TALKING":
+        await ann.phone.do("hang_up")
+    await at.told(
+        call_id,
+        f"{BEGIN}conference|{BEGIN}conference consulting",
+        ended_by="caller",
+        agents={"ann": SERVED},
+    )
+
+
+async def test_a_party_who_is_added_does_not_answer(at: Centre) -> None:
+    (ann,) = await at.begin("ann", bob=486)
+    call_id = await at.talking("ann")
+    await ann.do("add_party", target=to("agent", "1002"))
+    await at.desks["bob"].phone.wait_for("ended")
+    await at.reaches(call_id, "talking", "ann")
+    await at.callers["cal"].do("hang_up")
+    await at.told(
+        call_id,
+        BEGIN.strip(),
+        ended_by="caller",
+        agents={"ann": SERVED, "bob": "RINGING NOT_READY"},
+    )
