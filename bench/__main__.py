@@ -28,6 +28,9 @@ MODULES = {
     "P15": "bench.peaks",
     "CPU": "bench.cpu",
     "REBUILD": "bench.journal_rebuild",
+    "P8": "bench.flow",
+    "P6": "bench.burst",
+    "RECON": "bench.reconcile",
 }
 FOLDER = Path("bench-results")
 

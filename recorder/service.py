@@ -107,7 +107,9 @@ class Recorder:
         self._alarms = alarms
         self._inbox: deque[ev.CallEvent] = deque()
         self._added: deque[CallId] = deque(maxlen=_INTAKE)  # the latest rows: needn't be asked for
-        self._stopped: deque[CallId] = deque(maxlen=_INTAKE)  # there is something to take in at their end
+        self._stopped: deque[CallId] = deque(
+            maxlen=_INTAKE
+        )  # there is something to take in at their end
         self._bell = asyncio.Event()
         self._work_bell = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []

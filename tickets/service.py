@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from cti.domain import events as ev
-from cti.domain.ids import CallId, CustomerId
+from cti.domain.ids import AgentId, CallId, CustomerId
 from cti.domain.numbers import DialPlan, read_number
 from cti.domain.people import User
 from cti.domain.text import clean_name, hide_digits
@@ -84,7 +84,9 @@ class TicketService:
         self._workers = CallWorkers(self._react, clock)
         self._changed: list[Callable[[CallId], None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._people: Sequence[User] = ()
+        self._by_id: dict[AgentId, User] = {}
+        self._by_extension: dict[str, User] = {}
+        self._people_lock = asyncio.Lock()
         self._people_at = float("-inf")
         self._sweeps: set[asyncio.Task[None]] = set()
         self._sweep_timer: Timer | None = None
@@ -288,10 +290,16 @@ class TicketService:
     async def _name_agent(
         self, file: CallFile, event: ev.CallConnected | ev.CallAnswered
     ) -> CallFile:
-        if self._clock.monotonic() - self._people_at > _PEOPLE_TIME:
-            self._people = await self._accounts.all()
-            self._people_at = self._clock.monotonic()
-        user = next((user for user in self._people if _is_at(user, event)), None)
+        async with self._people_lock:  # else all who come at once would read them, each for himself
+            if self._clock.monotonic() - self._people_at > _PEOPLE_TIME:
+                people = await self._accounts.all()
+                self._by_id = {user.user_id: user for user in people}
+                self._by_extension = {user.extension: user for user in people}
+                self._people_at = self._clock.monotonic()
+        if isinstance(event, ev.CallAnswered):
+            user = self._by_id.get(event.agent_id)
+        else:
+            user = self._by_extension.get(event.endpoint.removesuffix("w"))
         if user is None:
             return file
         return replace(file, agent_id=user.user_id, agent_name=user.name)
@@ -337,12 +345,6 @@ def begin_file(event: ev.CallOffered | ev.CallRecovered, plan: DialPlan) -> Call
     if isinstance(event, ev.CallRecovered) and event.queue:
         file = replace(file, queue=event.queue, enqueued_at=event.enqueued_at)
     return file
-
-
-def _is_at(user: User, event: ev.CallConnected | ev.CallAnswered) -> bool:
-    if isinstance(event, ev.CallAnswered):
-        return user.user_id == event.agent_id
-    return user.extension == event.endpoint.removesuffix("w")
 
 
 def _is_in_vain(files: Files, customer: Customer, before: datetime) -> bool:

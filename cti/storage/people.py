@@ -51,6 +51,7 @@ _KEY: BindParameter[str] = bindparam("key")
 _USERS = Base.metadata.tables[UserRow.__tablename__]
 _SESSIONS = Base.metadata.tables[SessionRow.__tablename__]
 _USER = Prepared(select(_USERS).where(_USERS.c.user_id == _KEY))
+_EVERYBODY = Prepared(select(_USERS).order_by(_USERS.c.name))
 _SESSION = Prepared(select(_SESSIONS).where(_SESSIONS.c.token_hash == _KEY))
 
 
@@ -88,9 +89,7 @@ class SqlAccounts:
 
     async def all(self) -> Sequence[User]:
         """See the port."""
-        async with self._database.read() as session:
-            rows = await session.scalars(select(UserRow).order_by(UserRow.name))
-            return [_user(row) for row in rows]
+        return [_user(row) for row in await self._database.look(_EVERYBODY.rows)]
 
     async def password_hash(self, user_id: AgentId) -> str | None:
         """See the port."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import structlog
@@ -24,14 +25,15 @@ class AccountStaff:
         self._clock = clock
         self._by_extension: dict[str, AgentId] = {}
         self._read_at = float("-inf")
+        self._lock = asyncio.Lock()
 
     async def agent_on(self, endpoint: Endpoint) -> AgentId | None:
         """See the port; what was read holds for a minute."""
-        now = self._clock.monotonic()
-        if now - self._read_at > _PEOPLE_TIME.total_seconds():
-            people = await self._accounts.all()
-            self._by_extension = {user.extension: user.user_id for user in people}
-            self._read_at = now
+        async with self._lock:  # else all who ask at once would read, each for himself
+            if self._clock.monotonic() - self._read_at > _PEOPLE_TIME.total_seconds():
+                people = await self._accounts.all()
+                self._by_extension = {user.extension: user.user_id for user in people}
+                self._read_at = self._clock.monotonic()
         return self._by_extension.get(endpoint.removesuffix("w"))
 
 
