@@ -124,7 +124,7 @@ class Comparison:
             return
         if leg.started_at is None:
             self._tell("start", call, leg.leg_id, seen.started_at, stamp(seen.started_at), "never")
-        elif not self._is_same(seen.started_at, leg.started_at):
+        elif not self._is_same(_began_at(leg, seen), leg.started_at):
             self._instant("start", call, leg.leg_id, seen.started_at, leg.started_at)
         self._leg_end(call, leg, seen)
 
@@ -371,6 +371,13 @@ class Comparison:
         return any(
             o.started_at - slack <= start and end <= _end_of(o) + slack for o in self.outages
         )
+
+
+def _began_at(leg: ToldLeg, seen: SeenLeg) -> datetime:
+    """A call that a command began exists from when the phone that was to begin it was lifted."""
+    if leg.role == "caller" and seen.is_rung_first and seen.answered_at is not None:
+        return seen.answered_at
+    return seen.started_at
 
 
 def _end_of(outage: Span) -> datetime:

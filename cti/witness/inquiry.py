@@ -260,9 +260,14 @@ def _ended_before(leg: SeenLeg, at: datetime) -> bool:
 
 
 def _is_nobodys(leg: SeenLeg) -> bool:
-    """A phone that talked to Asterisk alone, was refused what it dialled, or went on on the channel it picked up."""
-    is_refused = leg.answered_at is None and leg.cause == _REFUSED and not leg.hung_up_by
-    return leg.context in _ALONE or is_refused or leg.gave_way_to is not None
+    """A phone that made no call.
+
+    It talked to Asterisk alone, was refused what it dialled, went on on the channel that it picked up, or was
+    rung to begin a call and not lifted.
+    """
+    is_refused = leg.cause == _REFUSED and not leg.hung_up_by
+    is_silent = leg.answered_at is None and (is_refused or leg.is_rung_first)
+    return leg.context in _ALONE or is_silent or leg.gave_way_to is not None
 
 
 def _holds(outage: Span, leg: SeenLeg) -> bool:

@@ -23,6 +23,7 @@ _CEL_FIELDS, _CDR_FIELDS = 7, 9
 _HELPERS = (
     "Local/", "CBAnn/", "CBRec/", "Announcer/", "Recorder/", "Message/", "Surrogate/", "AsyncGoto/", "Bridge/",
 )  # fmt: skip
+_ORIGINATED = "AppDial2"  # how Asterisk names what an Originate's channel does until it is answered
 _RESTART_SERIAL = 50  # a channel counter this low, after a higher one, is a new Asterisk's
 _RESTART_GAP = timedelta(milliseconds=250)  # rows of one Asterisk swap within less
 
@@ -103,6 +104,7 @@ class SeenLeg:
     ended_at: datetime | None = None
     cause: int | None = None
     hung_up_by: str = ""  # the name of the channel that did; empty: nobody, or a command
+    is_rung_first: bool = False  # by Originate: a command rang this phone to begin a call from it
     gave_way_to: LegId | None = None  # picked up what rang there: that channel is this phone's now
     is_cut: bool = False  # Asterisk died
     last_at: datetime | None = None  # the newest row
@@ -190,6 +192,7 @@ class Seen:
 
     def _look_at(self, leg: SeenLeg, row: CelRow) -> None:
         leg.last_at, leg.context = row.at, row.context
+        leg.is_rung_first = leg.is_rung_first or row.application == _ORIGINATED
         if not row.name.endswith("<ZOMBIE>"):
             leg.name = row.name  # another's, after a pick-up
 

@@ -43,12 +43,14 @@ class Story:
 
     # ---- Asterisk's pen ------------------------------------------------------------------------
 
-    def row(self, kind: str, seconds: float, serial: int, extra: object = None) -> None:
+    def row(
+        self, kind: str, seconds: float, serial: int, extra: object = None, application: str = ""
+    ) -> None:
         """One row of CEL."""
         leg_id = leg(serial)
         text = json.dumps(extra) if extra is not None else ""
         self.rows.append(
-            CelRow(kind, at(seconds), leg_id, self.names[leg_id], "rd-trunk", "", text)
+            CelRow(kind, at(seconds), leg_id, self.names[leg_id], "rd-trunk", application, text)
         )
 
     def starts(self, seconds: float, serial: int, name: str) -> None:

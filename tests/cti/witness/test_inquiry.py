@@ -433,6 +433,28 @@ def test_what_a_phone_was_refused_is_nobodys_call() -> None:
     assert kinds(story.inquire()) == ["unknown"]
 
 
+def test_a_call_that_a_command_begins_exists_when_the_own_phone_is_lifted() -> None:
+    story = Story()
+    call_id = CallId(f"{leg(0)}-7")
+    story.starts(0, 0, "PJSIP/1101")
+    story.row("ANSWER", 6, 0, application="AppDial2")
+    offered = ev.CallOffered(
+        at=at(6), call_id=call_id, leg_id=leg(0), direction="internal", endpoint=Endpoint("1101")
+    )
+    story.events.append(offered)
+    story.rung(6, 1, call_id, "1102")
+    story.answered(9, 0, 1, call_id)
+    story.ended(20, 0, 1, call_id)
+    assert kinds(story.inquire()) == []
+    story.events[0] = replace(offered, at=at(0))
+    assert kinds(story.inquire()) == ["start"]
+    refused = Story()
+    refused.starts(0, 0, "PJSIP/1101")
+    refused.row("X", 1, 0, application="AppDial2")
+    refused.hangs_up(3, 0, cause=17, by=0)
+    assert kinds(refused.inquire()) == []
+
+
 # ---- CDR, windows, memory ----------------------------------------------------------------------
 
 
