@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused, SwitchUnavailable
+from screenpop.call_commands import CallCommands
 from tests.screenpop.conftest import BOSS, CALL, LINA, TOM, TWO, WANG, Page, World
 
 pytestmark = pytest.mark.contract
@@ -205,6 +207,13 @@ async def test_what_the_switch_refuses_is_told(
     assert await ask("call.hold", call_id=CALL) == reason
 
 
+@pytest.fixture
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The switch is given up as soon as everything else."""
+    monkeypatch.setattr(CallCommands, "limit_of", staticmethod(lambda _: timedelta(0)))
+
+
+@pytest.mark.usefixtures("_short")
 async def test_a_switch_that_hangs_is_told_and_stops_no_hang_up(world: World, ask: Asker) -> None:
     await _talk(world, ask)
 
@@ -219,6 +228,7 @@ async def test_a_switch_that_hangs_is_told_and_stops_no_hang_up(world: World, as
     assert await hold == "timed_out"
 
 
+@pytest.mark.usefixtures("_short")
 async def test_a_flood_of_commands_is_bounded(world: World, ask: Asker) -> None:
     await _talk(world, ask)
 
