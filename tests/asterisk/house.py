@@ -156,7 +156,11 @@ async def waiting_caller(
         AmiProbe.connected(pbx) as ami,
         calling(pbx, keys=keys) as caller,
     ):
-        yield ami, await ami.event("RdWait"), caller
+        try:
+            waiting = await ami.event("RdWait", within=15)
+        except AssertionError as exc:
+            raise AssertionError(f"{exc}; the caller says: {caller.complaint()}") from None
+        yield ami, waiting, caller
 
 
 @asynccontextmanager

@@ -405,6 +405,7 @@ async def test_with_sound_a_local_channel_is_optimised_away(pbx: Pbx, site: Path
             await dial(pbx, caller, "4000")
             waiting = await ami.event("RdWait")
             await ami.redirect(waiting["Channel"], "test-hop", "5000")
+            await ann.wait_for("media", active=True)
             await asyncio.gather(hears(caller, ANN), hears(ann, CALLER))
             halves = [
                 e["Channel"]
