@@ -41,6 +41,7 @@ class TrackedLeg:
     call: TrackedCall
     role: str = "agent"  # as in LegDialled
     is_recording: bool = False
+    left_consult: bool = False  # the agent was seen to hang up while he consulted
 
 
 @dataclass(slots=True)

@@ -264,7 +264,9 @@ class Translator(Transfers):
             case TrackedCall() as call if not call.ended_by:
                 call.ended_by = "caller"
             case TrackedLeg() as leg if leg.call.connected == leg.leg_id and not leg.call.ended_by:
-                leg.call.ended_by = "agent"
+                # Who consults leaves his caller behind, whichever of the two legs is gone first.
+                leg.left_consult = leg.call.consult is not None and leg.call.held_by == "agent"
+                leg.call.ended_by = "" if leg.left_consult else "agent"
             case _:
                 pass
         return []
@@ -291,7 +293,7 @@ class Translator(Transfers):
         call, consult, talked = leg.call, leg.call.consult, leg.call.connected
         out: list[ev.Event] = []
         if leg.leg_id == call.connected and call.held_by == "agent":
-            if consult is not None:
+            if consult is not None or leg.left_consult:
                 self._strays.append(call.call_id)
             elif _is_meant(leg, cause):
                 self._orphans.append(call)
