@@ -94,6 +94,11 @@ class Stalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """We are about to end: what has begun goes on, nothing new begins."""
+
+
+@dataclass(frozen=True, slots=True)
 class Linked:
     """The link is up, the heartbeat renewed; these are the live calls."""
 
@@ -216,6 +221,7 @@ Input = (
     | RejoinRefused
     | Due
     | Stalled
+    | Drain
     | Linked
     | Unlinked
     | Restored

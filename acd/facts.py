@@ -250,6 +250,7 @@ class State:
     sequence: int = 0
     doubts: Mapping[AgentId, datetime] = field(default_factory=dict)  # contradicted since
     is_linked: bool = False
+    is_draining: bool = False  # nobody is matched any more
     hold: Hold = Hold()
 
 

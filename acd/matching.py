@@ -27,7 +27,7 @@ from cti.domain.ids import Endpoint, QueueName
 
 def match(turn: Turn) -> None:
     """Reserve agents for callers until no free agent serves a waiting caller."""
-    if not turn.part("is_linked") or not turn.part("free"):
+    if not turn.part("is_linked") or turn.part("is_draining") or not turn.part("free"):
         return
     if not turn.part("hold").is_over(turn.now):
         return

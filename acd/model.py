@@ -153,6 +153,10 @@ def _unlinked(turn: Turn, _: d.Unlinked) -> None:
     turn.set(is_linked=False)
 
 
+def _drain(turn: Turn, _: d.Drain) -> None:
+    turn.set(is_draining=True)
+
+
 def _stalled(turn: Turn, _: d.Stalled) -> None:
     limits = turn.limits
     from_at = turn.now + limits.stall_time
@@ -368,6 +372,7 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     d.Linked: _linked,
     d.Unlinked: _unlinked,
     d.Stalled: _stalled,
+    d.Drain: _drain,
     d.Restored: _restored,
 }
 """What each event does; all others concern somebody else."""

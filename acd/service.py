@@ -135,6 +135,19 @@ class AcdService:
         if is_linked:
             self._on_link(ev.SwitchLinkChanged(at=self._clock.now(), is_up=True))
 
+    async def drain(self, limit_time: timedelta) -> None:
+        """Match nobody any more; returns when no phone rings for us, at the latest after ``limit_time``.
+
+        The heartbeat goes on meanwhile, so that who waits stays where he is until we are gone.
+        """
+        self._step(d.Drain())
+        end = self._clock.monotonic() + limit_time.total_seconds()
+        unsettled = (AgentState.RESERVED, AgentState.RINGING)
+        while any(agent.state in unsettled for agent in self._state.agents.values()):
+            if self._clock.monotonic() >= end:
+                return
+            await self._clock.sleep(timedelta(milliseconds=50))
+
     async def stop(self) -> None:
         """Stop listening and end all tasks. Callers stay where they are."""
         for unsubscribe in self._unsubscribe:

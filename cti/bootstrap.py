@@ -15,6 +15,7 @@ import contextlib
 import secrets as random_secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -61,6 +62,8 @@ from tickets.wiring import Tickets, build_tickets
 
 log = structlog.get_logger(__name__)
 
+DRAIN_TIME = timedelta(seconds=8)
+"""How long ringing phones are waited for at an end; whoever rings on then is Asterisk's alone."""
 _TAIL = 20_000  # events read back at a start: far more than the live calls' own
 
 
@@ -177,6 +180,11 @@ class Service:
             stack.push_async_callback(self.switch.close)
             self._stack = stack.pop_all()
         log.info("service started", calls=len(self.calls), journal=self.journal.last)
+
+    async def drain(self) -> None:
+        """Let what has begun come to a state that lasts; then ``stop``. Nothing new begins."""
+        log.info("service draining")
+        await self.acd.drain(DRAIN_TIME)
 
     async def stop(self) -> None:
         """Close all doors, in the opposite order. Callers stay in the dialplan."""

@@ -12,8 +12,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -177,11 +178,22 @@ async def _serve(ready: Deployment, passwords: dict[str, str] | None = None) -> 
             if passwords:
                 beside.append(asyncio.create_task(_traffic(ready, passwords)))
             await stop.wait()
+            stop.clear()  # asked again: at once
+            await _first_of(service.drain(), stop.wait())
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
     finally:
         ready.service_pid_file.unlink(missing_ok=True)
+
+
+async def _first_of(*works: Coroutine[Any, Any, Any]) -> None:
+    """Return when one of them is done, and end the others."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _traffic(ready: Deployment, passwords: dict[str, str]) -> None:

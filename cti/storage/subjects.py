@@ -161,7 +161,9 @@ def tables_with(connection: Connection, numbers: Sequence[SubjectNumber]) -> lis
         for column in columns:
             value: ColumnElement[str] = literal_column(f'"{column}"')
             for number in numbers:
-                query = select(value).select_from(table(name)).where(holds_digits(value, number.tail))
+                query = (
+                    select(value).select_from(table(name)).where(holds_digits(value, number.tail))
+                )
                 if pattern and any(pattern.search(v) for v in connection.scalars(query) if v):
                     found.add(name)
     return sorted(found)

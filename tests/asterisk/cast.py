@@ -169,7 +169,9 @@ async def nothing_is_lost(stage: Scene, cast: Cast, row: Row) -> None:
     await until_accounted(stage, calls, row)
     await stage.places(calls)
     for wrong in (ev.RecordingFailed, ev.CallAbandoned):
-        assert not [e for e in await product.events(wrong) if e.call_id in calls]
+        found = [e for e in await product.events(wrong) if e.call_id in calls]
+        story = [str(e) for e in await stage.facts(found[0].call_id)] if found else []
+        assert not found, "\n".join([*map(str, found), *story, product.log_text()])
     await until_consistent(stage, row)
     async with contextlib.AsyncExitStack() as stack:
         for login in (*TALKING, LATE):

@@ -16,6 +16,7 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
+from cti.domain import events as ev
 from tests.asterisk.cast import (
     all_are_served_in_order,
     assert_same_talk,
@@ -37,7 +38,11 @@ pytestmark = [
 ]
 ROUNDS = int(os.environ.get("RINGDESK_FAULT_ROUNDS", "3"))
 FIRST = int(os.environ.get("RINGDESK_FAULT_SEED", "0"))
-ROWS = {"kill": "R1 service killed", "freeze": "R2 service frozen"}
+ROWS = {
+    "kill": "R1 service killed",
+    "freeze": "R2 service frozen",
+    "stop": "R14 service stopped (SIGTERM)",
+}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -58,7 +63,7 @@ async def _service_is_back(product: Live) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + ROUNDS))
-@pytest.mark.parametrize("fault", ["kill", "freeze"])
+@pytest.mark.parametrize("fault", ["kill", "freeze", "stop"])
 async def test_nobody_is_dropped_and_nobody_loses_his_place(
     product: Live, fault: str, seed: int
 ) -> None:
@@ -68,10 +73,14 @@ async def test_nobody_is_dropped_and_nobody_loses_his_place(
         before = await stage.callers()
         row.rounds += 1
         row.calls += len(cast.everybody)
+        assert product.process is not None
         if fault == "kill":
-            assert product.process is not None
             product.process.kill()
             await product.process.wait()
+        elif fault == "stop":
+            product.process.terminate()
+            assert await product.process.wait() == 0, product.log_text()
+            assert await is_settled(product), "a phone that rang was not waited for"
         else:
             product.freeze()
         safe = await until_safe(stage, cast)
@@ -80,11 +89,17 @@ async def test_nobody_is_dropped_and_nobody_loses_his_place(
         await the_queue_serves(stage, cast, row)
         talks = {n: s for n, s in (await stage.callers()).items() if s.place == "talking"}
         began = time.monotonic()
-        if fault == "kill":
-            await product.start()
-        else:
+        if fault == "freeze":
             product.thaw()
+        else:
+            await product.start()
         await everybody_is_known_again(stage, cast, talks, row)
         row.notes.append(f"safe {safe:.1f} s, known {time.monotonic() - began:.1f} s;")
         await all_are_served_in_order(stage, cast, row)
         await nothing_is_lost(stage, cast, row)
+
+
+async def is_settled(product: Live) -> bool:
+    """Whether the journal ends with nobody reserved or rung: who rang when the end was asked for has answered."""
+    states = {e.agent_id: e.state for e in await product.events(ev.AgentStateChanged)}
+    return not {"RESERVED", "RINGING"} & set(states.values())
