@@ -20,7 +20,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         "pbx_config", "app_stack", "app_dial", "app_queue", "app_mixmonitor", "app_userevent",
         "app_bridgewait", "app_softhangup", "app_echo", "app_playback", "app_directed_pickup", "app_senddtmf",
         "func_callerid", "func_channel", "func_cut",
-        "func_dialplan", "func_global", "func_logic", "func_rand", "func_strings", "func_timeout",
+        "func_dialplan", "func_global", "func_groupcount", "func_logic", "func_rand", "func_strings", "func_timeout",
     ),
     "AGI and music and sounds": (
         "res_agi", "res_musiconhold", "res_speech", "format_wav", "format_pcm", "format_sln",

@@ -38,6 +38,7 @@ class PbxSettings(_Section):
     agi_port: Port = 4573  # loopback only; ours, Asterisk connects to it
     rtp_start: Port = 10000
     rtp_end: Port = 14999
+    max_calls: Annotated[int, Field(ge=1, le=5000)] = 500  # from trunks at once; more hear "busy"
     rtp_timeout: Annotated[int, Field(ge=5, le=600)] = 30  # seconds without sound: the leg is gone
     rtp_timeout_hold: Annotated[int, Field(ge=5, le=7200)] = 600
 

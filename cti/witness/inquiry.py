@@ -21,8 +21,8 @@ from cti.witness.told import Told, ToldCall
 
 GRACE = timedelta(seconds=10)
 _REMEMBERED = 10_000  # legs of calls that were compared, to recognise one that is claimed twice
-_ALONE = frozenset({"rd-echo"})
-"""Contexts in which a phone talks to Asterisk itself: no call of anybody's."""
+_ALONE = frozenset({"rd-echo", "rd-full"})
+"""Contexts in which a phone talks to Asterisk itself, or is told that all lines are busy: no call of anybody's."""
 _REFUSED = 1  # Q.850: no such number
 
 
