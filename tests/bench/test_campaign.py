@@ -46,3 +46,25 @@ def test_a_round_is_told_its_seed() -> None:
     environment = ROWS[0].environment(7)
     assert environment["RINGDESK_FAULT_SEED"] == "7"
     assert environment["RINGDESK_FAULT_ROUNDS"] == "1"
+
+
+def test_what_faults_cost_is_added_up_over_all_rounds(tmp_path: Path) -> None:
+    row = {
+        "fault": "a cut",
+        "rounds": 1,
+        "calls": 9,
+        "lost": 0,
+        "places": 0,
+        "gaps": 1,
+        "ghosts": 0,
+    }
+    lines = [{**row, "stuck": stuck, "notes": []} for stuck in (0, 2)]
+    lines.append({**lines[0], "fault": "a stall"})
+    costs = tmp_path / campaign.COSTS.name
+    costs.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    table = campaign.fault_table(tmp_path)
+    assert [(r["fault"], r["rounds"], r["calls"], r["gaps"], r["stuck"]) for r in table] == [
+        ("a cut", 2, 18, 2, 2),
+        ("a stall", 1, 9, 1, 0),
+    ]
+    assert json.loads((tmp_path / "faults.json").read_text(encoding="utf-8")) == table
