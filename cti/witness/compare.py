@@ -8,7 +8,7 @@ that nobody saw.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from cti.domain.ids import CallId, LegId
@@ -112,6 +112,15 @@ class Comparison:
                         known.cause if known.cause is not None else leg.cause,
                     ),
                 )  # fmt: skip
+        for call in self.calls:
+            # Who consulted a queue on a line of his own is done with that line when the two are joined.
+            if call.ended_by == "merged" and call.anchor in legs:
+                leg = legs[call.anchor][1]
+                if leg.ended_at is None:
+                    legs[call.anchor] = (
+                        call,
+                        replace(leg, ended_at=call.ended_at, cause=call.cause),
+                    )
         return legs
 
     # ---- a leg's life --------------------------------------------------------------------------

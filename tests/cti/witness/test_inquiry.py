@@ -401,6 +401,47 @@ def test_a_queue_that_is_consulted_shares_legs_with_the_call_it_serves() -> None
     assert (found.tally.calls, found.tally.legs) == (2, 3)
 
 
+def test_a_queue_that_is_consulted_on_a_line_of_its_own() -> None:
+    story = Story()
+    call_id = story.offered(0, 0)
+    story.rung(3, 1, call_id)
+    story.answered(5, 0, 1, call_id)
+    story.events.append(ev.CallHeld(at=at(9), call_id=call_id, by="phone"))
+    second = CallId(f"{leg(2)}-9")
+    story.starts(10, 2, "PJSIP/1101")
+    phone, other = Endpoint("1101"), Endpoint("1102")
+    story.events += [
+        ev.ConsultStarted(at=at(10), call_id=call_id, endpoint=phone),
+        ev.CallOffered(
+            at=at(10), call_id=second, leg_id=leg(2), direction="internal", endpoint=phone,
+            consult_of=call_id,
+        ),
+    ]  # fmt: skip
+    story.rung(12, 3, second, "1102")
+    story.answered(14, 2, 3, second, "c")
+    story.leaves(20, "b1", 0)
+    story.leaves(20, "c", 2)
+    story.enters(20, "c", 0)
+    story.events += [
+        ev.CallMerged(at=at(20), call_id=second, into_call_id=call_id),
+        ev.CallEnded(at=at(20), call_id=second, cause=16, ended_by="merged"),
+        ev.ConsultEnded(at=at(20), call_id=call_id, endpoint=phone, result="completed"),
+        ev.LegDialled(at=at(20), call_id=call_id, leg_id=leg(3), endpoint=other),
+        ev.CallConnected(at=at(20), call_id=call_id, leg_id=leg(3), endpoint=other),
+    ]
+    story.leaves(20, "b1", 1)
+    story.hangs_up(20, 1)
+    story.leg_ended(20, 1, call_id)
+    story.hangs_up(20, 2)  # of which only the end of its call tells
+    story.leaves(33, "c", 0, 3)
+    story.hangs_up(33, 3, by=0)
+    story.hangs_up(33, 0, by=0)
+    story.leg_ended(33, 3, call_id)
+    story.call_ended(33, call_id)
+    found = story.inquire()
+    assert kinds(found) == [], [str(d) for d in found.differences]
+
+
 def test_a_phone_that_picks_up_goes_on_as_the_leg_that_rang() -> None:
     story = Story()
     call_id = story.offered(0, 0)
