@@ -32,6 +32,7 @@ from acd.facts import (
     Configuration,
     Hold,
     Limits,
+    Line,
     Phase,
     Profile,
     QueueEntry,
@@ -45,7 +46,7 @@ from acd.states import AGENT_TRANSITIONS, BUSY, SYSTEM_REASONS, AgentState, Trig
 from acd.turn import Turn, mirror_of, until_at
 from cti.domain import events as ev
 from cti.domain.call import Call, CallState, Leg, LegState
-from cti.domain.ids import AgentId, CallId, QueueName
+from cti.domain.ids import AgentId, CallId, LegId, QueueName
 
 __all__ = [
     "AGENT_TRANSITIONS",
@@ -272,7 +273,7 @@ def _adopt_parties(turn: Turn, call: Call) -> None:
         agent = turn.agent(agent_id)
         if agent is not None and call.call_id in agent.calls:
             _know_legs(turn, agent, call.call_id, legs)
-        elif agent is not None and agent.state not in BUSY:
+        elif agent is not None:
             _enter(turn, agent, call, legs)
     beginner = turn.agent_at(call.origin) if call.origin is not None else None
     if beginner is None or beginner.state in BUSY or beginner.agent_id in by_agent:
@@ -282,10 +283,12 @@ def _adopt_parties(turn: Turn, call: Call) -> None:
         parties.talk(turn, beginner, call.call_id, leg_id, kind=call.direction, is_anchor=True)
 
 
+def _legs(legs: list[Leg]) -> dict[LegId, AgentLeg]:
+    return {g.leg_id: AgentLeg(g.endpoint, g.state is LegState.UP or g.role == "own") for g in legs}
+
+
 def _know_legs(turn: Turn, agent: Agent, call_id: CallId, legs: list[Leg]) -> None:
-    known = {
-        g.leg_id: AgentLeg(g.endpoint, g.state is LegState.UP or g.role == "own") for g in legs
-    }
+    known = _legs(legs)
     if agent.call_id == call_id and agent.state is not AgentState.RESERVED and not agent.legs:
         turn.put_agent(replace(agent, legs=known))
 
@@ -298,6 +301,10 @@ def _enter(turn: Turn, agent: Agent, call: Call, legs: list[Leg]) -> None:
         return  # the line's business
     enter = parties.talk if leg.state is LegState.UP else parties.ring
     queue = entry.queue if entry is not None and kind != "consult" else None
+    if agent.state in BUSY:  # with another call: this one waits for him
+        line = Line(call.call_id, kind, queue, _legs(legs))
+        turn.put_agent(replace(agent, lines=(*agent.lines, line)))
+        return
     enter(turn, agent, call.call_id, (leg.leg_id, leg.endpoint), kind=kind, queue=queue)
 
 

@@ -602,6 +602,40 @@ def test_calls_that_the_switch_does_not_know_end_and_those_that_it_knows_are_tak
     assert [world.shows(x) for x in (ANNA, BEN)] == ["READY", "READY"]
 
 
+def test_a_second_call_at_the_agents_phone_is_found_again() -> None:
+    world = centre()
+    to_anna(world)
+    first = Call(
+        call_id=C,
+        caller_leg_id=LegId("c"),
+        offered_at=world.now,
+        state=CallState.TALKING,
+        queue=SALES,
+        enqueued_at=world.state.entries[C].enqueued_at,
+        endpoint=A,
+        legs={LegId("a"): Leg(LegId("a"), A, LegState.UP, world.now)},
+    )
+    second = Call(
+        call_id=Q,
+        caller_leg_id=LegId("q"),
+        offered_at=world.now,
+        direction="internal",
+        origin=B,
+        state=CallState.RINGING,
+        endpoint=A,
+        legs={LegId("x"): Leg(LegId("x"), A, LegState.RINGING, world.now)},
+    )
+    world.step(d.Linked((first, second)))
+    assert world.agent(ANNA).calls == (C, Q)
+    assert (world.shows(BEN), world.agent(BEN).kind) == ("TALKING", "internal")
+    over()(world)
+    gone("a", A)(world)
+    assert (world.shows(ANNA), world.agent(ANNA).kind) == ("RINGING", "internal")
+    gone("x", A, Q)(world)
+    over(Q)(world)
+    assert [world.shows(x) for x in (ANNA, BEN)] == ["WRAP_UP", "READY"]
+
+
 def test_who_began_a_call_is_taken_up_again() -> None:
     world = centre()
     call = Call(
