@@ -331,7 +331,7 @@ def _holds(world: World, before: dict[AgentId, set[CallId]], told_of: CallId) ->
     assert places == sorted(places)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(st.one_of(anything(), st.floats(0.01, 20)), max_size=30),
     st.permutations(LEGS),
