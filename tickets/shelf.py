@@ -19,6 +19,9 @@ HISTORY_LENGTH = 10
 _KEPT = 2000
 
 
+TicketKey = tuple[str, TicketId]
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What the store holds around one call."""
@@ -42,13 +45,13 @@ class Reading:
             file.match,
         )
 
-    def concerns(self, customers: Collection[CustomerId], tickets: Collection[TicketId]) -> bool:
-        """Whether any of these stands in it."""
-        return (
-            self.customer_id in customers
-            or self.ticket_id in tickets
-            or any(c.customer_id in customers for c in self.candidates)
-            or any(t.ticket_id in tickets for t in self.open_tickets)
+    def names(self) -> frozenset[CustomerId | TicketKey]:
+        """Whose change changes it: customers by id, tickets as ``("ticket", id)``."""
+        customers = {self.customer_id, *(c.customer_id for c in self.candidates)}
+        tickets = {self.ticket_id, *(t.ticket_id for t in self.open_tickets)}
+        return frozenset(
+            {c for c in customers if c is not None}
+            | {("ticket", t) for t in tickets if t is not None}
         )
 
 
@@ -115,7 +118,9 @@ class Shelf:
     def __init__(self, at_hand: Callable[[CallId], CallFile | None]) -> None:
         self._at_hand = at_hand
         self._readings: OrderedDict[CallId, Reading] = OrderedDict()
-        self._drops: deque[tuple[frozenset[CustomerId], frozenset[TicketId]]] = deque(maxlen=_KEPT)
+        self._named: dict[CustomerId | TicketKey, set[CallId]] = {}
+        """Who stands in which readings."""
+        self._drops: deque[frozenset[CustomerId | TicketKey]] = deque(maxlen=_KEPT)
         self.now = 0
         """Counts what was dropped; noted before a reading is begun and told when it is put."""
 
@@ -129,12 +134,15 @@ class Shelf:
         dropped = self.now - since
         if dropped > len(self._drops):
             return
-        if dropped and any(reading.concerns(*drop) for drop in list(self._drops)[-dropped:]):
+        names = reading.names()
+        if dropped and any(names & drop for drop in list(self._drops)[-dropped:]):
             return
+        self._remove(call_id)
         self._readings[call_id] = reading
-        self._readings.move_to_end(call_id)
+        for name in names:
+            self._named.setdefault(name, set()).add(call_id)
         while len(self._readings) > _KEPT:
-            self._readings.popitem(last=False)
+            self._remove(next(iter(self._readings)))
 
     def drop(
         self,
@@ -144,16 +152,30 @@ class Shelf:
     ) -> None:
         """These have changed: whatever shows them is read again (``but`` this call's)."""
         self.now += 1
-        drop = frozenset(c for c in customers if c), frozenset(t for t in tickets if t)
+        drop = frozenset(
+            {c for c in customers if c is not None}
+            | {("ticket", t) for t in tickets if t is not None}
+        )
         self._drops.append(drop)
-        for call_id, reading in list(self._readings.items()):
-            if call_id != but and reading.concerns(*drop):
-                del self._readings[call_id]
+        for name in drop:
+            for call_id in list(self._named.get(name, ())):
+                if call_id != but:
+                    self._remove(call_id)
+
+    def _remove(self, call_id: CallId) -> None:
+        reading = self._readings.pop(call_id, None)
+        if reading is None:
+            return
+        for name in reading.names():
+            named = self._named[name]
+            named.discard(call_id)
+            if not named:
+                del self._named[name]
 
     def forget(self, call_ids: Iterable[CallId]) -> None:
         """What was read for these calls is read again."""
         for call_id in call_ids:
-            self._readings.pop(call_id, None)
+            self._remove(call_id)
 
     def newest(self, files: Collection[CallFile]) -> list[CallFile]:
         """The same files, as they are now where they stand in memory."""

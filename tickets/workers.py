@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 _RETRY_AFTER = (timedelta(milliseconds=200), timedelta(seconds=1), timedelta(seconds=5))
 _STORE_RETRY_TIME = timedelta(seconds=2)
+_MOST_AT_ONCE = 50
+"""Calls worked on side by side; a burst of a thousand must not hold up everybody else's turn."""
 
 
 class CallWorkers:
@@ -30,6 +32,7 @@ class CallWorkers:
         self._react = react
         self._clock = clock
         self._waiting: dict[CallId, deque[CallEvent]] = {}
+        self._in_line: deque[CallId] = deque()
         self._tasks: dict[CallId, asyncio.Task[None]] = {}
         self._is_ending = False
         self.given_up = 0
@@ -41,9 +44,13 @@ class CallWorkers:
             self._waiting[event.call_id].append(event)
             return
         self._waiting[event.call_id] = deque([event])
-        self._tasks[event.call_id] = asyncio.get_running_loop().create_task(
-            self._work(event.call_id)
-        )
+        self._in_line.append(event.call_id)
+        self._begin()
+
+    def _begin(self) -> None:
+        while self._in_line and len(self._tasks) < _MOST_AT_ONCE:
+            call_id = self._in_line.popleft()
+            self._tasks[call_id] = asyncio.get_running_loop().create_task(self._work(call_id))
 
     def end(self) -> None:
         """What fails from now on is not tried again: the next start takes it from the journal."""
@@ -63,6 +70,7 @@ class CallWorkers:
         finally:
             del self._waiting[call_id]
             del self._tasks[call_id]
+            self._begin()
 
     async def _try(self, event: CallEvent) -> None:
         pauses = list(_RETRY_AFTER)

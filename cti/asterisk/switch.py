@@ -49,7 +49,8 @@ WANTED = (
 )  # fmt: skip
 """The events that are read at all; Asterisk's own filter (manager.conf) lets no others through."""
 
-_BATCH = 100  # messages before others get their turn
+_BATCH = 100  # messages before others get their turn,
+_TURN_S = 0.005  # or so long
 _MOST_WAITING = 100_000  # messages; beyond that a snapshot is cheaper than catching up
 _SETTLE_TIME = timedelta(seconds=2)  # after a snapshot: how long older events may still come
 
@@ -183,8 +184,9 @@ class Switch:
             self._wake.clear()
             if self._must_synchronise:
                 await self._read_world()
+            enough_at = self._clock.monotonic() + _TURN_S
             for _ in range(min(_BATCH, len(self._messages))):
-                if self._must_synchronise:
+                if self._must_synchronise or self._clock.monotonic() > enough_at:
                     break
                 message = self._messages.popleft()
                 if isinstance(message, Look):
