@@ -33,6 +33,7 @@ class Phone(pj.Account):  # type: ignore[misc]
         self.tell = tell
         self.calls: dict[int, Conversation] = {}
         self.answer_with = 180
+        self.forward_to = ""
         self.mouth: str | None = None
 
     def onRegState(self, prm: Any) -> None:  # noqa: N802 - pjsua2's name
@@ -46,6 +47,10 @@ class Phone(pj.Account):  # type: ignore[misc]
         self.tell(event="incoming", call=prm.callId, caller=call.getInfo().remoteUri)
         answer = pj.CallOpParam()
         answer.statusCode = self.answer_with
+        if self.forward_to:
+            contact = pj.SipHeader()
+            contact.hName, contact.hValue = "Contact", f"<{self.forward_to}>"
+            answer.txOption.headers.append(contact)
         call.answer(answer)
 
 
@@ -150,9 +155,10 @@ class Desk:
         """Which WAV file is the mouth, looped, from the next call on."""
         self._phone.mouth = path
 
-    def answering(self, status: int) -> None:
-        """What an incoming call gets by itself: 180 rings, 200 answers, 486 declines."""
+    def answering(self, status: int, forward_to: str = "") -> None:
+        """What an incoming call gets by itself: 180 rings, 200 answers, 486 declines, 302 forwards to a URI."""
         self._phone.answer_with = status
+        self._phone.forward_to = forward_to
 
     def call(self, uri: str) -> int:
         """Dial; returns the call's number."""

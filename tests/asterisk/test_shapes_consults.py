@@ -39,7 +39,8 @@ class Asking:
 
     def __init__(self, at: Centre, by: str, desk: Desk, call_id: CallId) -> None:
         self.at, self.by, self.desk, self.call_id = at, by, desk, call_id
-        self.first = self.second = 0
+        self.first: int | None = None
+        self.second: int | None = None
 
     async def ask(self, kind: str, value: str) -> None:
         """Leave the caller on hold and call somebody."""
@@ -57,6 +58,8 @@ class Asking:
         if self.by == "page":
             await self.desk.do("complete")
         else:
+            assert self.first is not None
+            assert self.second is not None
             await self.desk.hand_over(self.first, self.second)
 
     async def cancel(self) -> None:
