@@ -321,6 +321,14 @@ STORIES: dict[str, list[tuple[Step, str, str]]] = {
         (gone("b", B), "WRAP_UP queue", "READY"),
         (wait(31), "READY", "READY"),
     ],
+    "a conference from which the colleague's phone sends the caller on": [
+        (to_anna, "TALKING queue", "READY"),
+        (dialled("b", B, "party"), "TALKING queue", "RINGING consult"),
+        (joined("b", B), "TALKING queue", "TALKING consult"),
+        (transferred("outside", B), "WRAP_UP queue", "READY"),
+        (over(), "WRAP_UP queue", "READY"),
+        (wait(31), "READY", "READY"),
+    ],
     "parked, and fetched by a colleague": [
         (to_anna, "TALKING queue", "READY"),
         (tell(ev.CallParked, slot="1", endpoint=A), "WRAP_UP queue", "READY"),
