@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from cti.domain import events as ev
 from sip_sim import tones
+from sip_sim.deeds import Tally, doing
 from sip_sim.farm import AGENT_TONE, CALLER_TONE, Place, SimAgent, agents, callers
 from sip_sim.ports import FactReader
 from sip_sim.sipp import Load, Outcome, Party
@@ -27,6 +29,8 @@ class Plan:
     talk: timedelta = timedelta(seconds=3)
     ring: timedelta = timedelta(milliseconds=300)
     has_sound: bool = True
+    transfers_to: str = ""  # the queue; empty: agents only talk
+    seed: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Result:
 
     summary: Summary
     callers: Outcome
+    deeds: Tally | None = None  # what agents did besides talking
 
 
 async def run(
@@ -55,6 +60,8 @@ async def run(
     rounds = plan.total / max(1, len(people))
     limit = timedelta(seconds=60) + 2 * rounds * (plan.talk + plan.ring + timedelta(seconds=3))
     limit += timedelta(seconds=plan.total / plan.per_second)
+    limit *= 3 if plan.transfers_to else 1  # two and more agents for one caller
+    tally: Tally | None = None
     with tempfile.TemporaryDirectory(prefix="rdtone-") as folder:
         caller_tone = tones.write_tone(Path(folder) / "caller.ul", CALLER_TONE)
         agent_tone = tones.write_tone(Path(folder) / "agent.ul", AGENT_TONE)
@@ -62,13 +69,17 @@ async def run(
             agents(
                 place, people, answer_after=plan.ring, talk=plan.talk,
                 tone=agent_tone if plan.has_sound else None,
-            ),
+            ) as farm,
+            contextlib.AsyncExitStack() as stack,
             callers(
                 place, number, Load(plan.total, plan.concurrent, plan.per_second), digits="1",
                 tone=caller_tone, patience=limit, fields=_people(plan.total),
             ) as calling,
         ):  # fmt: skip
             tell(f"{len(people)} agents ready; calling")
+            if plan.transfers_to:
+                busy = doing(farm.desktops, plan.transfers_to, plan.seed)
+                tally = await stack.enter_async_context(busy)
             watcher = asyncio.create_task(_watch(calling, plan.total, tell))
             try:
                 outcome = await calling.finish(limit)
@@ -76,7 +87,7 @@ async def run(
                 watcher.cancel()
                 await asyncio.gather(watcher, return_exceptions=True)
             await _settled(facts, start, number, tell)
-    return Result(summarise(of_calls_to(number, await facts.since(start))), outcome)
+    return Result(summarise(of_calls_to(number, await facts.since(start))), outcome, tally)
 
 
 def of_calls_to(number: str, events: Sequence[ev.Event]) -> list[ev.CallEvent]:

@@ -19,7 +19,7 @@ import typer
 
 from asterisk_conf.secrets import load_or_make_secrets
 from cti.bootstrap import open_database
-from cti.builtin import SIM_NUMBER, sim_login
+from cti.builtin import SIM_NUMBER, SIM_QUEUE, sim_login
 from cti.cli import deployment
 from cti.cli.app import AsJson, SettingsFile, app, say, told_plainly
 from cti.cli.service import current_settings, is_running, place_of
@@ -87,18 +87,29 @@ def simulate(
     agents: Agents = 4,
     rate: Annotated[float, typer.Option(help="New calls a second.")] = 5.0,
     talk: Annotated[float, typer.Option(help="Seconds of talk.")] = 3.0,
+    transfers: Annotated[
+        bool, typer.Option("--transfers", help="Agents also transfer, consult, confer, hold, park.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the choice of transfers.")] = 1,
     plot: Annotated[Path | None, typer.Option(help="Write the picture (SVG) here.")] = None,
     settings_file: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Load: many simulated calls through the running system; prints and plots what happened."""
     settings = _running(settings_file)
-    plan = simulate_run.Plan(total, concurrent, rate, timedelta(seconds=talk))
+    plan = simulate_run.Plan(
+        total, concurrent, rate, timedelta(seconds=talk),
+        transfers_to=SIM_QUEUE if transfers else "", seed=seed,
+    )  # fmt: skip
     result = asyncio.run(_simulate(settings, plan, agents))
     answer = {
         **result.summary.as_json(),
         "sipp": {"succeeded": result.callers.succeeded, "failed": result.callers.failed},
     }
+    if result.deeds is not None:
+        counts = result.deeds.as_json()
+        answer["transfers"] = {k: n["done"] for k, n in counts.items()}
+        answer["transfers_refused"] = {k: n["refused"] for k, n in counts.items()}
     if plot is not None:
         plot.write_text(picture(result.summary), encoding="utf-8")
     if as_json:
