@@ -49,6 +49,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "Opus under either of its names": ("codec_opus", "codec_opus_open_source", "res_format_attr_opus"),
     "needed by the CDR and CEL files from 22.8 on": (QUICK_RECORDS,),
+    "needed by the CDR file before that": ("func_cdr",),
     "needed by SIP on some builds": ("res_pjsip_outbound_registration",),
     "trunks that must register or answer a challenge": ("res_pjsip_outbound_authenticator_digest",),
     "supervisors listen and whisper and barge in": ("app_chanspy",),
