@@ -38,22 +38,22 @@ check: setup ## format, lint, types, layers, rules about the code
 	$(PYTEST) -q -m architecture --session-timeout=300
 
 unit: setup ## the pure parts; under 5 s
-	$(PYTEST) -q -m unit --session-timeout=180 $(NO_UNITS)
+	$(PYTEST) -q -m unit --session-timeout=300 $(NO_UNITS)
 
 contract: setup ## each port against its fake and its real adapter
-	$(PYTEST) -q -m contract --session-timeout=600
+	$(PYTEST) -q -m contract --session-timeout=1500
 
 acceptance: setup ## the whole service in memory, on virtual time
-	$(PYTEST) -q -m acceptance --session-timeout=300
+	$(PYTEST) -q -m acceptance --session-timeout=600
 
 installation: setup ## the set-up itself: refusals, remedies, second start
 	$(PYTEST) -q -m install --session-timeout=600
 
 asterisk: setup ## real Asterisk, SIPp callers, pjsua2 phones
-	$(PYTEST) -m asterisk --session-timeout=1800
+	$(PYTEST) -m asterisk --session-timeout=3600
 
 browser: setup ## Chromium, a real WebRTC call
-	$(PYTEST) -m browser --session-timeout=900
+	$(PYTEST) -m browser --session-timeout=1800
 
 pjsua2: setup-demo ## build the SIP library of the test phones into the cache
 	@tools/setup pjsua2
