@@ -49,19 +49,18 @@ def postgres_server() -> Iterator[servers.Postgres]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind that an installation may have."""
+    """A database of each kind that an installation may have, with all tables, empty."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path}/test.db"
+        return servers.sqlite_url(tmp_path)
     server: servers.Postgres = request.getfixturevalue("postgres_server")
     return server.new_database()
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A database of each kind, with its tables."""
+    """The same, open."""
     from cti.storage.database import Database  # not for those who only test the core
 
     database = Database(database_url)
-    await database.migrate()
     yield database
     await database.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import os
 import pwd
@@ -135,6 +136,7 @@ class Postgres(Server):
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.folder),
+            "autovacuum": "off",  # it would look into the template while that is copied
             "fsync": "off",
             "full_page_writes": "off",
             "max_connections": "50",
@@ -151,15 +153,13 @@ class Postgres(Server):
     def new_database(self) -> str:
         """Make a database with all tables, empty; returns SQLAlchemy's address of it."""
         if not self._template:
-            # In a thread: whoever asks may have a loop running.
-            with ThreadPoolExecutor(1) as thread:
-                template = self._copy_of("template1")
-                thread.submit(lambda: asyncio.run(_make_tables(self._url_of(template)))).result()
+            template = self._copy_of("template1")
+            _make_tables(self._url_of(template))
             self._template = template
         return self._url_of(self._copy_of(self._template))
 
-    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
-        """End it at once, open connections or not (its fast shutdown)."""
+    def stop(self, number: signal.Signals = signal.SIGQUIT) -> None:
+        """End it at once, open connections or not (its immediate shutdown: nothing is kept)."""
         super().stop(number)
 
     def _copy_of(self, template: str) -> str:
@@ -236,12 +236,30 @@ def redis() -> Iterator[Redis]:
         server.remove()
 
 
-async def _make_tables(url: str) -> None:
+def sqlite_url(folder: Path, name: str = "test.db") -> str:
+    """Make an SQLite file with all tables, empty; returns SQLAlchemy's address of it."""
+    (folder / name).write_bytes(_empty_sqlite())
+    return f"sqlite+aiosqlite:///{folder}/{name}"
+
+
+@functools.cache
+def _empty_sqlite() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="ringdesk-sqlite-") as folder:
+        _make_tables(f"sqlite+aiosqlite:///{folder}/template.db")
+        return (Path(folder) / "template.db").read_bytes()
+
+
+def _make_tables(url: str) -> None:
     from cti.storage.database import Database  # not for those who only test the core
 
-    database = Database(url)
-    await database.migrate()
-    await database.close()
+    async def migrate() -> None:
+        database = Database(url)
+        await database.migrate()
+        await database.close()
+
+    # In a thread: whoever asks may have a loop running.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(migrate())).result()
 
 
 def _answers(socket_file: Path) -> bool:

@@ -18,7 +18,7 @@ from cti.ports import Recorded
 from cti.storage.database import Database
 from cti.storage.journal import SqlJournal
 from tests.fakes.journal import MemoryJournal, Page
-from tests.servers import Postgres
+from tests.servers import Postgres, sqlite_url
 from tests.until import until
 
 pytestmark = pytest.mark.contract
@@ -40,12 +40,12 @@ async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         pages: list[Page] = []
         yield lambda: _open(MemoryJournal(pages, SystemClock()))
         return
-    url = f"sqlite+aiosqlite:///{tmp_path}/test.db"
-    if request.param == "postgres":
+    if request.param == "sqlite":
+        url = sqlite_url(tmp_path)
+    else:
         server: Postgres = request.getfixturevalue("postgres_server")
         url = server.new_database()
     database = Database(url)
-    await database.migrate()
     yield lambda: _open(SqlJournal(database))
     await database.close()
 

@@ -33,6 +33,7 @@ from recorder.model import audio_key, fold, peaks_key, verify
 from recorder.ports import Checked, Finding
 from tests.fakes.people import MemoryAccounts
 from tests.recorder.stories import plain_call
+from tests.servers import sqlite_url
 from tests.until import until
 from tickets.adapters.sql import SqlTicketStore
 from tickets.wiring import Tickets, build_tickets
@@ -170,14 +171,13 @@ def home(tmp_path: Path) -> Path:
 def database_url(request: pytest.FixtureRequest, home: Path) -> str:
     """As an installation has it."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{home}/ringdesk.db"
+        return sqlite_url(home, "ringdesk.db")
     return str(request.getfixturevalue("postgres_server").new_database())
 
 
 @pytest.fixture
 async def place(home: Path, database_url: str) -> AsyncIterator[Installation]:
     database = Database(database_url)
-    await database.migrate()
     journal, bus, clock = SqlJournal(database), LocalBus(), SystemClock()
     await journal.start()
     bus.subscribe(lambda event: _ignore(journal.record(event)))
@@ -220,6 +220,7 @@ async def two_people(place: Installation) -> None:
     place.happen(
         ev.CallTransferred, call_id=call_id(3), kind="blind", target_kind="outside", number=WANG
     )
+    await place.tickets.service.idle()
     await place.journal.flush()
     log = place.home / "asterisk" / "log"
     log.mkdir(parents=True)

@@ -22,7 +22,7 @@ from cti.storage.database import Database
 from cti.storage.journal import SqlJournal, hand_in
 from cti.storage.journal_rows import InboxRow, JournalRow, SubjectRow, json_of
 from tests.cti.storage.write_golden import golden_records
-from tests.servers import Postgres
+from tests.servers import Postgres, sqlite_url
 from tests.until import until
 
 pytestmark = pytest.mark.contract
@@ -42,8 +42,7 @@ async def open_journal(database: Database) -> AsyncIterator[SqlJournal]:
 
 @pytest.fixture
 async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/test.db")
-    await database.migrate()
+    database = Database(sqlite_url(tmp_path))
     yield database
     await database.close()
 
@@ -339,7 +338,6 @@ async def test_a_database_that_restarts_refuses_meanwhile_and_loses_nothing(
     """Its connections are cut in the middle, as by a restart."""
     # Only PostgreSQL has something between us and the file.
     database = Database(postgres_server.new_database())
-    await database.migrate()
     async with open_journal(database) as journal:
         for n in range(5):
             journal.record(offered(n))
