@@ -46,6 +46,7 @@ async def live_and_die(url: str, delay: float) -> tuple[int, int, dict[int, floa
     return flushed, committed, recorded, died_at
 
 
+@pytest.mark.timeout(400)
 async def test_a_killed_writer_loses_the_last_moment_at_most(
     database: Database, record_property: Callable[[str, object], None]
 ) -> None:

@@ -384,6 +384,7 @@ async def test_what_is_under_way_is_refused_with_the_remedy(place: Installation)
 
 
 @sqlite
+@pytest.mark.timeout(400)  # starts four Pythons with everything in them
 async def test_the_command_beside_a_running_service(place: Installation) -> None:
     """Another process erases; the service hears it, forgets, journals it, and brings nothing back."""
     await two_people(place)
