@@ -51,43 +51,53 @@ async (frequency) => {
 
 
 @asynccontextmanager
-async def agent_page(product: Live, tmp_path: Path) -> AsyncIterator[Page]:
-    """A page that speaks 880 Hz, signed in as lina with the browser phone, ready."""
-    microphone = tmp_path / "agent.wav"
-    soundfile.write(microphone, tones.sine(AGENT_TONE, 5.0), tones.RATE, subtype="PCM_16")
+async def agent_page(
+    product: Live,
+    tmp_path: Path,
+    login: str = "lina",
+    *,
+    tone: float = AGENT_TONE,
+    is_ready: bool = True,
+    script: str = "",
+) -> AsyncIterator[Page]:
+    """A page of somebody who speaks a tone, signed in with the browser phone, ready or just there."""
+    microphone = tmp_path / f"{login}.wav"
+    soundfile.write(microphone, tones.sine(tone, 5.0), tones.RATE, subtype="PCM_16")
     flags = [*FLAGS, f"--use-file-for-fake-audio-capture={microphone}"]
     flags.append("--disable-features=WebRtcHideLocalIpsWithMdns")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         context = await browser.new_context(locale="en-US", permissions=["microphone"])
         page = await context.new_page()
-        await page.add_init_script(WATCH_CONNECTIONS)
+        await page.add_init_script(WATCH_CONNECTIONS + script)
         await page.goto(product.place.web)
         await page.get_by_text("English", exact=True).first.click()
-        await page.get_by_label("Login").fill("lina")
+        await page.get_by_label("Login").fill(login)
         await page.get_by_label("Password").fill(PASSWORD)
         await page.get_by_role("button", name="Go to work").click()
         await expect(page.get_by_text("Not ready").first).to_be_visible(timeout=20_000)
-        await until(lambda: phone_is(product, "idle"), within=20)
-        await page.keyboard.press("F8")
-        await until(lambda: agent_is(product, "READY"), within=10)
+        await until(lambda: phone_is(product, "idle", login), within=20)
+        if is_ready:
+            await page.keyboard.press("F8")
+            await until(lambda: agent_is(product, "READY", login), within=10)
         try:
             yield page
         finally:
             await browser.close()
 
 
-async def phone_is(product: Live, state: str) -> bool:
-    """Whether Asterisk says so of lina's browser phone."""
+async def phone_is(product: Live, state: str, login: str = "lina") -> bool:
+    """Whether Asterisk says so of somebody's browser phone."""
+    endpoint = f"{product.agent(login).endpoint}w"
     changes = await product.events(ev.PhoneStateChanged)
-    mine = [c.state for c in changes if c.endpoint == "1001w"]
+    mine = [c.state for c in changes if c.endpoint == endpoint]
     return bool(mine) and mine[-1] == state
 
 
-async def agent_is(product: Live, state: str) -> bool:
-    """Whether lina's state is this now."""
+async def agent_is(product: Live, state: str, login: str = "lina") -> bool:
+    """Whether somebody's state is this now."""
     changes = await product.events(ev.AgentStateChanged)
-    mine = [c.state for c in changes if c.agent_id == "lina"]
+    mine = [c.state for c in changes if c.agent_id == login]
     return bool(mine) and mine[-1] == state
 
 
