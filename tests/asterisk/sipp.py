@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from sip_sim.sipp import free_media_ports
 from tests.asterisk.pbx import OUTSIDE_PORT, Pbx, free_port
 from tests.until import until
 
@@ -198,7 +199,7 @@ class Sipp:
     def complaint(self) -> str:
         """Return what SIPp printed last and its error files."""
         files = [*self._folder.glob("*errors.log"), self._folder / "output"]
-        return "\n".join(path.read_text(errors="replace")[-2000:] for path in files)
+        return "\n".join(path.read_text(errors="replace")[:2000] for path in files)
 
 
 @asynccontextmanager
@@ -212,7 +213,7 @@ async def _running(
             process = await asyncio.create_subprocess_exec(
                 "sipp", f"127.0.0.1:{pbx.settings.pbx.sip_port}", "-sf", "scenario.xml",
                 "-i", source, "-p", str(port), "-nostdin", "-default_behaviors", "all,-abortunexp", "-trace_err",
-                "-mp", str(free_port(socket.SOCK_DGRAM) & ~1), *options,
+                "-mp", str(free_media_ports()), *options,
                 cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
         try:
