@@ -31,6 +31,7 @@ MODULES = {
     "P8": "bench.flow",
     "P6": "bench.burst",
     "RECON": "bench.reconcile",
+    "R0": "bench.r0",
 }
 FOLDER = Path("bench-results")
 
