@@ -391,6 +391,7 @@ def _changes() -> dict[str, Json]:
         "parked": {**_wrap_up(), "call": call("parked", slot="3")},
         "agent_lost": {**_talking(), "call": call("agent_lost")},
         "wrap_up": _wrap_up(),
+        "alarm": {"link": {"switch": "up", "text": "The disk is full: recordings are not kept."}},
         "switch_down": {
             **_talking(),
             "link": {"switch": "down", "text": "Being restarted. Calls that are up go on."},

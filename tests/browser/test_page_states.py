@@ -35,6 +35,7 @@ WORDS = {
     "parked": "Parked at place 3",
     "agent_lost": "Phone lost",
     "wrap_up": "Wrap-up",
+    "alarm": "The disk is full",
     "switch_down": "Exchange not reachable",
     "signed_out": "Go to work",
 }

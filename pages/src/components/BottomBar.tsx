@@ -4,12 +4,25 @@ import type { ComponentChildren } from "preact";
 import { t } from "../i18n";
 import { sections } from "../store";
 import { duration } from "../time";
+import { Icon } from "./Icon";
 import { Parked } from "./Parked";
 
 function Figure({ name, children, title }: { name: string; children: ComponentChildren; title?: string }) {
   return (
     <span title={title}>
       {name} <b class="figures">{children}</b>
+    </span>
+  );
+}
+
+/** What somebody must mend although the exchange is there: said to everybody, in nobody's way. */
+function Alarm() {
+  const link = sections.link.value;
+  const text = link?.switch === "up" ? link.text : "";
+  return (
+    <span class="alarm" role="status" title={text}>
+      {text && <Icon name="alert" />}
+      <span>{text}</span>
     </span>
   );
 }
@@ -27,6 +40,7 @@ export function BottomBar() {
         {today.occupancy === null ? "–" : `${Math.round(today.occupancy * 100)} %`}
       </Figure>
       <Figure name={t("today.missed")}>{today.missed}</Figure>
+      <Alarm />
       <Parked />
     </footer>
   );
