@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
 
-from cti.storage.prepared import run_raw
+from cti.storage.prepared import in_transaction, run_raw
 
 T = TypeVar("T")
 Work = Callable[[Connection], Any]
@@ -66,10 +66,17 @@ class Seat:
                 # SQLAlchemy's own notion of one, which begins with any statement that is its own.
                 connection.commit()
         except BaseException:
-            # A connection on which something failed is not trusted with the next: opening costs little.
-            self._disconnect()
+            self._undo(connection)
             raise
         return done
+
+    def _undo(self, connection: Connection) -> None:
+        try:
+            if in_transaction(connection):
+                run_raw(connection, "ROLLBACK")
+            connection.rollback()
+        except Exception:  # noqa: BLE001 - a connection that can't even go back is not used again
+            self._disconnect()
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import Connection, bindparam, delete, insert, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from cti.domain.errors import CommandRefused, InvalidValue
@@ -30,6 +30,7 @@ from cti.domain.events import AgentStateChanged, Event
 from cti.domain.ids import CallId
 from cti.domain.records import EventRecord, from_record, to_record
 from cti.ports import Recorded
+from cti.storage.base import Base
 from cti.storage.database import Database
 from cti.storage.journal_rows import (
     GENESIS,
@@ -42,6 +43,7 @@ from cti.storage.journal_rows import (
     json_of,
     record_of,
 )
+from cti.storage.prepared import Prepared
 from cti.storage.writer_lock import WriterLock
 
 __all__ = ["JournalRow", "SqlJournal", "SubjectRow", "hand_in"]
@@ -53,12 +55,18 @@ INBOX_TIME = timedelta(seconds=1)
 """How often the writer looks for events that other processes handed in."""
 
 _PAGE = 500
-_INSERT_ROWS = insert(JournalRow)
-_INSERT_SUBJECTS = insert(SubjectRow)
+_ROWS = Base.metadata.tables[JournalRow.__tablename__]
+_SUBJECTS = Base.metadata.tables[SubjectRow.__tablename__]
+_INSERT_ROWS = Prepared(insert(_ROWS).values({c.name: bindparam(c.name) for c in _ROWS.c}))
+_INSERT_SUBJECTS = Prepared(
+    insert(_SUBJECTS).values({c.name: bindparam(c.name) for c in _SUBJECTS.c})
+)
 # Both SQLite and PostgreSQL understand this.
-_KEEP_LATEST = text(
-    "INSERT INTO journal_latest (agent_id, sequence) VALUES (:agent_id, :sequence) "
-    "ON CONFLICT (agent_id) DO UPDATE SET sequence = excluded.sequence"
+_KEEP_LATEST = Prepared(
+    text(
+        "INSERT INTO journal_latest (agent_id, sequence) VALUES (:agent_id, :sequence) "
+        "ON CONFLICT (agent_id) DO UPDATE SET sequence = excluded.sequence"
+    )
 )
 
 
@@ -278,25 +286,31 @@ class SqlJournal:
         return self._wake.is_set()
 
     async def _commit(self) -> None:
+        # Never broken off: it may be done already, and its rows must not be written twice.
+        task = asyncio.create_task(self._commit_now())
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+
+    async def _commit_now(self) -> None:
         async with self._write_lock:
             batch = list(self._pending)
             if not batch:
                 return
             rows, subjects, chain = self._rows(batch)
+            entries = [item.entry for item in batch if item.entry is not None]
+
+            def write(connection: Connection) -> None:
+                _INSERT_ROWS.change_many(connection, rows)
+                _INSERT_SUBJECTS.change_many(connection, subjects)
+                _KEEP_LATEST.change_many(connection, _newest_states(batch))
+                if entries:
+                    connection.execute(delete(InboxRow).where(InboxRow.entry.in_(entries)))
+
             try:
-                async with self._database.write() as session:
-                    # On the connection: through the ORM rows with and without a call would be told
-                    # apart and go one by one, and this runs ten times a second.
-                    connection = await session.connection()
-                    await connection.execute(_INSERT_ROWS, rows)
-                    if subjects:
-                        await connection.execute(_INSERT_SUBJECTS, subjects)
-                    if newest := _newest_states(batch):
-                        await connection.execute(_KEEP_LATEST, newest)
-                    if entries := [item.entry for item in batch if item.entry is not None]:
-                        await connection.execute(
-                            delete(InboxRow).where(InboxRow.entry.in_(entries))
-                        )
+                await self._database.change(write)
             except (SQLAlchemyError, OSError) as exc:
                 self.is_failing = True
                 raise OSError("the journal could not be written: is the disk full?") from exc

@@ -116,6 +116,12 @@ def run_raw(connection: Connection, words: str) -> None:
         _run(driver, words, [])
 
 
+def in_transaction(connection: Connection) -> bool:
+    """Whether SQLite is in one: it ends some by itself (disk full). Elsewhere: what SQLAlchemy believes."""
+    driver = _driver(connection)
+    return connection.in_transaction() if driver is None else driver.in_transaction
+
+
 def _driver(connection: Connection) -> sqlite3.Connection | None:
     driver = connection.connection.driver_connection
     return driver if isinstance(driver, sqlite3.Connection) else None

@@ -286,6 +286,8 @@ async def on_all_connections(database: Database, pragma: str) -> None:
         for _ in range(5):
             connection = await stack.enter_async_context(database.connection())
             await connection.execute(text(f"PRAGMA {pragma}"))
+    # And on the writer's own.
+    await database.change(lambda c: c.exec_driver_sql(f"PRAGMA {pragma}").all())
 
 
 async def test_a_locked_database_refuses_the_flush_and_loses_nothing(
