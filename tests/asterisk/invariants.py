@@ -69,7 +69,8 @@ async def contradictions(stage: Scene, log: AgentLog) -> dict[str, str]:
             wrong[agent_id] = f"{state.state} while he talks with a caller"
         if sum(bridge in callers for bridge in channels if bridge) > 1:
             wrong[agent_id] = "talks with two callers"
-    held = Counter(e.call_id for e in log.states.values() if e.state == "TALKING" and e.call_id)
+    talking = [e for e in log.states.values() if e.state == "TALKING" and e.kind != "consult"]
+    held = Counter(e.call_id for e in talking if e.call_id)  # who is consulted shares the call
     for call_id, count in held.items():
         if count > 1:
             wrong[call_id] = f"{count} agents talk with one caller"
