@@ -91,9 +91,9 @@ def _write(
     packets = []
     for number in range(count):
         piece = sound[number * size : (number + 1) * size]
-        packets.append(
-            buffer.raw[: _check(library.opus_encode(state, piece, _FRAME, buffer, _MOST_BYTES))]
-        )
+        # Only then is the packet in the buffer: what stands before a slice is looked at before its bounds.
+        length = _check(library.opus_encode(state, piece, _FRAME, buffer, _MOST_BYTES))
+        packets.append(buffer.raw[:length])
     return _file(packets, ahead * _STEP, len(frames) * _STEP)
 
 

@@ -40,6 +40,27 @@ def test_length_is_exact_and_others_can_read_it() -> None:
     assert len({page.granule for page in ogg.pages(data)}) == 4  # 0 twice, then rising
 
 
+@pytest.mark.parametrize("length", [1, 80, 107, 108, 109, 160, 4096, 8192, 15_999, 16_029])
+def test_any_length_comes_back_whole(length: int) -> None:
+    library = opus.load()
+    assert library is not None
+    data = opus.encode(library, np.ascontiguousarray(FRAMES[:length]), 24)
+    assert opus.play(library, data) == pytest.approx(len(FRAMES[:length]) / 8000, abs=1e-6)
+
+
+def test_what_is_heard_is_what_was_said() -> None:
+    time = np.arange(16_000) / 8000
+    said = np.zeros((len(time), 2), np.int16)
+    said[:, 0] = 8000 * np.sin(2 * np.pi * (300 + 400 * time) * time)  # no stretch like another
+    library = opus.load()
+    assert library is not None
+    heard, _ = soundfile.read(io.BytesIO(opus.encode(library, said, 24)), dtype="int16")
+    length = min(len(heard), len(said))
+    one, other = said[:length, 0].astype(float), heard[:length, 0].astype(float)
+    likeness = np.dot(one, other) / np.sqrt(np.dot(one, one) * np.dot(other, other))
+    assert likeness > 0.95
+
+
 def test_what_others_wrote_can_be_read() -> None:
     made = io.BytesIO()
     with soundfile.SoundFile(
