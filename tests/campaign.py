@@ -46,6 +46,7 @@ _SEED = "RINGDESK_FAULT_SEED"
 _ONE = (("RINGDESK_FAULT_ROUNDS", "1"),)
 ROWS = (
     Row("R1 R2 R14 kill, freeze and stop", "tests/asterisk/test_faults.py", 20, _SEED, _ONE),
+    Row("R1 kill in a transfer or a consultation", "tests/asterisk/test_faults_transfers.py", 20, _SEED, _ONE),
     Row("R3 AMI cut, swallowed, stalled, late, doubled, nonsense", "tests/asterisk/test_faults_link.py",
         20, _SEED, (*_ONE, ("RINGDESK_CUT_SECONDS", "60"))),
     Row("R5 Asterisk killed", "tests/asterisk/test_faults_asterisk.py", 20, _SEED, _ONE),
