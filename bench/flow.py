@@ -320,6 +320,8 @@ def describe(flows: Sequence[Flow], peer: Flow, seconds: float) -> Part:
     whole = (last.service.own_s + last.asterisk.own_s) * ms
     failed = last.calls - last.outcome.succeeded
     clean = [flow.per_second for flow in flows if flow.is_clean]
+    # One rate, as a quick run tries, says nothing of the highest.
+    rate_goal = GOAL_PER_SECOND if len(flows) > 1 else None
     return Part(
         row="P8",
         title="the whole flow at a steady rate, beside a bare dialplan with Queue()",
@@ -328,7 +330,7 @@ def describe(flows: Sequence[Flow], peer: Flow, seconds: float) -> Part:
             "SIPp on the same cores, sound from the callers only; peer: Answer, a key, MixMonitor, Queue(), same phones"
         ),
         figures=(
-            Figure("highest clean rate", "calls/s", (max(clean, default=0.0),), "higher", GOAL_PER_SECOND),
+            Figure("highest clean rate", "calls/s", (max(clean, default=0.0),), "higher", rate_goal),
             Figure("calls that failed", "", (float(failed),), goal=0.0),
             Figure("kinds of events missing", "", (float(len(last.missing)),), goal=0.0),
             Figure("join to ring, p50", "ms", (last.ring(0.5),)),
