@@ -21,17 +21,21 @@ const WORDS: Record<string, Key> = {
   abandoned: "timeline.abandoned",
   agent_lost: "timeline.agent_lost",
   attached: "timeline.attached",
+  conference: "timeline.conference",
+  consult: "timeline.consult",
   digits: "timeline.digits",
   ended: "timeline.ended",
   fallback: "timeline.fallback",
   hold: "timeline.hold",
   menu: "timeline.menu",
   missed: "timeline.missed",
+  parked: "timeline.parked",
   queue: "timeline.queue",
   recording: "timeline.recording",
   recording_failed: "timeline.recording_failed",
   retrieved: "timeline.retrieved",
   talk: "timeline.talk",
+  transferred: "timeline.transferred",
 };
 
 /** The service's words in a row's text, by what the row tells. */
@@ -54,7 +58,9 @@ const REASONS: Record<string, Record<string, Key>> = {
   },
 };
 
-const NAMES_A_QUEUE = ["queue", "abandoned", "fallback"];
+const ENDS_A_TALK = ["queue", "transferred", "parked", "ended", "agent_lost"];
+const EMPTY_IS_OUTSIDE = ["talk", "consult", "transferred"];
+const NAMES_A_QUEUE = ["queue", "abandoned", "fallback", "consult", "transferred"];
 
 function step(row: TimelineRow, agent: string): Step {
   const key = row.what === "recording_failed" && row.text === "truncated" ? "timeline.recording_short" : WORDS[row.what];
@@ -65,6 +71,8 @@ function textOf(row: TimelineRow): string {
   if (row.what === "recording_failed" && row.text === "truncated") return "";
   const reason = REASONS[row.what]?.[row.text];
   if (reason) return t(reason);
+  if (!row.text && EMPTY_IS_OUTSIDE.includes(row.what)) return t("timeline.outside");
+  if (row.what === "parked") return t("parked.place", { slot: row.text });
   return tame(NAMES_A_QUEUE.includes(row.what) ? queueLabel(row.text) : row.text);
 }
 
@@ -106,7 +114,7 @@ export function journey(rows: TimelineRow[]): Step[] {
       steps.push(step(row, agent));
     }
     if (row.what === "talk") agent = talkingWith = row.text;
-    else if (row.what === "queue" || row.what === "ended" || row.what === "agent_lost") talkingWith = "";
+    else if (ENDS_A_TALK.includes(row.what)) talkingWith = "";
   }
   return steps;
 }

@@ -263,6 +263,14 @@ async def test_a_party_is_dropped_and_another_added(open_page: OpenPage, stub: S
     await idle(button(page, "add_party"))
 
 
+async def test_its_button_opens_and_closes_the_panel(open_page: OpenPage) -> None:
+    page = await open_page("conference")
+    await button(page, "add_party").click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await button(page, "add_party").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 async def test_a_conference_begins_without_a_consultation(
     open_page: OpenPage, stub: StubDesktop
 ) -> None:

@@ -208,7 +208,7 @@ export function CallStrip() {
         <div class="anchor">
           <ActionButton action={reach.transfer} icon="forward" kind="fixed-reach" isOn={layer.value === "transfer"} />
           <ReachPanel mode="transfer" />
-          {!hasOthers(call) && <ReachPanel mode="add" />}
+          <ReachPanel mode="add" />
         </div>
         <ActionButton action={strip.pauseRecording} kind="fixed-wide" isOn={call?.recording === "paused"} />
         <span class="gap wide" />

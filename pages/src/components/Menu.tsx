@@ -10,11 +10,13 @@ interface Props {
   /** `menu` holds items to pick by arrows, `dialog` holds anything. */
   role?: "menu" | "dialog";
   class?: string;
+  /** The action of a button elsewhere that opens it: a press there closes nothing by itself. */
+  opener?: string;
   children: ComponentChildren;
 }
 
 // The focus moves before the next key can come: who types fast types into what he opened.
-export function Menu({ name, label, role = "menu", children, ...rest }: Props) {
+export function Menu({ name, label, role = "menu", opener, children, ...rest }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const isOpen = layer.value === name;
   useLayoutEffect(() => {
@@ -23,7 +25,8 @@ export function Menu({ name, label, role = "menu", children, ...rest }: Props) {
     box.current?.querySelector<HTMLElement>("[autofocus], [role=menuitem], button, input, select")?.focus();
     const outside = (event: PointerEvent) => {
       const target = event.target as Element;
-      if (!box.current?.parentElement?.contains(target)) layer.value = "";
+      const isOpener = opener && target.closest(`[data-action="${opener}"]`);
+      if (!isOpener && !box.current?.parentElement?.contains(target)) layer.value = "";
     };
     window.addEventListener("pointerdown", outside);
     return () => {

@@ -12,7 +12,6 @@ import { dropAction, reach } from "../reach";
 import { pending, sections } from "../store";
 import { ActionButton } from "./ActionButton";
 import { Icon } from "./Icon";
-import { ReachPanel } from "./ReachPanel";
 
 export function hasOthers(call: CallSection | null): boolean {
   return isLive(call) && (call.consult !== null || call.parties.length > 0);
@@ -48,10 +47,7 @@ function Conference({ parties }: { parties: PartyRow[] }) {
           <Party key={party.endpoint} party={party} />
         ))}
       </ul>
-      <span class="anchor">
-        <ActionButton action={reach.add} icon="people" kind="small" isOn={layer.value === "add"} />
-        <ReachPanel mode="add" />
-      </span>
+      <ActionButton action={reach.add} icon="people" kind="small" isOn={layer.value === "add"} />
     </Line>
   );
 }

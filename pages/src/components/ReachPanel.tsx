@@ -50,7 +50,7 @@ function ways(mode: ReachMode): Way[] {
 
 export function ReachPanel({ mode }: { mode: ReachMode }) {
   return (
-    <Menu name={mode} label={t(TITLES[mode])} role="dialog" class={`reach ${mode}`}>
+    <Menu name={mode} label={t(TITLES[mode])} role="dialog" class={`reach ${mode}`} opener={mode === "add" ? reach.add.id : undefined}>
       <Panel mode={mode} />
     </Menu>
   );
