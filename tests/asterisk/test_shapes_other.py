@@ -1,4 +1,4 @@
-"""Shapes that need something of their own: a second phone, a policy, a Local channel, two queue calls; docs/shapes.md."""
+"""Shapes that need something of their own: a second phone, a policy, two queue calls; docs/shapes.md."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest_asyncio
 from asterisk_conf.pjsua2_cache import find_site
 from cti.domain import events as ev
 from sip_sim.phone import SoftPhone, soft_phone
-from tests.asterisk.shapes import LINE, Centre, centre, swept, to
+from tests.asterisk.shapes import Centre, centre, swept, to
 from tests.until import until
 
 pytestmark = [
@@ -50,18 +50,6 @@ async def test_conference_that_ends_with_the_agent(at: Centre) -> None:
         ended_by="agent",
         agents={"ann": SERVED, "bob": ASKED},
     )
-
-
-async def test_a_local_channel_between(at: Centre) -> None:
-    await at.begin("ann")
-    pbx, hop = at.product.pbx, f"Dial(Local/{LINE}@rd-trunk/n)"
-    await pbx.rx(f"dialplan add extension 4009,1,{hop} into rd-trunk")
-    try:
-        call_id = await at.talking("ann", "4009")
-        await at.callers["cal"].do("hang_up")
-        await at.told(call_id, BEGIN.strip(), ended_by="caller", agents={"ann": SERVED})
-    finally:
-        await pbx.rx("dialplan remove extension 4009@rd-trunk")
 
 
 async def test_two_queue_calls_become_one(at: Centre) -> None:
