@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import functools
 import itertools
 import os
@@ -18,6 +19,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +28,8 @@ from typing import Any
 
 _START_LIMIT_S = 60.0
 _STOP_LIMIT_S = 30.0
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_LIBC = ctypes.CDLL(None)
 _PEOPLE = ("postgres", "nobody")  # who it may run as, if we are root
 
 
@@ -77,6 +81,7 @@ class Server:
 
     def start(self, *arguments: str, socket_file: Path) -> None:
         """Start the server and return when it accepts connections."""
+        is_main = threading.current_thread() is threading.main_thread()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 arguments,
@@ -85,6 +90,8 @@ class Server:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                # A server that is begun by a thread would die with the thread.
+                preexec_fn=_die_with_parent if is_main else None,
                 **self._user,
             )
         deadline = time.monotonic() + _START_LIMIT_S
@@ -234,6 +241,11 @@ def redis() -> Iterator[Redis]:
         yield server
     finally:
         server.remove()
+
+
+def _die_with_parent() -> None:
+    """Whatever becomes of the tests (a time limit, kill -9), their servers end."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def sqlite_url(folder: Path, name: str = "test.db") -> str:
