@@ -290,6 +290,8 @@ def phone_changed(turn: Turn, event: ev.PhoneStateChanged) -> None:
     before = turn.phone(event.endpoint)
     turn.put_phone(event.endpoint, event.state)
     agent = turn.agent_at(event.endpoint)
+    if agent is not None and agent.state is S.RINGING and event.state == "ringing":
+        turn.put_agent(replace(agent, has_rung=True))
     if agent is None or event.state != "idle":
         return
     if agent.is_leg_lost and before == "unavailable":

@@ -22,7 +22,11 @@ _NOT_IN_A_CALL = ("idle", "unavailable")
 def is_contradicted(turn: Turn, agent: Agent) -> bool:
     """Whether the phone says that there is no call, and nothing else explains the state."""
     return (
-        agent.state in (AgentState.RINGING, AgentState.TALKING)
+        # A phone that is called and never replies is idle all the while: that ends by the ring's own limit.
+        (
+            agent.state is AgentState.TALKING
+            or (agent.state is AgentState.RINGING and agent.has_rung)
+        )
         and turn.phone(agent.endpoint) in _NOT_IN_A_CALL
         and not turn.has_phone_in_use(agent)  # his other phone may have the call
         and not (agent.is_leg_lost or agent.is_rejoining)

@@ -150,6 +150,7 @@ class Agent:
     is_rejoining: bool = False  # his phone is being called again
     is_anchor: bool = False  # the call hangs on his leg: he began it, and no customer has answered
     is_consulting: bool = False  # his caller is on hold while he speaks with somebody else
+    has_rung: bool = False  # a phone of his said so, for this call
     lines: tuple[Line, ...] = ()  # other calls that wait for him
     owed: Owed | None = None
 
@@ -277,6 +278,7 @@ NO_CALL: Mapping[str, Any] = MappingProxyType(
         "is_rejoining": False,
         "is_anchor": False,
         "is_consulting": False,
+        "has_rung": False,
     }
 )
 """The fields of an agent with nothing left of a call."""

@@ -44,11 +44,26 @@ def test_a_doubt_that_was_unfounded_is_forgotten() -> None:
     assert world.shows(ANNA) == "TALKING"
 
 
-def test_an_agent_who_rings_without_a_ringing_phone_is_set_free_and_the_caller_waits_on() -> None:
+def test_a_phone_that_never_replies_is_idle_and_no_contradiction() -> None:
+    world = World(configuration(rules(ring_time=seconds(15))))
+    world.seat(ANNA)
+    call = world.enqueue("a")
+    world.dial(call, ANNA)
+    pulse(world, 14)
+    assert world.shows(ANNA) == "RINGING"
+    world.refuse(call, ANNA, "unreachable")
+    assert world.shows(ANNA) == "NOT_READY:phone_lost"
+
+
+def test_an_agent_whose_phone_rings_no_more_is_set_free_and_the_caller_waits_on() -> None:
     world = World(configuration(rules(ring_time=seconds(60))))
     world.seat(ANNA)
     call = world.enqueue("a")
     world.dial(call, ANNA)
+    world.phone(ANNA, "ringing")
+    pulse(world, 5)
+    assert world.shows(ANNA) == "RINGING"
+    world.phone(ANNA, "idle")
     pulse(world, 5)
     assert world.shows(ANNA) == "READY"
     assert world.state.entries[call].agent_id is None
