@@ -70,8 +70,9 @@ async def everywhere(
         await stage.until_at("talking", talking)
         ringing = (await stage.call(stack, 1))[0]
         await stage.until_at("waiting", [ringing])
-        waiting = await stage.call(stack, 4)
+        waiting = await stage.call(stack, 4, per_second=2)
         await stage.until_at(("waiting", "visiting"), waiting)
+        waiting = await stage.by_arrival(waiting, since)
         menu = ""
         if has_menu:
             menu = (await stage.call(stack, 1, MENU))[0]

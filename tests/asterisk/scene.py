@@ -141,13 +141,18 @@ class Scene:
             yield desktop
 
     async def call(
-        self, stack: contextlib.AsyncExitStack, count: int, number: str = LINE
+        self,
+        stack: contextlib.AsyncExitStack,
+        count: int,
+        number: str = LINE,
+        *,
+        per_second: float = 5,
     ) -> list[str]:
         """Let ``count`` callers call, one after the other; returns their numbers in this order."""
         own = [self.number() for _ in range(count)]
         party = await stack.enter_async_context(
             callers(
-                self.product.place, number, Load(count, count, 5), patience=FOREVER,
+                self.product.place, number, Load(count, count, per_second), patience=FOREVER,
                 tone=self.tone("caller", CALLER_TONE), fields=[(n, f"Caller {n}") for n in own],
                 menu_time=timedelta(0),
             )
@@ -263,6 +268,20 @@ class Scene:
             if isinstance(event, ev.CallOffered | ev.CallRecovered) and event.ani in numbers:
                 found.setdefault(event.ani, event.call_id)
         return found
+
+    async def by_arrival(self, numbers: Sequence[str], since: int = 0) -> list[str]:
+        """These callers in the order in which they were enqueued: on a slow machine not the one in which they dialled."""
+        ids: dict[str, CallId] = {}
+        places: dict[CallId, datetime] = {}
+
+        async def all_told() -> bool:
+            nonlocal ids, places
+            ids = await self.call_ids(since, numbers)
+            places = await self.places(list(ids.values()))
+            return len(places) == len(numbers)
+
+        await until(all_told, 20)  # the journal is a moment behind Asterisk
+        return sorted(numbers, key=lambda n: places[ids[n]])
 
     async def facts(self, call_id: CallId) -> list[ev.Event]:
         """What the journal holds of one call."""

