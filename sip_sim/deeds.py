@@ -8,10 +8,10 @@ meanwhile, is counted and otherwise left alone: what became of the call is the s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,7 @@ class Deeds:
         self._share = share
         self._chance = random.Random(seed)  # noqa: S311 - a simulation
         self._calls: set[str] = set()
+        self._asked: set[HeadlessDesktop] = set()
         self._slots = [str(slot) for slot in range(1, 10)]
         self._works: dict[str, Callable[[HeadlessDesktop, str], Awaitable[None]]] = {
             "transfer_to_agent": self._to_agent,
@@ -96,8 +97,10 @@ class Deeds:
     # ---- the deeds -----------------------------------------------------------------------------
 
     async def _to_agent(self, desktop: HeadlessDesktop, call_id: str) -> None:
-        target = self._target(desktop)
-        await desktop.command("call.transfer", call_id=call_id, target=target)
+        with self._colleague(desktop) as colleague:
+            target = _to(colleague)
+            await desktop.command("call.transfer", call_id=call_id, target=target)
+            await colleague.until(lambda d: d.call and d.call["call_id"] == call_id, _ANSWER_TIME)
 
     async def _to_queue(self, desktop: HeadlessDesktop, call_id: str) -> None:
         target = {"kind": "queue", "value": self._queue}
@@ -135,37 +138,46 @@ class Deeds:
     async def _fetch(self, slot: str) -> None:
         for _ in range(_FETCHES):
             await asyncio.sleep(_MOMENT)
-            free = [d for d in self._desktops if d.state == "READY"]
-            if not free:
-                continue
-            try:
-                await self._chance.choice(free).command("call.fetch", slot=slot)
-            except DesktopRefused:
-                continue  # a caller was quicker
-            return
+            with contextlib.suppress(DesktopRefused):  # nobody is free, or a caller was quicker
+                with self._colleague(None) as colleague:
+                    await colleague.command("call.fetch", slot=slot)
+                return
         raise DesktopRefused(f"nobody was free to fetch from {slot}")
 
     async def _consult(self, desktop: HeadlessDesktop, call_id: str) -> None:
         """Ask a colleague, who answers."""
-        target = self._target(desktop)
-        await desktop.command("call.consult", call_id=call_id, target=target)
 
         def is_answered(d: HeadlessDesktop) -> bool:
             consult: dict[str, Any] = (d.call or {}).get("consult") or {}
             return consult.get("state") == "talking" or (d.call or {}).get("call_id") != call_id
 
-        await desktop.until(is_answered, _ANSWER_TIME)
+        with self._colleague(desktop) as colleague:
+            target = _to(colleague)
+            await desktop.command("call.consult", call_id=call_id, target=target)
+            await desktop.until(is_answered, _ANSWER_TIME)
         await asyncio.sleep(_MOMENT)
 
-    def _target(self, desktop: HeadlessDesktop) -> dict[str, str]:
-        """A colleague who is free at this moment."""
-        free = [d for d in self._desktops if d is not desktop and d.state == "READY"]
+    @contextlib.contextmanager
+    def _colleague(self, but: HeadlessDesktop | None) -> Iterator[HeadlessDesktop]:
+        """Somebody who is free at this moment, those before who take no calls from the queue; nobody else asks him."""
+        there = [d for d in self._desktops if d is not but and d not in self._asked]
+        helpers = [d for d in there if d.state == "NOT_READY"]
+        free = helpers or [d for d in there if d.state == "READY"]
         if not free:
             raise DesktopRefused("no colleague is free")
-        return {"kind": "agent", "value": self._chance.choice(free).sections["me"]["extension"]}
+        colleague = self._chance.choice(free)
+        self._asked.add(colleague)
+        try:
+            yield colleague
+        finally:
+            self._asked.discard(colleague)
 
 
-@asynccontextmanager
+def _to(colleague: HeadlessDesktop) -> dict[str, str]:
+    return {"kind": "agent", "value": colleague.sections["me"]["extension"]}
+
+
+@contextlib.asynccontextmanager
 async def doing(desktops: Sequence[HeadlessDesktop], queue: str, seed: int) -> AsyncIterator[Tally]:
     """Watch these desktops while the block runs; tells what was done."""
     deeds = Deeds(desktops, queue, seed)

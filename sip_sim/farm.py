@@ -76,12 +76,14 @@ async def agents(
     talk: timedelta,
     tone: Path | None,
     keeps_ready: bool = True,
+    helpers: int = 0,
     trace: bool = False,
 ) -> AsyncIterator[AgentFarm]:
     """Register the phones, sign the agents in and make them ready; all ends with the block.
 
     Each phone answers after ``answer_after``, speaks ``tone`` (a µ-law file) and hangs up after ``talk`` unless the
-    caller did before. ``keeps_ready``: whoever became not ready or wraps up is ready again at once.
+    caller did before. ``keeps_ready``: whoever became not ready or wraps up is ready again at once. The last ``helpers``
+    of them take no calls from queues: they are signed in and not ready, for others to ask.
     ``trace`` keeps the SIP messages of the phones (``AgentFarm.phones``).
 
     Raises:
@@ -95,7 +97,8 @@ async def agents(
         contextlib.AsyncExitStack() as stack,
     ):
         desktops = []
-        for person in people:
+        serving = len(people) - helpers
+        for index, person in enumerate(people):
             client = await stack.enter_async_context(
                 aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
             )
@@ -103,8 +106,11 @@ async def agents(
                 signed_in(client, place.web, person.login, person.password)
             )
             desktops.append(desktop)
-            await _make_ready(desktop)
-        keepers = [asyncio.create_task(_keep_ready(d)) for d in desktops if keeps_ready]
+            await _sign_in(desktop)
+            if index < serving:
+                await _make_ready(desktop)
+        kept = desktops[:serving] if keeps_ready else []
+        keepers = [asyncio.create_task(_keep_ready(d)) for d in kept]
         try:
             yield AgentFarm(desktops, running)
         finally:
@@ -204,11 +210,14 @@ async def callers(
         yield running
 
 
-async def _make_ready(desktop: HeadlessDesktop) -> None:
+async def _sign_in(desktop: HeadlessDesktop) -> None:
     await desktop.until(lambda d: d.sections.get("link", {}).get("switch") == "up")
     await desktop.command("agent.sign_in", phone="desk")
     # Asterisk tells the phone's state a moment after it registered.
     await desktop.until(lambda d: d.sections["phone"]["state"] == "idle")
+
+
+async def _make_ready(desktop: HeadlessDesktop) -> None:
     await desktop.command("agent.ready")
     # A waiting caller may take a new agent before he was seen READY.
     await desktop.until(lambda d: d.state not in {"NOT_READY", "LOGGED_OUT"})

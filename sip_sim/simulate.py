@@ -69,6 +69,7 @@ async def run(
             agents(
                 place, people, answer_after=plan.ring, talk=plan.talk,
                 tone=agent_tone if plan.has_sound else None,
+                helpers=max(1, len(people) // 4) if plan.transfers_to and len(people) > 1 else 0,
             ) as farm,
             contextlib.AsyncExitStack() as stack,
             callers(
