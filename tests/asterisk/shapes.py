@@ -226,7 +226,14 @@ class Centre:
         """A caller from outside speaks with somebody."""
         call_id = await self.call(number, who)
         await self.reaches(call_id, "talking", login)
+        await self.recorded(call_id)
         return call_id
+
+    async def recorded(self, call_id: CallId) -> None:
+        """Wait until a quarter of a second is in the spool: a call in which nothing was said has no recording."""
+        spool = self.product.settings.spool_dir
+        size = 8_000
+        await until(lambda: sum(p.stat().st_size for p in spool.glob(f"{call_id}*")) >= size, 15)
 
     async def begun(self, count: int = 1) -> CallId:
         """The newest of so many calls that began since ``begin``."""

@@ -105,6 +105,7 @@ async def test_outbound_answered(at: Centre, by: str) -> None:
     assert SHOWN in shown["caller"]
     assert "1001" not in shown["caller"]
     await at.reaches(call_id, "talking", "ann")
+    await at.recorded(call_id)
     await at.carrier.do("hang_up")
     await at.told(
         call_id, "ringing talking", ended_by="caller|agent", agents={"ann": f"{DIALLED}|{SERVED}"}
@@ -118,6 +119,7 @@ async def test_outbound_held_and_sent_on(at: Centre, by: str) -> None:
     await ann.begin_call(by, "outside", OUTSIDE)
     call_id = await at.begun()
     await at.reaches(call_id, "talking", "ann")
+    await at.recorded(call_id)
     await ann.do("hold")
     await at.reaches(call_id, "on_hold", "ann")
     await ann.do("retrieve")
@@ -184,6 +186,7 @@ async def test_picked_up_by_another_phone(at: Centre) -> None:
     await at.desks["ann"].phone.wait_for("incoming")
     await at.desks["bob"].dial("*81001")
     await at.reaches(call_id, "talking", "bob")
+    await at.recorded(call_id)
     await at.callers["cal"].do("hang_up")
     await at.told(
         call_id,

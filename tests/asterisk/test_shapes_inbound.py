@@ -37,6 +37,7 @@ async def test_inbound_to_a_queue_by_a_menu(at: Centre) -> None:
     await at.fact(ev.MenuEntered)
     await at.callers["cal"].do("digits", digits="1")
     await at.reaches(call_id, "talking", "ann")
+    await at.recorded(call_id)
     await at.callers["cal"].do("hang_up")
     await at.told(
         call_id, "menu queue ringing talking", ended_by="caller", agents={"ann": SERVED}, wrap_ups=1
