@@ -55,6 +55,7 @@ class TrackedConsult:
     leg_id: LegId | None = None  # of the one consulted
     is_up: bool = False
     is_cancelled: bool = False  # by command
+    is_completing: bool = False  # by command: the one consulted is on his way to the caller
 
 
 @dataclass(slots=True)

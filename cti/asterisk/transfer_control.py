@@ -142,10 +142,17 @@ class TransferControl:
             await self.transfer(call_id, target, consult.endpoint)
             return
         mine = [e.channel for e in call.legs.values() if e.endpoint == consult.endpoint]
-        await self._do(
-            act.set_variable(call.channel, "RD_AGENT", leg.endpoint),
-            act.bridge(call.channel, leg.channel),
-        )
+        consult.is_completing = True
+        try:
+            if call.held_by == "agent":
+                await self._to_room(call, leg)
+            await self._do(
+                act.set_variable(call.channel, "RD_AGENT", leg.endpoint),
+                act.bridge(call.channel, leg.channel),
+            )
+        except BaseException:
+            consult.is_completing = False
+            raise
         if not leg.endpoint.isdigit() and not leg.endpoint.endswith("w"):
             # No internal party is left: what strangers say to each other is not ours to keep.
             await self._try(("StopMixMonitor", {"Channel": call.channel}))
@@ -164,11 +171,7 @@ class TransferControl:
             return  # his phone holds the caller, and takes him back by its own key
         if leg is not None:
             await self._try(act.hang_up(leg.channel))
-        rooms = self._registry.bridge_of
-        await self._until(
-            lambda: rooms(agent.leg_id) != "" and rooms(agent.leg_id) == rooms(call.leg_id),
-            _SETTLE_TIME,
-        )
+        await self._in_room(call, agent)
         await self._do(act.bridge(call.channel, agent.channel))
 
     async def join_consult(self, call_id: CallId) -> None:
@@ -239,6 +242,22 @@ class TransferControl:
         return (
             act.set_variable(customer, "RD_PEER", agent),
             act.set_variable(agent, "RD_PEER", customer),
+        )
+
+    async def _to_room(self, call: TrackedCall, leg: TrackedLeg) -> None:
+        """Bring the one consulted into the caller's room first, as a held agent is.
+
+        Bridged straight out of the conversation with the agent, a phone whose sound is transcoded (Opus) heard
+        nothing of the caller: Asterisk drops the frames of the new source as late ones of the old.
+        """
+        await self._do(act.redirect(leg.channel, "rd-hold", "agent"))
+        await self._in_room(call, leg)
+
+    async def _in_room(self, call: TrackedCall, leg: TrackedLeg) -> None:
+        rooms = self._registry.bridge_of
+        await self._until(
+            lambda: rooms(leg.leg_id) != "" and rooms(leg.leg_id) == rooms(call.leg_id),
+            _SETTLE_TIME,
         )
 
     async def _ring_into(self, call: TrackedCall, phone: str, number: str) -> None:

@@ -189,6 +189,8 @@ class Transfers:
         call = self.registry.call(parse_call_id(message.headers["Call"]))
         if call is None:
             return []
+        if call.consult is not None and call.consult.is_completing:
+            return []  # he isn't with the agent any more, but neither with the caller yet
         result = dial_result(message.headers["Status"], number(message.get("Cause")))
         return bridges.consult_over(call, result, at)
 

@@ -390,6 +390,27 @@ async def test_a_wideband_phone_and_a_narrowband_caller(stage: Stage, codec: str
         assert_both_recorded(await stage.recording(cai.desktop))
 
 
+async def test_a_wideband_colleague_hears_the_caller_who_is_handed_over(stage: Stage) -> None:
+    """His sound was transcoded from the agent's before, and is from the caller's now."""
+    async with (
+        stage.line("cai", ["PCMU"]) as phone,
+        stage.desk("cai", phone) as cai,
+        stage.line("ann", ["opus"]) as wideband,
+        stage.desk("ann", wideband, is_ready=False) as ann,
+        stage.caller() as caller,
+    ):
+        await cai.until("TALKING")
+        await assert_talking(caller, phone)
+        call_id = cai.desktop.sections["call"]["call_id"]
+        target = {"kind": "agent", "value": stage.product.agent("ann").endpoint}
+        await cai.desktop.command("call.consult", call_id=call_id, target=target)
+        await ann.until("TALKING")
+        await cai.desktop.until(lambda d: d.sections["call"]["consult"]["state"] == "talking")
+        await cai.desktop.command("call.complete", call_id=call_id)
+        await assert_talking(caller, wideband)
+        await caller.do("hang_up")
+
+
 async def test_hold_and_retrieve_by_the_phones_own_key(stage: Stage, ann: Desk) -> None:
     async with stage.caller() as caller:
         await ann.until("TALKING")

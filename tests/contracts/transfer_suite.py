@@ -99,7 +99,7 @@ async def test_a_blind_transfer_to_a_queue(rig: Rig) -> None:
 async def test_a_consultation_is_completed(rig: Rig) -> None:
     async with rig.phone("1001"), rig.phone("1002"), rig.caller():
         call_id = await consulting(rig)
-        await rig.switch.control.complete_consult(call_id)
+        await rig.do(rig.switch.control.complete_consult(call_id))
         assert (await rig.event(ev.ConsultEnded)).result == "completed"
         await reaches(rig, call_id, CallState.TALKING, BOB)
         await rig.until(
@@ -299,7 +299,7 @@ async def _transferred(rig: Rig) -> CallId:
 
 async def _handed_over(rig: Rig) -> CallId:
     call_id = await consulting(rig)
-    await rig.switch.control.complete_consult(call_id)
+    await rig.do(rig.switch.control.complete_consult(call_id))
     await reaches(rig, call_id, CallState.TALKING, BOB)
     await rig.event(ev.LegEnded)
     return call_id
