@@ -78,6 +78,9 @@ class TrackedCall:
     is_recording: bool = False
     pause_reason: str = "agent"  # of the next RecordingPaused
     ended_by: str = ""  # who was seen to hang up, or commanded it
+    heir: LegId | None = (
+        None  # by command the call hangs on this leg from now on: its RdAnchor is due
+    )
 
     @property
     def agent_leg(self) -> TrackedLeg | None:
@@ -188,6 +191,7 @@ class ChannelRegistry:
 
         None: the old anchor's channel is gone, or was never a phone's.
         """
+        call.heir = None
         old_id, old_channel = call.leg_id, call.channel
         was_here = self._by_uniqueid.get(old_id) is call
         leg = call.legs.pop(LegId(uniqueid), None)

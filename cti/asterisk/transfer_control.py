@@ -82,10 +82,15 @@ class TransferControl:
         channel, _ = self._sides(call, sender)
         place = ("rd-park", target.value) if target.kind == "parking" else None
         context, exten = place or ("rd-xfer", act.exten_of(target))
-        await self._do(
-            act.set_variable(channel, "RD_FROM", parse_endpoint(sender) if sender else ""),
-            act.redirect(channel, context, exten),
-        )
+        call.heir = call.connected if channel != call.channel else None
+        try:
+            await self._do(
+                act.set_variable(channel, "RD_FROM", parse_endpoint(sender) if sender else ""),
+                act.redirect(channel, context, exten),
+            )
+        except BaseException:
+            call.heir = None
+            raise
 
     async def park(self, call_id: CallId, slot: str, sender: Endpoint | None = None) -> None:
         """See ``CallControl``."""

@@ -280,6 +280,11 @@ class Translator(Transfers):
             self.registry.leave(bridge_id, uniqueid)
             out += bridges.left(self.registry, bridge_id, uniqueid, at)
             return out + self._leg_gone(who, cause, at)
+        if isinstance(who, TrackedCall) and who.heir in who.legs:
+            # Who began the call sent the other side on, and is gone before that one told of it.
+            out += self._left_to(who, who.legs[who.heir], at)
+            left = self.registry.find(uniqueid)
+            return out + (self._leg_gone(left, cause, at) if isinstance(left, TrackedLeg) else [])
         if isinstance(who, TrackedCall):
             out += bridges.consult_over(who, "caller_gone", at)
             by = who.ended_by or "system"

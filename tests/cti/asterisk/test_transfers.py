@@ -318,6 +318,24 @@ def test_who_began_an_internal_call_sends_the_other_side_on(world: World) -> Non
     assert world.is_clean()
 
 
+def test_who_sends_the_other_side_on_by_command_may_be_gone_first(world: World) -> None:
+    inner = f"UserEvent UserEvent=RdOut Call={OUT_ID} From=1201 Kind=agent To=1202 {OUT}"
+    world.see(
+        inner, f"DialBegin {OUT} {DEST_B}", f"BridgeEnter {B1} {B}", f"BridgeEnter {B1} {OUT}"
+    )
+    call = world.registry.calls[OUT_ID]
+    call.heir = call.connected  # what the command leaves behind
+    names = world.names(
+        f"BridgeLeave {B1} {OUT}",
+        f"Hangup {OUT} Cause=16",
+        f"UserEvent UserEvent=RdAnchor Call={OUT_ID} Agent=1202 {B}",
+        f"UserEvent UserEvent=RdXfer Call={OUT_ID} From=1201 Kind=agent To=1203 How=blind {B}",
+    )
+    assert names == ["CallAnchored", "LegEnded", "CallTransferred"]
+    assert world.names(END_OF_B) == ["CallEnded"]
+    assert world.is_clean()
+
+
 def test_a_queue_is_consulted_and_the_two_calls_become_one(world: World) -> None:
     world.see(*TALKING, f"Hold {AGENT}")
     out = f"UserEvent UserEvent=RdOut Call={OWN_ID} From=1201 Kind=queue To=sales {OWN}"
