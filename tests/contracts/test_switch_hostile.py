@@ -19,6 +19,7 @@ from cti.asterisk.session import AgiSession
 from cti.domain import events as ev
 from cti.domain.errors import LocalProtocolError, RingdeskError
 from cti.domain.ids import CallId, Endpoint, QueueName
+from cti.domain.targets import Target
 from cti.ports import QueueMirror
 from cti.wire.agi import AgiEnvironment, AgiReply, encode_command
 from tests.contracts.switch_rig import FakeRig, running
@@ -41,6 +42,7 @@ CORPUS = sorted(
         for value in (token + carrier, carrier + token, carrier[:2] + token + carrier[2:])
     }
 )
+BOB = Target("agent", "1002")
 FORBIDDEN = ("\r", "\n", "\0")
 
 
@@ -83,6 +85,16 @@ async def test_every_field_that_reaches_the_ami(rig: FakeRig) -> None:
                 QueueMirror(Endpoint("1001"), (QueueName(v),), False, nothing)
             ),
         ),
+        "transfer sender": ("", lambda v: control.transfer(call_id, BOB, Endpoint(v))),
+        "transfer agent": ("", lambda v: control.transfer(call_id, Target("agent", v))),
+        "transfer queue": ("", lambda v: control.transfer(call_id, Target("queue", v))),
+        "transfer menu": ("", lambda v: control.transfer(call_id, Target("menu", v))),
+        "transfer outside": ("", lambda v: control.transfer(call_id, Target("outside", v))),
+        "park": ("", lambda v: control.park(call_id, v)),
+        "fetch": ("", lambda v: control.fetch(call_id, Endpoint(v))),
+        "dial phone": ("", lambda v: control.originate(Endpoint(v), BOB, "c")),
+        "dial command": ("originate", lambda v: control.originate(Endpoint("1001"), BOB, v)),
+        "digits": ("", lambda v: control.send_digits(call_id, Endpoint("1001"), v)),
         "action": ("*", lambda v: link.action(v, {})),
         "header": ("setvar", lambda v: link.action("Setvar", {v: "x"})),
         "value": ("setvar", lambda v: link.action("Setvar", {"Variable": "A", "Value": v})),

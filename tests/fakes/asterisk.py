@@ -336,6 +336,8 @@ class FakeAsterisk:
         return ""
 
     def _do_originate(self, headers: dict[str, str]) -> str:
+        if "channel" not in headers:
+            return "Channel not specified"
         resource = headers["channel"].removeprefix("PJSIP/")
         phone = self.phones.get(resource)
         if phone is None or not phone.is_registered or phone.leg is not None:

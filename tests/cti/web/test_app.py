@@ -150,6 +150,7 @@ async def test_health_names_what_is_wrong(site: Site) -> None:
     assert await answer.json() == {
         "status": "degraded",
         "parts": {"database": True, "switch": False},
+        "alarms": {},
     }
 
 
