@@ -179,8 +179,8 @@ async def test_a_whole_call_by_keyboard(tmp_path: Path) -> None:
         assert disposition.disposition == "order taken"
 
         samples, rate = await recorded(page, product)
-        assert tones.seconds_heard(samples[:, 0], CALLER_TONE, rate) > 1
-        assert tones.seconds_heard(samples[:, 1], AGENT_TONE, rate) > 1
+        assert tones.seconds_heard(samples[:, 0], CALLER_TONE, rate) > 0.5
+        assert tones.seconds_heard(samples[:, 1], AGENT_TONE, rate) > 0.5
         assert tones.seconds_heard(samples[:, 0], AGENT_TONE, rate) < 0.2
         play = page.get_by_role("button", name="Play").first
         await play.click()
@@ -212,4 +212,4 @@ async def test_a_reload_during_a_call_brings_page_and_call_back(tmp_path: Path) 
         assert len(await product.events(ev.TicketOpened)) == 1
         samples, rate = await recorded(page, product)
         # One file, and the agent is heard in it before and after the reload.
-        assert tones.seconds_heard(samples[:, 1], AGENT_TONE, rate) > 1
+        assert tones.seconds_heard(samples[:, 1], AGENT_TONE, rate) > 0.5
