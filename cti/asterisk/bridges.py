@@ -59,7 +59,9 @@ def picture(registry: ChannelRegistry, call: TrackedCall, at: datetime) -> list[
         out += [_told(ev.PartyLeft, call.legs[p], at) for p in gone if p in call.legs]
     call.parties = [p for p in call.parties if p in inside]
     if call.connected not in inside:
-        call.connected, call.ended_by = None, ""
+        call.connected = None
+        if call.ended_by != "caller":  # who hung up at the moment of the answer has hung up
+            call.ended_by = ""
         call.parties = [p for p in call.parties if p != inside[0]]
     main = call.connected or inside[0]
     is_new = call.connected is None
@@ -86,8 +88,11 @@ def consult_over(call: TrackedCall, result: str, at: datetime) -> list[ev.Event]
     consult, call.consult = call.consult, None
     if consult is None:
         return []
-    if consult.is_cancelled and result in ("ended", "cancelled", "no_answer"):
+    # Whose channel goes first is chance; who hung up is known.
+    if consult.left_by == "agent" and result in ("ended", "no_answer"):
         result = "cancelled"
+    elif consult.left_by == "other" and result == "cancelled":
+        result = "ended"
     return [ev.ConsultEnded(at=at, call_id=call.call_id, endpoint=consult.endpoint, result=result)]
 
 

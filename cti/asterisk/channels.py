@@ -54,7 +54,7 @@ class TrackedConsult:
     number: str = ""
     leg_id: LegId | None = None  # of the one consulted
     is_up: bool = False
-    is_cancelled: bool = False  # by command
+    left_by: str = ""  # who ended it first: ``agent`` (by key or command) or ``other``
     is_completing: bool = False  # by command: the one consulted is on his way to the caller
 
 

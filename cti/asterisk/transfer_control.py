@@ -168,7 +168,7 @@ class TransferControl:
         """See ``CallControl``."""
         call = self._call(call_id)
         consult, leg = self._consult(call), call.consulted_leg
-        consult.is_cancelled = True
+        consult.left_by = "agent"
         agent = self._agent_leg(call)
         own = next((e for e in call.legs.values() if e.role == "own"), None)
         if own is not None:

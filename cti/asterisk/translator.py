@@ -260,7 +260,13 @@ class Translator(Transfers):
     # ---- the end -------------------------------------------------------------------------------
 
     def _hangup_request(self, message: Message, _at: datetime) -> list[ev.Event]:
-        match self.registry.find(message.headers["Uniqueid"]):
+        who = self.registry.find(message.headers["Uniqueid"])
+        if isinstance(who, TrackedLeg) and who.call.consult is not None:
+            consult = who.call.consult
+            consult.left_by = consult.left_by or (
+                "other" if who.leg_id == consult.leg_id else "agent"
+            )
+        match who:
             case TrackedCall() as call if not call.ended_by:
                 call.ended_by = "caller"
             case TrackedLeg() as leg if leg.call.connected == leg.leg_id and not leg.call.ended_by:

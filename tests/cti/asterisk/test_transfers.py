@@ -143,6 +143,18 @@ def test_why_the_one_consulted_did_not_answer(
     assert world.names(f"Unhold {AGENT}") == ["CallRetrieved"]
 
 
+@pytest.mark.parametrize("own_first", [True, False])
+@pytest.mark.parametrize(("who", "result"), [(OWN, "cancelled"), (B, "ended")])
+def test_who_ended_the_consultation_whosever_channel_goes_first(
+    world: World, who: str, result: str, own_first: bool
+) -> None:
+    world.see(*TALKING, *SECOND_LINE, *B_ANSWERS)
+    ends = [END_OF_OWN, END_OF_B] if own_first else [END_OF_B, END_OF_OWN]
+    ended = next(e for e in world.see(f"HangupRequest {who} Cause=16", *ends))
+    assert isinstance(ended, ev.ConsultEnded)
+    assert ended.result == result
+
+
 def test_the_caller_hangs_up_while_he_is_on_hold(world: World) -> None:
     world.see(*TALKING, *SECOND_LINE, *B_ANSWERS)
     assert world.names(f"HangupRequest {CALLER}", END_OF_CALL) == ["ConsultEnded", "CallEnded"]
