@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import csv
 import shutil
+import secrets
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -168,10 +169,19 @@ def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
         return port
 
 
+_FIRST_MEDIA_PORT = 61_000
+
+
 def free_media_ports(count: int = 4) -> int:
-    """The first of ``count`` ports that are free now, even (RFC 3550, 11)."""
+    """The first of ``count`` ports that are free now, even (RFC 3550, 11).
+
+    Above those that the kernel gives to anybody who asks for any port: between this look and SIPp's own
+    bind, somebody else would be given one of them now and then.
+    """
     while True:
-        start = free_port() & ~1
+        start = (
+            _FIRST_MEDIA_PORT + secrets.randbelow(max(1, 65_500 - count - _FIRST_MEDIA_PORT))
+        ) & ~1
         with contextlib.ExitStack() as stack:
             try:
                 for port in range(start, start + count):
