@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import csv
-import shutil
 import secrets
+import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Sequence
