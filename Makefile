@@ -50,10 +50,10 @@ installation: setup ## the set-up itself: refusals, remedies, second start
 	$(PYTEST) -q -m install --session-timeout=600
 
 asterisk: setup ## real Asterisk, SIPp callers, pjsua2 phones
-	$(PYTEST) -m asterisk --session-timeout=3600
+	$(PYTHON) -m tests.live_parts asterisk 3600
 
 browser: setup ## Chromium, a real WebRTC call
-	$(PYTEST) -m browser --session-timeout=1800
+	$(PYTHON) -m tests.live_parts browser 1800
 
 pjsua2: setup-demo ## build the SIP library of the test phones into the cache
 	@tools/setup pjsua2
