@@ -74,7 +74,7 @@ def company() -> Company:
                 login=login, name=login.title(), staff_number=str(i), extension=str(1000 + i),
                 queues=("line",),
             )
-            for i, login in enumerate(("ann", "bob", "cai"), start=1)
+            for i, login in enumerate(("ann", "bob", "cai", "dee"), start=1)
         ),
         queues=(
             Queue(
@@ -395,16 +395,16 @@ async def test_a_wideband_colleague_hears_the_caller_who_is_handed_over(stage: S
     async with (
         stage.line("cai", ["PCMU"]) as phone,
         stage.desk("cai", phone) as cai,
-        stage.line("ann", ["opus"]) as wideband,
-        stage.desk("ann", wideband, is_ready=False) as ann,
+        stage.line("dee", ["opus"]) as wideband,
+        stage.desk("dee", wideband, is_ready=False) as dee,
         stage.caller() as caller,
     ):
         await cai.until("TALKING")
         await assert_talking(caller, phone)
         call_id = cai.desktop.sections["call"]["call_id"]
-        target = {"kind": "agent", "value": stage.product.agent("ann").endpoint}
+        target = {"kind": "agent", "value": stage.product.agent("dee").endpoint}
         await cai.desktop.command("call.consult", call_id=call_id, target=target)
-        await ann.until("TALKING")
+        await dee.until("TALKING")
         await cai.desktop.until(lambda d: d.sections["call"]["consult"]["state"] == "talking")
         await cai.desktop.command("call.complete", call_id=call_id)
         await assert_talking(caller, wideband)
