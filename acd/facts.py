@@ -15,7 +15,7 @@ from typing import Any
 
 from acd.states import BUSY, AgentState
 from acd.strategy import LongestIdle, Strategy
-from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
+from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName, is_browser_phone
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -262,7 +262,7 @@ def empty(configuration: Configuration) -> State:
 
 def is_desk_phone(endpoint: Endpoint | None) -> bool:
     """A desk phone's hang-up is meant; a browser phone's may be a lost page (see ``Endpoint``)."""
-    return endpoint is not None and not endpoint.endswith("w")
+    return endpoint is not None and not is_browser_phone(endpoint)
 
 
 NO_CALL: Mapping[str, Any] = MappingProxyType(

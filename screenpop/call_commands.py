@@ -12,7 +12,7 @@ from typing import Any
 
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused
-from cti.domain.ids import CallId, Endpoint, parse_call_id
+from cti.domain.ids import CallId, Endpoint, is_browser_phone, parse_call_id
 from cti.domain.people import Permission
 from cti.domain.targets import Target
 from cti.ports import CallControl
@@ -120,9 +120,9 @@ class CallCommands:
         state = desk.state
         mine = [member.endpoint for member in state.talk.legs_of(state.owns) if not member.is_up]
         is_browser = state.sections["phone"]["kind"] == "browser"
-        if is_browser and all(endpoint.endswith("w") for endpoint in mine):
+        if is_browser and all(is_browser_phone(endpoint) for endpoint in mine):
             return _nothing  # the page's own phone answers; this is for the journal
-        desk_phones = [endpoint for endpoint in mine if not endpoint.endswith("w")]
+        desk_phones = [endpoint for endpoint in mine if not is_browser_phone(endpoint)]
         phone = desk_phones[0] if desk_phones else Endpoint(desk.user.extension)
         return lambda: self._confirmed(
             lambda: self._calls.answer(phone),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from cti.domain.ids import AgentId, Endpoint
+from cti.domain.ids import AgentId, Endpoint, extension_of
 from cti.domain.people import PERMISSIONS, User
 from screenpop.connection import CloseCode, Connection, to_json
 from screenpop.model import DesktopState, Update
@@ -177,11 +177,11 @@ class Desks:
 
     def at_phone(self, endpoint: Endpoint | None) -> Desk | None:
         """The desk of a phone's owner."""
-        return self._by_extension.get(endpoint.removesuffix("w")) if endpoint else None
+        return self._by_extension.get(extension_of(endpoint)) if endpoint else None
 
     def name_of(self, phone: str) -> str:
         """The name of a phone's or an extension's owner; what is nobody's stays as it is."""
-        desk = self._by_extension.get(phone.removesuffix("w"))
+        desk = self._by_extension.get(extension_of(phone))
         return desk.user.name if desk is not None else phone
 
     def take(self, user: User, now: datetime) -> Desk:

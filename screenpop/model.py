@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from cti.domain import events as ev
-from cti.domain.ids import CallId, Endpoint
+from cti.domain.ids import CallId, Endpoint, extension_of
 from cti.domain.numbers import NumberKind, mask, place_of
 from cti.domain.people import Permission, User
 from screenpop.abilities import Situation, can
@@ -113,7 +113,7 @@ class DesktopState:
 
     def owns(self, endpoint: Endpoint | None) -> bool:
         """Whether a phone is this agent's."""
-        return endpoint is not None and endpoint.removesuffix("w") == self.user.extension
+        return endpoint is not None and extension_of(endpoint) == self.user.extension
 
     # ---- the call ------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ import structlog
 
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused
-from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
+from cti.domain.ids import AgentId, CallId, Endpoint, QueueName, is_browser_phone
 from cti.domain.numbers import CallerNumber, DialPlan, NumberKind, place_of
 from cti.domain.people import User
 from cti.ports import Clock, EventBus, Unsubscribe
@@ -459,7 +459,7 @@ class ScreenPop:
         desk.put("agent", agent_section(view, self._config.reasons, desk.language))
         kind = None if view.endpoint is None else "desk"
         sip: SipValue | None = None
-        if view.endpoint is not None and view.endpoint.endswith("w"):
+        if view.endpoint is not None and is_browser_phone(view.endpoint):
             kind = "browser"
             account = self._phones.sip_account(view.endpoint)
             if account is not None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from cti.domain import events as ev
-from cti.domain.ids import AgentId, CallId, CustomerId, RecordingId, TicketId
+from cti.domain.ids import AgentId, CallId, CustomerId, RecordingId, TicketId, is_phone
 
 WRONG_NUMBER = "wrong number"
 """The disposition that marks a file made for this call as made in vain."""
@@ -206,7 +206,7 @@ def _fold_talk(file: CallFile, event: ev.CallEvent) -> CallFile:
         case ev.CallConnected():
             file = _end_hold(file, event.at)
             file = replace(file, connected_at=file.connected_at or event.at, outcome="answered")
-            is_ours = event.endpoint.removesuffix("w").isdigit()  # else he was sent outside
+            is_ours = is_phone(event.endpoint)  # else he was sent outside
             return note(file, event.at, "talk", file.agent_name if is_ours else "")
         case ev.CallRecovered(endpoint=str()):
             return replace(file, connected_at=file.connected_at or event.at, outcome="answered")

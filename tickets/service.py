@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from cti.domain import events as ev
-from cti.domain.ids import AgentId, CallId, CustomerId
+from cti.domain.ids import AgentId, CallId, CustomerId, extension_of
 from cti.domain.numbers import DialPlan, read_number
 from cti.domain.people import User
 from cti.domain.text import clean_name, hide_digits
@@ -299,7 +299,7 @@ class TicketService:
         if isinstance(event, ev.CallAnswered):
             user = self._by_id.get(event.agent_id)
         else:
-            user = self._by_extension.get(event.endpoint.removesuffix("w"))
+            user = self._by_extension.get(extension_of(event.endpoint))
         if user is None:
             return file
         return replace(file, agent_id=user.user_id, agent_name=user.name)

@@ -22,7 +22,7 @@ from cti.asterisk.channels import (
 )
 from cti.asterisk.link import AmiLink
 from cti.domain.errors import CommandRefused
-from cti.domain.ids import CallId, Endpoint, parse_call_id, parse_endpoint
+from cti.domain.ids import CallId, Endpoint, is_phone, parse_call_id, parse_endpoint
 from cti.domain.targets import Target
 from cti.ports import Clock
 
@@ -158,7 +158,7 @@ class TransferControl:
         except BaseException:
             consult.is_completing = False
             raise
-        if not leg.endpoint.isdigit() and not leg.endpoint.endswith("w"):
+        if not is_phone(leg.endpoint):
             # No internal party is left: what strangers say to each other is not ours to keep.
             await self._try(("StopMixMonitor", {"Channel": call.channel}))
         for channel in mine:

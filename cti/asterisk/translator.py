@@ -43,6 +43,7 @@ from cti.domain.errors import InvalidValue
 from cti.domain.ids import (
     LegId,
     QueueName,
+    is_browser_phone,
     parse_call_id,
     parse_endpoint,
     parse_queue_name,
@@ -365,7 +366,8 @@ def _is_meant(leg: TrackedLeg, cause: int) -> bool:
 
     A phone that died (no sound) or a browser phone may come back, or its caller waits again: the acd decides.
     """
-    return leg.call.ended_by == "agent" and cause != NO_SOUND and not leg.endpoint.endswith("w")
+    is_desk_phone = not is_browser_phone(leg.endpoint)
+    return leg.call.ended_by == "agent" and cause != NO_SOUND and is_desk_phone
 
 
 _Method = Callable[[Translator, Message, datetime], list[ev.Event]]

@@ -20,7 +20,7 @@ QueueName = NewType("QueueName", str)
 """A waiting line."""
 
 Endpoint = NewType("Endpoint", str)
-"""A phone as Asterisk names it: ``1001`` (desk phone) or ``1001w`` (browser phone)."""
+"""A phone as Asterisk names it: ``1001`` (desk phone) or ``1001w`` (browser phone); of a leg outside, the trunk."""
 
 TicketId = NewType("TicketId", int)
 CustomerId = NewType("CustomerId", int)
@@ -52,6 +52,21 @@ def parse_endpoint(text: str) -> Endpoint:
     if not _ENDPOINT.fullmatch(text):
         raise InvalidValue("endpoint", text)
     return Endpoint(text)
+
+
+def is_phone(endpoint: str) -> bool:
+    """Whether this is a phone of ours, and no trunk."""
+    return _ENDPOINT.fullmatch(endpoint) is not None
+
+
+def is_browser_phone(endpoint: str) -> bool:
+    """Whether this is the phone in somebody's page: it may vanish without a word, and come back."""
+    return is_phone(endpoint) and endpoint.endswith("w")
+
+
+def extension_of(endpoint: str) -> str:
+    """The extension of a phone's owner; a trunk's name stays as it is."""
+    return endpoint.removesuffix("w") if is_phone(endpoint) else endpoint
 
 
 def parse_queue_name(text: str) -> QueueName:

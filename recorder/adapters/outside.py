@@ -9,7 +9,7 @@ import structlog
 
 from cti.domain.calls import CallTable
 from cti.domain.events import Event, SwitchLinkChanged
-from cti.domain.ids import AgentId, CallId, Endpoint
+from cti.domain.ids import AgentId, CallId, Endpoint, extension_of
 from cti.ports import Accounts, Clock, EventBus
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ class AccountStaff:
                 people = await self._accounts.all()
                 self._by_extension = {user.extension: user.user_id for user in people}
                 self._read_at = self._clock.monotonic()
-        return self._by_extension.get(endpoint.removesuffix("w"))
+        return self._by_extension.get(extension_of(endpoint))
 
 
 class KnownCalls:
