@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
 
 from tests.asterisk import fault_table
+from tests.asterisk.live import Live
 from tests.asterisk.pbx import Pbx
+from tests.asterisk.scene import Scene, is_quiet, scene
+from tests.until import until
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -36,3 +40,11 @@ def pbx(pbx_of_session: Pbx) -> Iterator[Pbx]:
             # The next test shall not suffer for it.
             pbx_of_session.process.rx("channel request hangup all")
         pbx_of_session.reset()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(product: Live) -> AsyncIterator[Scene]:
+    """The people of a module's own ``product``; nobody may be left in Asterisk at the end."""
+    async with scene(product) as running:
+        yield running
+        await until(lambda: is_quiet(product), 10)

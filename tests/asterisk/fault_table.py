@@ -1,5 +1,7 @@
 """The fault table: what each fault cost, counted over all its rounds and printed at the end of the run.
 
+``RINGDESK_FAULT_ROUNDS`` and ``RINGDESK_FAULT_SEED`` say which rounds (``seeds``).
+
 Where ``RINGDESK_FAULT_JSON`` names a file, the rows are added to it, one JSON object a line; the campaign does.
 """
 
@@ -12,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+ROUNDS_VARIABLE, SEED_VARIABLE = "RINGDESK_FAULT_ROUNDS", "RINGDESK_FAULT_SEED"
 COUNTS = ("rounds", "calls", "lost", "places", "gaps", "ghosts", "stuck")
 _HEADS = ("rounds", "calls", "calls lost", "places lost", "journal gaps", "ghosts", "stuck agents")
 
@@ -33,6 +36,12 @@ class Row:
 
 
 _rows: dict[str, Row] = {}
+
+
+def seeds(usual: int) -> range:
+    """The seeds of this run's rounds, one each: ``usual`` of them from 0 on, unless the environment says otherwise."""
+    first = int(os.environ.get(SEED_VARIABLE, "0"))
+    return range(first, first + int(os.environ.get(ROUNDS_VARIABLE, str(usual))))
 
 
 def row_of(fault: str) -> Row:

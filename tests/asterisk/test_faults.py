@@ -7,7 +7,6 @@ again, recordings and tickets complete. How often: ``RINGDESK_FAULT_ROUNDS``, fr
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import AsyncIterator
@@ -27,7 +26,7 @@ from tests.asterisk.cast import (
     the_queue_serves,
     until_safe,
 )
-from tests.asterisk.fault_table import row_of
+from tests.asterisk.fault_table import row_of, seeds
 from tests.asterisk.live import Live, live
 from tests.asterisk.scene import fault_company, scene
 
@@ -36,8 +35,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(300),
 ]
-ROUNDS = int(os.environ.get("RINGDESK_FAULT_ROUNDS", "3"))
-FIRST = int(os.environ.get("RINGDESK_FAULT_SEED", "0"))
+SEEDS = seeds(3)
 ROWS = {
     "kill": "R1 service killed",
     "freeze": "R2 service frozen",
@@ -65,9 +63,9 @@ async def _service_is_back(product: Live) -> AsyncIterator[None]:
 @pytest.mark.parametrize(
     ("fault", "seed"),
     [
-        *(("kill", seed) for seed in range(FIRST, FIRST + ROUNDS)),
-        *(("freeze", seed) for seed in range(FIRST, FIRST + ROUNDS)),
-        ("stop", FIRST),
+        *(("kill", seed) for seed in SEEDS),
+        *(("freeze", seed) for seed in SEEDS),
+        ("stop", SEEDS[0]),
     ],
 )
 async def test_nobody_is_dropped_and_nobody_loses_his_place(

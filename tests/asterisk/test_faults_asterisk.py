@@ -19,7 +19,7 @@ import pytest_asyncio
 
 from cti.domain import events as ev
 from tests.asterisk.cast import LATE, TALKING, everywhere
-from tests.asterisk.fault_table import row_of
+from tests.asterisk.fault_table import row_of, seeds
 from tests.asterisk.invariants import until_accounted, until_consistent
 from tests.asterisk.live import Live, live
 from tests.asterisk.scene import Scene, fault_company, scene
@@ -30,8 +30,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(300),
 ]
-ROUNDS = int(os.environ.get("RINGDESK_FAULT_ROUNDS", "2"))
-FIRST = int(os.environ.get("RINGDESK_FAULT_SEED", "0"))
+SEEDS = seeds(2)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -48,7 +47,7 @@ async def _asterisk_is_back(product: Live) -> AsyncIterator[None]:
     await until(product.is_well, 30)
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + ROUNDS))
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_what_asterisk_takes_with_it_is_closed_once_and_the_next_is_served(
     product: Live, seed: int
 ) -> None:

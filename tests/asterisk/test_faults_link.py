@@ -30,7 +30,7 @@ from tests.asterisk.cast import (
     the_queue_serves,
     until_safe,
 )
-from tests.asterisk.fault_table import Row, row_of
+from tests.asterisk.fault_table import Row, row_of, seeds
 from tests.asterisk.invariants import until_accounted, until_consistent
 from tests.asterisk.live import Live, live
 from tests.asterisk.scene import RING_TIME, Scene, fault_company, scene
@@ -41,8 +41,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(300),
 ]
-ROUNDS = int(os.environ.get("RINGDESK_FAULT_ROUNDS", "1"))
-FIRST = int(os.environ.get("RINGDESK_FAULT_SEED", "0"))
+SEEDS = seeds(1)
 CUT_SECONDS = float(os.environ.get("RINGDESK_CUT_SECONDS", "15"))
 
 
@@ -74,7 +73,7 @@ async def until_link(cast: Cast, state: str) -> None:
             await desktop.until(lambda d: d.sections["link"]["switch"] == state, 30)
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + ROUNDS))
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("fault", ["cut 1 s", "cut long", "black hole", "stall"])
 async def test_a_lost_link_costs_nobody_his_call_or_his_place(
     proxy: AmiProxy, product: Live, fault: str, seed: int
@@ -157,7 +156,7 @@ UNFAIR: dict[str, Callable[[AmiProxy], None]] = {
 }
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + ROUNDS))
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("how", UNFAIR)
 async def test_an_unfair_link_loses_nobody(
     proxy: AmiProxy, product: Live, how: str, seed: int
@@ -174,7 +173,7 @@ async def test_an_unfair_link_loses_nobody(
         assert not proxy.repeated(since), "a phone was rung twice for one caller"
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + ROUNDS))
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_events_told_again_after_a_reconnect_change_nothing(
     proxy: AmiProxy, product: Live, seed: int
 ) -> None:
@@ -228,7 +227,7 @@ def nonsense(chance: random.Random, caller: dict[str, str]) -> list[bytes]:
     return lines
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + ROUNDS))
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_nonsense_is_counted_said_once_and_survived(
     proxy: AmiProxy, product: Live, seed: int
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -13,7 +12,7 @@ import pytest_asyncio
 
 from sip_sim.farm import callers
 from sip_sim.sipp import Load
-from tests.asterisk.fault_table import row_of
+from tests.asterisk.fault_table import row_of, seeds
 from tests.asterisk.invariants import until_accounted, until_consistent, watched
 from tests.asterisk.live import Live, live
 from tests.asterisk.scene import FOREVER, LINE, Scene, fault_company, scene
@@ -24,8 +23,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(300),
 ]
-ROUNDS = int(os.environ.get("RINGDESK_FAULT_ROUNDS", "1"))
-FIRST = int(os.environ.get("RINGDESK_FAULT_SEED", "0"))
+SEEDS = seeds(1)
 CAPACITY = 8
 
 
@@ -35,7 +33,7 @@ async def product() -> AsyncIterator[Live]:
         yield running
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + ROUNDS))
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_the_excess_hears_busy_and_who_is_in_is_served(product: Live, seed: int) -> None:
     row = row_of("R17 overload, 3 x capacity")
     row.rounds += 1

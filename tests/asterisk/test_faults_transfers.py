@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from sip_sim.desktop import HeadlessDesktop
-from tests.asterisk.fault_table import row_of
+from tests.asterisk.fault_table import row_of, seeds
 from tests.asterisk.invariants import until_accounted, until_consistent
 from tests.asterisk.live import Live, live
 from tests.asterisk.scene import Scene, fault_company, is_quiet, scene
@@ -28,8 +28,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(300),
 ]
-ROUNDS = int(os.environ.get("RINGDESK_FAULT_ROUNDS", "1"))
-FIRST = int(os.environ.get("RINGDESK_FAULT_SEED", "0"))
+SEEDS = seeds(1)
 ALL = [
     ("call.transfer", "commanded"),
     ("call.transfer", "ringing"),
@@ -80,7 +79,7 @@ async def kill(product: Live) -> None:
     await product.process.wait()
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + ROUNDS))
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("command", "moment"), CASES)
 async def test_a_caller_who_is_being_handed_over_is_not_lost(
     product: Live, command: str, moment: str, seed: int

@@ -47,14 +47,6 @@ async def product() -> AsyncIterator[Live]:
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def stage(product: Live) -> AsyncIterator[Scene]:
-    """A scene that must be empty at the end, with every agent free."""
-    async with scene(product) as running:
-        yield running
-        await until(lambda: is_quiet(product), 10)
-
-
 @contextlib.asynccontextmanager
 async def caller(
     stage: Scene, number: str = LINE, keys: str = ""

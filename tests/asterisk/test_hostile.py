@@ -22,7 +22,7 @@ import sqlalchemy
 from cti.domain import events as ev
 from tests.asterisk.live import Live, live
 from tests.asterisk.raw_sip import raw_caller
-from tests.asterisk.scene import LINE, Scene, fault_company, is_quiet, scene
+from tests.asterisk.scene import LINE, Scene, fault_company
 from tests.until import until
 
 pytestmark = [
@@ -39,13 +39,6 @@ MARK = "rd-owned"
 async def product() -> AsyncIterator[Live]:
     async with live(fault_company(2), simulated=1) as running:
         yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def stage(product: Live) -> AsyncIterator[Scene]:
-    async with scene(product) as running:
-        yield running
-        await until(lambda: is_quiet(product), 10)
 
 
 def hostile_names(folder: Path) -> dict[str, bytes]:

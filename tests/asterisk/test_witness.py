@@ -22,7 +22,7 @@ from cti.domain.ids import CallId
 from cti.witness.files import WitnessFiles
 from sip_sim.steps import LetRing, Ring
 from tests.asterisk.live import Live, live
-from tests.asterisk.scene import LINE, MENU, Scene, fault_company, is_quiet, scene
+from tests.asterisk.scene import LINE, MENU, Scene, fault_company
 from tests.asterisk.sipp import calling
 from tests.asterisk.witness import look, no_difference
 from tests.until import until
@@ -40,13 +40,6 @@ COMPANY = fault_company(2, ring_time=timedelta(seconds=2), wrap_up_time=timedelt
 async def product() -> AsyncIterator[Live]:
     async with live(COMPANY, simulated=1) as running:
         yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def stage(product: Live) -> AsyncIterator[Scene]:
-    async with scene(product) as running:
-        yield running
-        await until(lambda: is_quiet(product), 10)
 
 
 @contextlib.asynccontextmanager
