@@ -52,6 +52,7 @@ class Queue(_Part):
     gap_time: timedelta = timedelta(seconds=2)  # pause between two calls of an agent
     announce_every: timedelta = timedelta(seconds=45)  # position; 0: never
     service_level_time: timedelta = timedelta(seconds=20)
+    short_abandon_time: timedelta = timedelta(seconds=5)  # who hangs up sooner counts against nobody
     credit_time: timedelta = timedelta(0)
     extension: Extension | None = None  # what a phone dials to call it or to transfer into it
     waits_for_paint: bool = False  # ring only when the pop was painted (at most 60 ms)
@@ -211,6 +212,11 @@ class Company(_Part):
     back_time: timedelta = timedelta(seconds=15)  # a caller whom nobody took rings at the sender
     park_time: timedelta = timedelta(seconds=120)  # then a parked caller comes back
     customers: tuple[SampleCustomer, ...] = ()
+
+    @property
+    def time_zone(self) -> str:
+        """Where its days begin: the zone of the first opening hours."""
+        return self.hours[0].time_zone if self.hours else "Asia/Shanghai"
 
     @model_validator(mode="after")
     def _references(self) -> Company:

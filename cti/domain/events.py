@@ -69,10 +69,12 @@ __all__ = [
     "CallEvent",
     "CallFellBack",
     "CallHeld",
+    "CallLeftByKey",
     "CallMerged",
     "CallNotAnswered",
     # the call and its legs
     "CallOffered",
+    "CallOverflowed",
     "CallParked",
     "CallRecovered",
     "CallRetrieved",
@@ -114,6 +116,7 @@ __all__ = [
     "SwitchLinkChanged",
     "TicketOpened",
     "TransferFailed",
+    "WaitEstimated",
     "personal",
 ]
 
@@ -201,6 +204,46 @@ class CallAbandoned(CallEvent):
 
     queue: QueueName
     wait_time: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOverflowed(CallEvent):
+    """A rule, or somebody's hand, took an unanswered caller out of a queue (or didn't let him in).
+
+    ``reason`` is ``wait``, ``length``, ``estimate``, ``no_agents``, ``by_hand``, or ``closed`` and ``holiday``, which figures
+    count apart. ``target_kind`` is ``queue``, ``menu``, ``voicemail``, ``callback``, ``outside``, ``message`` or ``agent``.
+    """
+
+    queue: QueueName  # the one that he left
+    reason: str
+    target_kind: str = ""
+    target: str = ""
+    wait_time: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLeftByKey(CallEvent):
+    """A waiting caller pressed a key that leads out of the queue; targets as in CallOverflowed."""
+
+    queue: QueueName
+    target_kind: str = ""
+    target: str = ""
+    wait_time: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitEstimated(CallEvent):
+    """How long a waiting caller has still to wait, as it was estimated at this instant.
+
+    Kept beside what really came (``docs/figures.md``). ``basis``: ``rate`` (how fast the queue moved lately) or ``agents``
+    (handling time and who is there).
+    """
+
+    queue: QueueName
+    position: int  # from 1
+    estimate_time: timedelta
+    basis: str = "rate"
+    is_told: bool = False  # the caller heard it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
