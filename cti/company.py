@@ -52,7 +52,7 @@ class Queue(_Part):
     gap_time: timedelta = timedelta(seconds=2)  # pause between two calls of an agent
     announce_every: timedelta = timedelta(seconds=45)  # position; 0: never
     service_level_time: timedelta = timedelta(seconds=20)
-    short_abandon_time: timedelta = timedelta(seconds=5)  # who hangs up sooner counts against nobody
+    short_abandon_time: timedelta = timedelta(seconds=5)  # sooner: nobody's fault
     credit_time: timedelta = timedelta(0)
     extension: Extension | None = None  # what a phone dials to call it or to transfer into it
     waits_for_paint: bool = False  # ring only when the pop was painted (at most 60 ms)

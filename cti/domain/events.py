@@ -210,8 +210,8 @@ class CallAbandoned(CallEvent):
 class CallOverflowed(CallEvent):
     """A rule, or somebody's hand, took an unanswered caller out of a queue (or didn't let him in).
 
-    ``reason`` is ``wait``, ``length``, ``estimate``, ``no_agents``, ``by_hand``, or ``closed`` and ``holiday``, which figures
-    count apart. ``target_kind`` is ``queue``, ``menu``, ``voicemail``, ``callback``, ``outside``, ``message`` or ``agent``.
+    ``reason`` is ``wait``, ``length``, ``estimate``, ``no_agents``, ``by_hand``, or ``closed`` and ``holiday``, which are
+    counted apart. ``target_kind`` is ``queue``, ``menu``, ``voicemail``, ``callback``, ``outside``, ``message`` or ``agent``.
     """
 
     queue: QueueName  # the one that he left
