@@ -2,6 +2,7 @@
 
 * RingdeskError
     * InvalidValue            a value from outside is not of the form asked for (theirs)
+    * InvalidDemand           a text is no demand for skills; says at which character (theirs)
     * CommandRefused          a command can't be carried out now; ``reason`` is stable, for programs
     * IllegalTransition       an event that the transition table doesn't know in this state (ours)
     * RemoteProtocolError     Asterisk or a peer sent what its protocol forbids (theirs)
@@ -26,6 +27,14 @@ class InvalidValue(RingdeskError):
         self.value = value
         # The value may be personal or hostile: its length is all that a message needs.
         super().__init__(f"not a valid {what} ({len(value)} characters)")
+
+
+class InvalidDemand(RingdeskError):
+    """A text is no demand for skills. ``place`` is the character, from 1."""
+
+    def __init__(self, place: int, problem: str) -> None:
+        self.place = place
+        super().__init__(f"character {place}: {problem}")
 
 
 class CommandRefused(RingdeskError):
