@@ -11,6 +11,7 @@ from tests.asterisk import fault_table
 from tests.asterisk.live import Live
 from tests.asterisk.pbx import Pbx
 from tests.asterisk.scene import Scene, is_quiet, scene
+from tests.asterisk.shapes import Centre, centre, swept
 from tests.until import until
 
 
@@ -48,3 +49,17 @@ async def stage(product: Live) -> AsyncIterator[Scene]:
     async with scene(product) as running:
         yield running
         await until(lambda: is_quiet(product), 10)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def live_centre() -> AsyncIterator[Centre]:
+    """The people, phones and callers of a module of shapes; tests use ``at``."""
+    async with centre() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def at(live_centre: Centre) -> AsyncIterator[Centre]:
+    """The same, without calls; a test that fails leaves none to the next one."""
+    async with swept(live_centre) as running:
+        yield running

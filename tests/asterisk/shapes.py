@@ -98,6 +98,17 @@ def to(kind: str, value: str) -> dict[str, str]:
     return {"kind": kind, "value": value}
 
 
+MARKS = [
+    pytest.mark.asterisk,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(120),
+]
+"""Of each module of shapes: one centre for all its tests (conftest.py)."""
+SERVED = "RESERVED RINGING TALKING WRAP_UP READY"
+ASKED = "RINGING TALKING NOT_READY"
+"""An agent's states who was ready and served a caller; and one's who was not, and was rung by a colleague."""
+BEGIN = "menu queue ringing talking "
+"""How a call to a queue begins."""
 BY = pytest.mark.parametrize("by", ["page", "phone"])
 """Who commands: the desktop, or the phone's own keys."""
 _KEYS = {"sales": SALES, "help": HELP}

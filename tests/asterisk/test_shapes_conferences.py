@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from cti.domain import events as ev
 from cti.domain.ids import CallId
-from tests.asterisk.shapes import OUTSIDE, Centre, centre, swept, to
+from tests.asterisk.shapes import ASKED, BEGIN, MARKS, OUTSIDE, SERVED, Centre, to
 
-pytestmark = [
-    pytest.mark.asterisk,
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(120),
-]
-SERVED = "RESERVED RINGING TALKING WRAP_UP READY"
-ASKED = "RINGING TALKING NOT_READY"
-BEGIN = "menu queue ringing talking "
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def live_centre() -> AsyncIterator[Centre]:
-    async with centre() as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def at(live_centre: Centre) -> AsyncIterator[Centre]:
-    async with swept(live_centre) as running:
-        yield running
+pytestmark = MARKS
 
 
 async def conference(at: Centre, made_by: str) -> tuple[CallId, str]:

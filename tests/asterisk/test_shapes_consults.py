@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from cti.domain import events as ev
 from cti.domain.ids import CallId
-from tests.asterisk.shapes import BY, HELP, OUTSIDE, Centre, Desk, centre, swept, to
+from tests.asterisk.shapes import ASKED, BEGIN, BY, HELP, MARKS, OUTSIDE, SERVED, Centre, Desk, to
 
-pytestmark = [
-    pytest.mark.asterisk,
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(120),
-]
-SERVED = "RESERVED RINGING TALKING WRAP_UP READY"
-ASKED = "RINGING TALKING NOT_READY"
-BEGIN = "menu queue ringing talking "
+pytestmark = MARKS
 HELD = f"{BEGIN}on_hold "
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def live_centre() -> AsyncIterator[Centre]:
-    async with centre() as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def at(live_centre: Centre) -> AsyncIterator[Centre]:
-    async with swept(live_centre) as running:
-        yield running
 
 
 class Asking:

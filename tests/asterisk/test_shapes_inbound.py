@@ -2,32 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
-import pytest_asyncio
-
 from cti.domain import events as ev
-from tests.asterisk.shapes import DIRECT, LINE, MENU, Centre, centre, swept
+from tests.asterisk.shapes import DIRECT, LINE, MARKS, MENU, SERVED, Centre
 
-pytestmark = [
-    pytest.mark.asterisk,
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(120),
-]
-SERVED = "RESERVED RINGING TALKING WRAP_UP READY"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def live_centre() -> AsyncIterator[Centre]:
-    async with centre() as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def at(live_centre: Centre) -> AsyncIterator[Centre]:
-    async with swept(live_centre) as running:
-        yield running
+pytestmark = MARKS
 
 
 async def test_inbound_to_a_queue_by_a_menu(at: Centre) -> None:

@@ -5,23 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
-import pytest
 import pytest_asyncio
 
 from asterisk_conf.pjsua2_cache import find_site
 from cti.domain import events as ev
 from sip_sim.phone import SoftPhone, soft_phone
-from tests.asterisk.shapes import Centre, centre, swept, to
+from tests.asterisk.shapes import ASKED, BEGIN, MARKS, SERVED, Centre, centre, to
 from tests.until import until
 
-pytestmark = [
-    pytest.mark.asterisk,
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(120),
-]
-SERVED = "RESERVED RINGING TALKING WRAP_UP READY"
-ASKED = "RINGING TALKING NOT_READY"
-BEGIN = "menu queue ringing talking "
+pytestmark = MARKS
 PLAIN = "webrtc=no media_encryption=no use_avpf=no ice_support=no rtcp_mux=no bundle=no"
 """What makes the browser's endpoint one for a phone that knows no WebRTC."""
 
@@ -29,12 +21,6 @@ PLAIN = "webrtc=no media_encryption=no use_avpf=no ice_support=no rtcp_mux=no bu
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def live_centre() -> AsyncIterator[Centre]:
     async with centre(conference_goes_on=False) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def at(live_centre: Centre) -> AsyncIterator[Centre]:
-    async with swept(live_centre) as running:
         yield running
 
 
