@@ -93,6 +93,11 @@ class TrackedCall:
         leg_id = self.consult.leg_id if self.consult else None
         return self.legs.get(leg_id) if leg_id else None
 
+    @property
+    def own_line(self) -> TrackedLeg | None:
+        """The second line that the agent's phone opened to consult; none by command."""
+        return next((leg for leg in self.legs.values() if leg.role == "own"), None)
+
     def leg_at(self, endpoint: Endpoint) -> TrackedLeg | None:
         """The leg of a phone that takes part, or else any leg of it."""
         mine = [leg for leg in self.legs.values() if leg.endpoint == endpoint]

@@ -170,9 +170,8 @@ class TransferControl:
         consult, leg = self._consult(call), call.consulted_leg
         consult.left_by = "agent"
         agent = self._agent_leg(call)
-        own = next((e for e in call.legs.values() if e.role == "own"), None)
-        if own is not None:
-            await self._do(act.hang_up(own.channel))
+        if call.own_line is not None:
+            await self._do(act.hang_up(call.own_line.channel))
             return  # his phone holds the caller, and takes him back by its own key
         if leg is not None:
             await self._try(act.hang_up(leg.channel))
@@ -185,8 +184,7 @@ class TransferControl:
         consult = self._consult(call)
         if not consult.is_up:
             raise CommandRefused("wrong_state", "the one who is being called has not answered yet")
-        own = next((e for e in call.legs.values() if e.role == "own"), None)
-        agent = own or self._agent_leg(call)
+        agent = call.own_line or self._agent_leg(call)
         await self._do(
             act.set_variable(call.channel, "RD_JOIN", agent.channel),
             act.redirect(call.channel, "rd-join", "s"),
@@ -253,7 +251,8 @@ class TransferControl:
         """Bring the one consulted into the caller's room first, as a held agent is.
 
         Bridged straight out of the conversation with the agent, a phone whose sound is transcoded (Opus) heard
-        nothing of the caller: Asterisk drops the frames of the new source as late ones of the old.
+        nothing of the caller (seen on 22.10). Why is not known; perhaps Asterisk takes the frames of the new
+        source for late ones of the old.
         """
         await self._do(act.redirect(leg.channel, "rd-hold", "agent"))
         await self._in_room(call, leg)
