@@ -141,12 +141,12 @@ async def routing_goes_on(stage: Scene, desktop: HeadlessDesktop, row: Row, keep
     """An alarm stands; nobody is dropped; a new caller is served; a command is refused in words."""
     async with contextlib.AsyncExitStack() as stack:
         began = time.monotonic()
+        before = await stage.callers()
+        new = await stage.call(stack, 2)  # something must want to be written
         await until(lambda: has_alarm(stage.product, "journal"), 20)
         assert 'ringdesk_alarm{name="journal"} 1' in await figures(stage.product)
         await desktop.until(lambda d: d.sections["link"]["text"], 10)
         assert desktop.sections["link"]["switch"] == "up"
-        before = await stage.callers()
-        new = await stage.call(stack, 2)
         await stage.until_at("talking", new[:1])
         await stage.until_at("waiting", new[1:])
         with pytest.raises(DesktopRefused, match="not_journalled"):
