@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 JOURNAL = "journal"
 """What happens can't be written down."""
+BUS = "bus"
+"""Other processes don't hear what happens here."""
 DISK = "disk"
 """A disk is nearly full; the folder's name follows: ``disk_recordings``."""
 WATCH_TIME = timedelta(seconds=1)
@@ -81,12 +83,14 @@ class AlarmWatch:
         is_journal_failing: Callable[[], bool],
         folders: Mapping[str, Path],
         usage: Usage = disk_usage,
+        is_bus_away: Callable[[], bool] = lambda: False,
     ) -> None:
         self._board = board
         self._clock = clock
         self._is_journal_failing = is_journal_failing
         self._folders = dict(folders)
         self._usage = usage
+        self._is_bus_away = is_bus_away
         self._timer: Timer | None = None
 
     def start(self) -> None:
@@ -103,6 +107,8 @@ class AlarmWatch:
         is_failing = self._is_journal_failing()
         text = "Nothing can be written down at the moment. Calls go on; commands are refused."
         self._board.set(JOURNAL, text if is_failing else "")
+        text = "Redis does not answer: other processes hear of nothing for now. Calls go on."
+        self._board.set(BUS, text if self._is_bus_away() else "")
         seen: set[int] = set()
         for name, folder in self._folders.items():
             self._board.set(f"{DISK}_{name}", self._disk(name, folder, seen))

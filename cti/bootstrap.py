@@ -16,7 +16,7 @@ import secrets as random_secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -39,7 +39,8 @@ from cti.domain.calls import CallTable
 from cti.domain.ids import AgentId, Endpoint, QueueName
 from cti.domain.numbers import DialPlan
 from cti.domain.people import Role, User
-from cti.ports import Accounts, Clock, Journal, Sessions
+from cti.ports import Accounts, Clock, EventBus, Journal, Sessions
+from cti.servers import is_embedded, open_database, shared_bus
 from cti.storage.call_rows import CallsProjection
 from cti.storage.database import Database
 from cti.storage.journal import SqlJournal
@@ -59,6 +60,9 @@ from screenpop.wiring import ScreenPops, build_pop, build_screenpop
 from tickets.adapters.sql import SqlTicketStore
 from tickets.ports import TicketStore
 from tickets.wiring import Tickets, build_tickets
+
+if TYPE_CHECKING:
+    from cti.bus.redis import RedisBus  # its driver is not in every installation
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +120,8 @@ class Service:
     company: Company
     agents: Sequence[User]
     clock: Clock
-    bus: LocalBus
+    bus: EventBus
+    shared_bus: RedisBus | None  # the same, where it reaches beyond this process
     calls: CallTable
     keeping: Keeping
     journal: MainJournal
@@ -146,6 +151,9 @@ class Service:
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self.passwords.close)
             stack.push_async_callback(self.keeping.close)
+            if self.shared_bus is not None:
+                await self.shared_bus.start()
+                stack.push_async_callback(self.shared_bus.stop)
             if self.keeping.projections is not None:
                 await self.keeping.projections.start()
                 stack.push_async_callback(self.keeping.projections.stop)
@@ -209,7 +217,9 @@ class Service:
                 self.journal.record(event)
 
         stack.callback(self.bus.subscribe(fold))
-        stack.callback(self.bus.subscribe(record))
+        # The others' events are for them to record: two writers would write one fact twice.
+        own = self.bus.subscribe if self.shared_bus is None else self.shared_bus.subscribe_own
+        stack.callback(own(record))
         self.journal.on_handed_in = self.bus.publish  # an erasure by the command, for instance
 
 
@@ -230,13 +240,6 @@ class BrowserPhones:
             password=self._secrets.endpoint(endpoint),
             realm="asterisk",
         )
-
-
-async def open_database(settings: Settings) -> Database:
-    """The database of an installation, with its schema up to date."""
-    database = Database(settings.database_url)
-    await database.migrate()
-    return database
 
 
 def projections_of(database: Database) -> ProjectionKeeper:
@@ -306,7 +309,8 @@ async def build(
     """
     clock = clock or SystemClock()
     kept = keeping or await keep_in_database(settings)
-    bus, calls = LocalBus(), CallTable()
+    shared, calls = shared_bus(settings), CallTable()
+    bus = shared or LocalBus()
     journal, accounts = kept.journal, kept.accounts
     alarms = AlarmBoard(bus, clock)
     users = await keep_people(accounts, company)
@@ -365,11 +369,12 @@ async def build(
         )
     )
     return Service(
-        settings=settings, company=company, agents=agents, clock=clock, bus=bus, calls=calls, keeping=kept,
+        settings=settings, company=company, agents=agents, clock=clock, bus=bus,
+        shared_bus=shared, calls=calls, keeping=kept,
         journal=journal, accounts=accounts, passwords=passwords, switch=switch,
         agi=FastAgiServer(ivr.routes, clock), ivr=ivr, acd=acd, tickets=tickets, recorder=recorder,
         screenpop=screenpop, web=WebServer(web, settings.web.bind, settings.web.port),
-        alarms=alarms, watch=_watch(settings, alarms, clock, journal),
+        alarms=alarms, watch=_watch(settings, alarms, clock, journal, shared),
     )  # fmt: skip
 
 
@@ -384,14 +389,22 @@ async def running(service: Service) -> AsyncIterator[Service]:
 
 
 def _watch(
-    settings: Settings, alarms: AlarmBoard, clock: Clock, journal: MainJournal
+    settings: Settings,
+    alarms: AlarmBoard,
+    clock: Clock,
+    journal: MainJournal,
+    shared: RedisBus | None,
 ) -> AlarmWatch:
-    folders = {
-        "database": settings.database_file,
-        "spool": settings.spool_dir,
-        "recordings": settings.recordings_dir,
-    }
-    return AlarmWatch(alarms, clock, lambda: journal.is_failing, folders)
+    folders = {"spool": settings.spool_dir, "recordings": settings.recordings_dir}
+    if is_embedded(settings):
+        folders = {"database": settings.database_file, **folders}
+    return AlarmWatch(
+        alarms,
+        clock,
+        lambda: journal.is_failing,
+        folders,
+        is_bus_away=lambda: shared is not None and shared.is_away,
+    )
 
 
 def _ami_port(settings: Settings) -> int:

@@ -2,7 +2,8 @@
 
 Settings say where things are and which doors they use; what the company is (people, queues,
 menus) stands in ``cti/company.py``. Environment variables win over the file; nested keys are
-joined by two underscores: ``RINGDESK_PBX__SIP_PORT=5070``.
+joined by two underscores: ``RINGDESK_PBX__SIP_PORT=5070``. A password stands in a file of its own or in the
+environment, never in ``ringdesk.toml`` nor in an address, which people print and send around.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cti.domain.errors import ConfigError
@@ -21,8 +23,19 @@ from cti.places import default_cache
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
+_SSL_MODES = (
+    "disable",
+    "allow",
+    "prefer",
+    "require",
+    "verify-ca",
+    "verify-full",
+)  # as libpq has them
+
+
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # What was given stands in no message: it may be a secret.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class PbxSettings(_Section):
@@ -66,11 +79,111 @@ class WitnessSettings(_Section):
     keep_days: Annotated[int, Field(ge=1, le=3660)] = 92
 
 
+class ServerSettings(_Section):
+    """A server that an installation may use; its address and its password, apart."""
+
+    url: str | None = None  # none: what is embedded is used instead
+    password: SecretStr | None = None  # from the environment only; wins over the file
+    password_file: Path | None = None  # its first line
+
+    def secret(self, section: str) -> str | None:
+        """The password; None: the server asks for none.
+
+        Raises:
+            ConfigError: its file can't be read; names the key.
+        """
+        if self.password is not None or self.password_file is None:
+            return self.password.get_secret_value() if self.password else None
+        try:
+            text = self.password_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+            raise ConfigError(
+                f"setting {section}.password_file: {self.password_file}: {reason}"
+            ) from exc
+        return text.partition("\n")[0].rstrip("\r") or None
+
+
+class DatabaseSettings(ServerSettings):
+    """PostgreSQL instead of the database in <home>: ``postgresql://user@host:5432/name``.
+
+    A socket's folder is given as ``?host=/run/postgresql``, encryption as ``?sslmode=verify-full``.
+    """
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = _split(url, "RINGDESK_DATABASE__PASSWORD")
+        if parts.scheme not in ("postgresql", "postgres", "postgresql+asyncpg"):
+            raise ValueError(
+                "give postgresql://user@host:5432/name, or nothing for the embedded one"
+            )
+        if not parts.path.strip("/") or "/" in parts.path.strip("/"):
+            raise ValueError("the database's name is missing: postgresql://user@host:5432/name")
+        options = dict(parse_qsl(parts.query, keep_blank_values=True))
+        unknown = sorted(options.keys() - {"host", "sslmode"})
+        if unknown:
+            raise ValueError(f"there is no option {unknown[0]} here: only host and sslmode")
+        if not parts.hostname and not options.get("host"):
+            raise ValueError("the host is missing: postgresql://user@host:5432/name")
+        if options.get("sslmode", "prefer") not in _SSL_MODES:
+            raise ValueError(f"sslmode is one of {', '.join(_SSL_MODES)}")
+        return url
+
+
+class BusSettings(ServerSettings):
+    """Redis between several processes: ``redis://host:6379/0``, ``rediss://…`` encrypted, ``unix:///path``."""
+
+    # Installations that share a Redis need a name each, or they would hear each other's calls.
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")] = "ringdesk"
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = _split(url, "RINGDESK_BUS__PASSWORD")
+        if parts.scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("give redis://host:6379/0, rediss://host:6379/0 or unix:///path")
+        if parts.query:
+            raise ValueError("there are no options here: redis://host:6379/0")
+        if parts.scheme == "unix":
+            if not parts.path.strip("/") or parts.hostname:
+                raise ValueError("the socket's path is missing: unix:///run/redis/redis.sock")
+        elif not parts.hostname or not (parts.path.strip("/") or "0").isdecimal():
+            raise ValueError("give a host and a database's number: redis://host:6379/0")
+        return url
+
+
+def _split(url: str, variable: str) -> SplitResult:
+    """Take an address apart.
+
+    Raises:
+        ValueError: it is none, or holds a password.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as exc:
+        raise ValueError("this is no address: is the port a number up to 65535?") from exc
+    if parts.password is not None or "password" in dict(parse_qsl(parts.query)):
+        raise ValueError(
+            f"no password in the address: set password_file, or the variable {variable}"
+        )
+    return parts
+
+
 class Settings(BaseSettings):
     """Everything that an installation can set."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RINGDESK_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix="RINGDESK_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     home: Path = Path.home() / ".local/share/ringdesk"  # state: database, recordings, secrets
@@ -84,6 +197,8 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     recorder: RecorderSettings = RecorderSettings()
     witness: WitnessSettings = WitnessSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    bus: BusSettings = BusSettings()
 
     # Everything below <home> has one name, here.
     @property
@@ -118,7 +233,7 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        """The embedded database."""
+        """The embedded database's address."""
         return f"sqlite+aiosqlite:///{self.database_file}"
 
 
@@ -137,6 +252,7 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
             raise ConfigError(f"settings file {path}: {exc.strerror}") from exc
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
             raise ConfigError(f"settings file {path}: {exc}") from exc
+        _refuse_passwords(values, path)
     try:
         # Init arguments win over the environment in pydantic-settings, so the file's values are
         # put beneath the environment by hand.
@@ -147,7 +263,18 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
         key = ".".join(str(part) for part in first["loc"])
         is_unknown = first["type"] == "extra_forbidden"
         problem = "there is no such setting" if is_unknown else first["msg"]
+        problem = problem.removeprefix("Value error, ")
         raise ConfigError(f"setting {key}: {problem}") from exc
+
+
+def _refuse_passwords(values: dict[str, Any], path: Path) -> None:
+    for section in ("database", "bus"):
+        given = values.get(section)
+        if isinstance(given, dict) and "password" in given:
+            raise ConfigError(
+                f"setting {section}.password: it has no place in {path}: set password_file, "
+                f"or the variable RINGDESK_{section.upper()}__PASSWORD"
+            )
 
 
 def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:

@@ -89,10 +89,17 @@ class RedisBus:
     """
 
     def __init__(
-        self, url: str, node: str, *, prefix: str = "ringdesk:bus", kept: int = KEPT
+        self,
+        url: str,
+        node: str,
+        *,
+        password: str | None = None,
+        prefix: str = "ringdesk:bus",
+        kept: int = KEPT,
     ) -> None:
         self._redis: Any = Redis.from_url(
             url,
+            password=password,
             socket_timeout=_ANSWER_LIMIT_S,
             socket_connect_timeout=_ANSWER_LIMIT_S,
             retry=Retry(NoBackoff(), 0),  # we know better what may be sent again
@@ -114,6 +121,7 @@ class RedisBus:
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
         self._missed_listeners: list[Callable[[int], None]] = []
+        self._away: set[str] = set()  # what can't be done at the moment: send, read
         self.dropped = 0
         """Events that the others will never hear of, since Redis was away for too long."""
         self.missed = 0
@@ -123,6 +131,11 @@ class RedisBus:
     def is_joined(self) -> bool:
         """Whether the events of the others have been heard since some moment."""
         return bool(self._last_id)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the last attempt to speak with Redis failed; it is tried again until it succeeds."""
+        return bool(self._away)
 
     @property
     def waiting(self) -> int:
@@ -191,6 +204,7 @@ class RedisBus:
             try:
                 await step(failures > 0)
             except (RedisError, OSError) as exc:
+                self._away.add(what)
                 if failures == 0:
                     log.warning("bus: Redis is away", doing=what, error=type(exc).__name__)
                 await asyncio.sleep(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
@@ -198,6 +212,7 @@ class RedisBus:
             else:
                 if failures:
                     log.info("bus: Redis is back", doing=what)
+                self._away.discard(what)
                 failures = 0
 
     # ---- to the others -------------------------------------------------------------------------

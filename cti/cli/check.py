@@ -1,4 +1,4 @@
-"""``ringdesk selftest``, ``simulate``, ``doctor``: prove, load and explain the running system."""
+"""``ringdesk selftest``, ``simulate``: prove and load the running system."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import asyncio
 import contextlib
 import json
 import secrets as random_secrets
-import shutil
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -18,15 +15,15 @@ from typing import Annotated, Any
 import typer
 
 from asterisk_conf.secrets import load_or_make_secrets
-from cti.bootstrap import open_database
 from cti.builtin import SIM_NUMBER, SIM_QUEUE, sim_login
 from cti.cli import deployment
 from cti.cli.app import AsJson, SettingsFile, app, say, told_plainly
 from cti.cli.service import current_settings, is_running, place_of
 from cti.config import Settings
-from cti.domain.errors import ConfigError, RingdeskError
+from cti.domain.errors import ConfigError
 from cti.domain.events import Event
 from cti.domain.ids import CallId
+from cti.servers import open_database
 from cti.storage.database import Database
 from cti.storage.journal import SqlJournal
 from cti.storage.people import SqlAccounts
@@ -123,23 +120,6 @@ def simulate(
         raise typer.Exit(1)
 
 
-@app.command()
-@told_plainly
-def doctor(settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
-    """Say in words what is wrong and how to mend it."""
-    settings = current_settings(settings_file)
-    findings = [_look(name, look) for name, look in _looks(settings)]
-    if as_json:
-        print(json.dumps([{"name": n, "ok": p is None, "remedy": p or ""} for n, p in findings]))
-    else:
-        for name, problem in findings:
-            print(
-                f"{'ok  ' if problem is None else 'FAIL'} {name}{f': {problem}' if problem else ''}"
-            )
-    if any(problem for _, problem in findings):
-        raise typer.Exit(1)
-
-
 def _running(file: Path | None) -> Settings:
     settings = current_settings(file)
     if not is_running(settings):
@@ -223,57 +203,3 @@ def _print_summary(answer: dict[str, Any]) -> None:
         elif isinstance(value, float):
             value = f"{value:.3g}"
         print(f"{key.replace('_', ' '):22} {value}")
-
-
-def _looks(settings: Settings) -> list[tuple[str, Callable[[], object]]]:
-    """What the doctor looks at; each raises the word for what is wrong."""
-    return [
-        ("programs", deployment.check_programs),
-        ("state folder", lambda: deployment.check_room(settings.home)),
-        ("company file", lambda: deployment.company_of(settings)),
-        ("Asterisk installed", lambda: deployment.find_install(settings)),
-        ("Asterisk runs", lambda: _pbx_runs(settings)),
-        ("service runs", lambda: _service_runs(settings)),
-        ("service is well", lambda: _service_is_well(settings)),
-        ("recordings wait to be encoded", lambda: _spool_is_small(settings)),
-    ]
-
-
-def _look(name: str, look: Callable[[], object]) -> tuple[str, str | None]:
-    try:
-        look()
-    except RingdeskError as exc:
-        return name, str(exc)
-    return name, None
-
-
-def _pbx_runs(settings: Settings) -> None:
-    if deployment.pbx_process(settings).status() is None:
-        raise ConfigError("it is not running: `ringdesk pbx start`")
-
-
-def _service_runs(settings: Settings) -> None:
-    if is_running(settings) is None:
-        raise ConfigError("it is not running: `ringdesk up`, or `ringdesk demo` to try it")
-
-
-def _service_is_well(settings: Settings) -> None:
-    address = f"{place_of(settings).web}/api/v1/health"
-    try:
-        with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - our own address
-            return
-    except urllib.error.HTTPError as exc:
-        parts = json.loads(exc.read() or b"{}").get("parts", {})
-        bad = ", ".join(name for name, is_well in parts.items() if not is_well)
-        raise ConfigError(f"{bad or 'something'} is down; see the service's log") from exc
-    except OSError as exc:
-        raise ConfigError(f"{address} does not answer") from exc
-
-
-def _spool_is_small(settings: Settings) -> None:
-    if not settings.spool_dir.exists():
-        return
-    raw = list(settings.spool_dir.glob("*.raw"))
-    size = sum(file.stat().st_size for file in raw)
-    if size > shutil.disk_usage(settings.home).free / 2:
-        raise ConfigError(f"{len(raw)} raw recordings take {size // 2**20} MB: is ffmpeg slow?")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cti.bootstrap import open_database, projections_of
+from cti.bootstrap import projections_of
 from cti.cli.app import AsJson, SettingsFile, app, say, told_plainly
 from cti.cli.service import current_settings
 from cti.config import Settings
@@ -22,6 +22,7 @@ from cti.domain.ids import CallId, parse_call_id
 from cti.domain.records import to_record
 from cti.domain.segments import Segment
 from cti.ports import Recorded
+from cti.servers import has_run, open_database
 from cti.storage.journal import SqlJournal
 
 CallArgument = Annotated[str | None, typer.Argument(help="A call id; none: the newest events.")]
@@ -47,7 +48,7 @@ def journal(
 ) -> None:
     """Print a call's life, or the newest events."""
     settings = current_settings(settings_file)
-    if not settings.database_file.exists():
+    if not has_run(settings):
         raise ConfigError(f"there is no journal in {settings.home}: nothing has run there yet")
     if verify:
         broken = asyncio.run(_verify(settings))

@@ -17,7 +17,6 @@ import structlog
 import typer
 from sqlalchemy import select
 
-from cti.bootstrap import open_database
 from cti.cli import deployment
 from cti.cli.app import AsJson, SettingsFile, app, say, told_plainly
 from cti.cli.service import current_settings
@@ -25,6 +24,7 @@ from cti.config import Settings
 from cti.domain.errors import InvalidValue, RingdeskError
 from cti.domain.events import Event
 from cti.domain.records import EventRecord, from_record
+from cti.servers import has_run, open_database
 from cti.storage.database import Database
 from cti.storage.journal import JournalRow
 from cti.witness.files import MARGIN, WitnessFiles, inquire
@@ -60,7 +60,7 @@ def reconcile(
     settings = current_settings(settings_file)
     files = WitnessFiles(settings.asterisk_dir / "log")
     window = window_of(day)
-    if not settings.database_file.exists() or not files.holding("cel", window):
+    if not has_run(settings) or not files.holding("cel", window):
         say(
             f"ringdesk: nothing to compare in {settings.home}: "
             "no journal, or no row of Asterisk's of that time"

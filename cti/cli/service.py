@@ -21,15 +21,16 @@ import typer
 from asterisk_conf.listening import check_ports_free
 from asterisk_conf.phones import ask_to_answer
 from asterisk_conf.secrets import load_or_make_secrets
-from cti.bootstrap import build, configure_logging, keep_people, open_database, running
+from cti.bootstrap import build, configure_logging, keep_people, running
 from cti.builtin import is_simulated
 from cti.cli import deployment
 from cti.cli.ageing import keep_files
 from cti.cli.app import AsJson, SettingsFile, app, say, settings_of, told_plainly
 from cti.cli.deployment import Deployment
 from cti.company import Company
-from cti.config import Settings
+from cti.config import BusSettings, DatabaseSettings, Settings
 from cti.domain.errors import CommandRefused, ConfigError
+from cti.servers import open_database, see_that_they_can_be_used
 from cti.storage.people import SqlAccounts
 from cti.web.passwords import Passwords
 from sip_sim import traffic
@@ -115,9 +116,11 @@ def phones(settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
 
 
 def demo_settings(file: Path | None) -> Settings:
-    """The demo's own folder inside the installation's, so that it never touches real data."""
+    """The demo's own folder inside the installation's, with all in it, so that it never touches real data."""
     settings = settings_of(file)
-    return settings.model_copy(update={"home": settings.home / "demo", "simulated_agents": 12})
+    own = {"database": DatabaseSettings(), "bus": BusSettings()}
+    home = settings.home / "demo"
+    return settings.model_copy(update={"home": home, "simulated_agents": 12, **own})
 
 
 def is_running(settings: Settings) -> int | None:
@@ -151,6 +154,7 @@ def _see_that_it_can_start(settings: Settings) -> None:
         )
     deployment.check_room(settings.home)
     check_ports_free(deployment.service_ports(settings))
+    asyncio.run(see_that_they_can_be_used(settings))
 
 
 def _prepare(settings: Settings) -> Deployment:

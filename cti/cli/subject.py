@@ -11,13 +11,13 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from cti.bootstrap import open_database
 from cti.cli import deployment
 from cti.cli.app import AsJson, SettingsFile, app, say, told_plainly
 from cti.cli.service import current_settings
 from cti.config import Settings
 from cti.domain.errors import CommandRefused, ConfigError
 from cti.domain.numbers import DialPlan
+from cti.servers import has_run, open_database
 from cti.subjects import Places, Subject, Subjects, as_text
 from recorder.adapters.folder import FolderStore
 from recorder.adapters.spool import FolderSpool
@@ -100,7 +100,7 @@ def _told(counts: dict[str, int]) -> str:
 
 def _existing(settings_file: Path | None) -> Settings:
     settings = current_settings(settings_file)
-    if not settings.database_file.exists():
+    if not has_run(settings):
         raise ConfigError(f"there is nothing in {settings.home}: nothing has run there yet")
     return settings
 

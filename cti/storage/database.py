@@ -38,16 +38,17 @@ T = TypeVar("T")
 
 
 class Database:
-    """One database, open until ``close()``."""
+    """One database, open until ``close()``. ``url`` is told to people; the password is not in it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, password: str | None = None) -> None:
         self.url = url
-        self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        address = make_url(url) if password is None else make_url(url).set(password=password)
+        self._is_sqlite = address.get_backend_name() == "sqlite"
         options: dict[str, Any] = {} if self._is_sqlite else postgres.engine_options()
         if self._is_sqlite:
             options["connect_args"] = {"timeout": _BUSY_TIMEOUT_MS / 1000}
             options["module"] = SqliteModule()
-        self.engine: AsyncEngine = create_async_engine(url, **options)
+        self.engine: AsyncEngine = create_async_engine(address, **options)
         if self._is_sqlite:
             _prepare_sqlite(self.engine.sync_engine)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)

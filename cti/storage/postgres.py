@@ -17,6 +17,7 @@ TAKE_TURN = "SELECT pg_advisory_xact_lock(7205759403)"
 
 _LOCK_TIMEOUT_MS = 5000
 _ANSWER_TIMEOUT_S = 30.0
+_CONNECT_TIMEOUT_S = 10.0
 
 
 def engine_options() -> dict[str, Any]:
@@ -44,6 +45,12 @@ def engine_options() -> dict[str, Any]:
         "connect_args": {
             "async_creator_fn": connect,
             "command_timeout": _ANSWER_TIMEOUT_S,
-            "server_settings": {"lock_timeout": str(_LOCK_TIMEOUT_MS), "timezone": "UTC"},
+            "timeout": _CONNECT_TIMEOUT_S,
+            "server_settings": {
+                "lock_timeout": str(_LOCK_TIMEOUT_MS),
+                "timezone": "UTC",
+                # Whoever took his turn must see what the one before him committed.
+                "default_transaction_isolation": "read committed",
+            },
         },
     }

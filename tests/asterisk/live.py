@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from cti.bootstrap import keep_people, open_database
+from cti.bootstrap import keep_people
 from cti.builtin import with_simulators
 from cti.cli.check import JournalFile
 from cti.cli.deployment import sample_company
@@ -27,6 +27,7 @@ from cti.company import Company, parse_company
 from cti.config import Settings, WebSettings
 from cti.domain.events import Event
 from cti.domain.ids import CallId
+from cti.servers import open_database
 from cti.storage.database import Database
 from cti.storage.people import SqlAccounts
 from cti.web.passwords import Passwords

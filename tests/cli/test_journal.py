@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cti.bootstrap import open_database
 from cti.config import load_settings
 from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
+from cti.servers import open_database
 from cti.storage.journal import SqlJournal
 from tests.cli.told import Ring, refusal
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cti.bootstrap import open_database
 from cti.config import load_settings
 from cti.domain import events as ev
+from cti.servers import open_database
 from cti.storage.journal import SqlJournal
 from cti.witness.files import WitnessFiles
 from tests.cli.told import Ring
