@@ -84,6 +84,7 @@ __all__ = [
     "ConsultConnected",
     "ConsultEnded",
     "ConsultStarted",
+    "DemandSet",
     "DialFailed",
     "DispositionSet",
     "Event",
@@ -163,6 +164,17 @@ class MenuLeft(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DemandSet(CallEvent):
+    """Somebody said which skills this call needs: before it is enqueued, or while it waits.
+
+    ``by`` is ``menu``, ``ticket``, ``supervisor`` or another source; what the others said goes on to count.
+    """
+
+    demand: str  # see cti.domain.demands; empty: this source demands nothing any more
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentReserved(CallEvent):
     """The ACD chose an agent for a waiting caller."""
 
@@ -211,7 +223,7 @@ class CallOverflowed(CallEvent):
     """A rule, or somebody's hand, took an unanswered caller out of a queue (or didn't let him in).
 
     ``reason`` is ``wait``, ``length``, ``estimate``, ``no_agents``, ``by_hand``, or ``closed`` and ``holiday``, which are
-    counted apart. ``target_kind`` is ``queue``, ``menu``, ``voicemail``, ``callback``, ``outside``, ``message`` or ``agent``.
+    counted apart. ``target_kind``: ``queue``, ``menu``, ``voicemail``, ``callback``, ``outside``, ``message``, ``agent``.
     """
 
     queue: QueueName  # the one that he left
