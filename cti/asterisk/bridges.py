@@ -4,7 +4,8 @@ Nothing here asks what came before: after each change the picture of the caller'
 was told of the call, and the difference is told. So a transfer by the phone's keys, one by command, a conference
 that shrinks and a snapshot end in the same events.
 
-* Talking: a leg is in the caller's bridge, and it is no holding bridge. With more than one leg it is a conference.
+* Talking: a leg is in the caller's bridge, or in one that a Local channel joins to it, and it is no holding bridge.
+  With more than one leg it is a conference.
 * On hold by command: caller and leg are both in the holding bridge (AMI's hold gives no Hold event); by the phone's
   own key: at Hold.
 * Consulting: the one consulted is in a bridge with the agent, or with his second line, and the caller isn't.
@@ -15,6 +16,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from cti.asterisk.channels import ChannelRegistry, TrackedCall, TrackedLeg, endpoint_of
+from cti.asterisk.leg_events import dialled, told
 from cti.domain import events as ev
 from cti.domain.ids import LegId
 
@@ -29,6 +31,9 @@ def entered(
         return out + _in_room(registry, who, bridge_id, at)
     calls = registry.anchors_in(bridge_id)
     if not calls:
+        # Where it was a Local half that entered, the two are those whom it joins.
+        known = (registry.find(u) for u in registry.together(bridge_id))
+        who = who or next((found for found in known if found is not None), None)
         return out + (_consulting(registry, who, bridge_id, at) if who is not None else [])
     for other in calls[1:]:
         out += _merge(registry, *_order(calls[0], other), at)
@@ -41,14 +46,14 @@ def left(registry: ChannelRegistry, bridge_id: str, uniqueid: str, at: datetime)
     if not isinstance(who, TrackedLeg):
         return []
     call = who.call
-    if not call.parties or registry.bridge_of(call.leg_id) != bridge_id:
+    if not call.parties or bridge_id not in registry.rooms(registry.bridge_of(call.leg_id)):
         return []
     return picture(registry, call, at)
 
 
 def picture(registry: ChannelRegistry, call: TrackedCall, at: datetime) -> list[ev.Event]:
     """The caller is in a talking bridge: with whom, and what of that is news?"""
-    members = registry.members(registry.bridge_of(call.leg_id))
+    members = registry.together(registry.bridge_of(call.leg_id))
     out = _adopt(registry, call, members, at)
     inside = [LegId(u) for u in members if u in call.legs]
     if not inside:
@@ -56,7 +61,7 @@ def picture(registry: ChannelRegistry, call: TrackedCall, at: datetime) -> list[
     was_held, call.held_by = call.held_by, ""
     gone = [p for p in (call.connected, *call.parties) if p is not None and p not in inside]
     if call.parties:
-        out += [_told(ev.PartyLeft, call.legs[p], at) for p in gone if p in call.legs]
+        out += [told(ev.PartyLeft, call.call_id, call.legs[p], at) for p in gone if p in call.legs]
     call.parties = [p for p in call.parties if p in inside]
     if call.connected not in inside:
         call.connected = None
@@ -74,12 +79,12 @@ def picture(registry: ChannelRegistry, call: TrackedCall, at: datetime) -> list[
         if call.legs[main].role != "agent":
             call.legs[main].role = "agent"
             registry.adopted.append(call.legs[main])
-        out.append(_told(ev.CallConnected, call.legs[main], at))
+        out.append(told(ev.CallConnected, call.call_id, call.legs[main], at))
     elif was_held == "agent" and not joined:
         out.append(ev.CallRetrieved(at=at, call_id=call.call_id, by="agent"))
     elif not joined:
         call.held_by = was_held
-    out += [_told(ev.PartyJoined, call.legs[p], at) for p in joined]
+    out += [told(ev.PartyJoined, call.call_id, call.legs[p], at) for p in joined]
     return out + _consult_settled(call, inside, at)
 
 
@@ -115,12 +120,6 @@ def consult_told(call: TrackedCall, at: datetime) -> list[ev.Event]:
 
 # ---- inside ------------------------------------------------------------------------------------
 
-_PartyEvent = type[ev.CallConnected] | type[ev.PartyJoined] | type[ev.PartyLeft]
-
-
-def _told(kind: _PartyEvent, leg: TrackedLeg, at: datetime) -> ev.Event:
-    return kind(at=at, call_id=leg.call.call_id, leg_id=leg.leg_id, endpoint=leg.endpoint)
-
 
 def _moved(
     registry: ChannelRegistry,
@@ -137,15 +136,7 @@ def _moved(
     if endpoint is None or endpoint == who.endpoint:
         return []
     before, who.endpoint, who.channel = who.endpoint, endpoint, channel
-    return [
-        ev.LegMoved(
-            at=at,
-            call_id=who.call.call_id,
-            leg_id=who.leg_id,
-            endpoint=endpoint,
-            from_endpoint=before,
-        )
-    ]
+    return [told(ev.LegMoved, who.call.call_id, who, at, from_endpoint=before)]
 
 
 def _in_room(
@@ -170,14 +161,12 @@ def _consulting(
     consult, leg = call.consult, call.consulted_leg
     if consult is None or leg is None or consult.is_up:
         return []
-    inside = registry.members(bridge_id)
+    inside = registry.together(bridge_id)
     own = (e.leg_id for e in call.legs.values() if e.role == "own" or e.leg_id == call.connected)
     if leg.leg_id not in inside or not any(leg_id in inside for leg_id in own):
         return []
     consult.is_up = True
-    return [
-        ev.ConsultConnected(at=at, call_id=call.call_id, leg_id=leg.leg_id, endpoint=leg.endpoint)
-    ]
+    return [told(ev.ConsultConnected, call.call_id, leg, at)]
 
 
 def _consult_settled(call: TrackedCall, inside: list[LegId], at: datetime) -> list[ev.Event]:
@@ -205,7 +194,7 @@ def _adopt(
         if isinstance(who, TrackedLeg):
             out += _taken_from(who.call, call, who, at)
         leg = registry.add_leg(call, uniqueid, channel, endpoint)
-        out.append(ev.LegDialled(at=at, call_id=call.call_id, leg_id=leg.leg_id, endpoint=endpoint))
+        out.append(dialled(call.call_id, leg, at))
     return out
 
 
@@ -240,8 +229,4 @@ def _merge(
     if other.consult_of == call.call_id:
         out += consult_over(call, "completed", at)
     leg = registry.absorb(call, other)
-    if leg is not None:
-        out.append(
-            ev.LegDialled(at=at, call_id=call.call_id, leg_id=leg.leg_id, endpoint=leg.endpoint)
-        )
-    return out
+    return out + ([dialled(call.call_id, leg, at)] if leg is not None else [])

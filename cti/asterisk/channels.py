@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from cti.domain.ids import CallId, Endpoint, LegId, QueueName
 
 _CHANNEL = re.compile(r"PJSIP/([A-Za-z0-9_]{1,40})-[0-9a-f]{8,}")
+_REMEMBERED = 1000  # calls that are over: more than end while an event is on its way
 _LOCAL = re.compile(r"(Local/.{1,200}-[0-9a-f]{8,});[12]")
 
 
@@ -29,6 +30,10 @@ def local_pair(channel: str) -> str:
     """What the two halves of a Local channel have in common; empty for other channels."""
     match = _LOCAL.fullmatch(channel)
     return match[1] if match else ""
+
+
+def _other_half(channel: str) -> str:
+    return channel[:-1] + ("2" if channel.endswith("1") else "1")
 
 
 @dataclass(slots=True)
@@ -116,10 +121,12 @@ class ChannelRegistry:
         """Who dialled a Local channel: what its other half dials is dialled for him."""
         self.adopted: list[TrackedLeg] = []
         """Phones that a caller came to without the dialplan having dialled them for him; taken by the switch."""
+        self._over: dict[CallId, None] = {}  # calls whose anchors are gone, the oldest first
         self._aliases: dict[CallId, CallId] = {}  # a second line's own id → the call it serves
         self._by_uniqueid: dict[str, TrackedCall | TrackedLeg] = {}
         self._bridges: dict[str, dict[str, str]] = {}  # bridge → Uniqueid → channel's name
         self._bridge_of: dict[str, str] = {}  # Uniqueid → bridge
+        self._halves: dict[str, str] = {}  # a Local half's name → its bridge
 
     def clear(self) -> None:
         """Forget all channels; a snapshot follows."""
@@ -129,12 +136,17 @@ class ChannelRegistry:
         self._by_uniqueid.clear()
         self._bridges.clear()
         self._bridge_of.clear()
+        self._halves.clear()
 
     # ---- calls and legs ------------------------------------------------------------------------
 
     def call(self, call_id: CallId) -> TrackedCall | None:
         """A call by our id, or by the id of a second line that serves it."""
         return self.calls.get(self._aliases.get(call_id, call_id))
+
+    def is_over(self, call_id: CallId) -> bool:
+        """Whether this call's anchor was seen to end: nothing can be news of it."""
+        return call_id in self._over
 
     def is_alias(self, call_id: CallId) -> bool:
         """Whether this id is that of a second line: an agent consults by his phone's keys."""
@@ -160,6 +172,7 @@ class ChannelRegistry:
         """A call's anchor is known from now on."""
         call = TrackedCall(call_id, LegId(uniqueid), channel)
         self.calls[call_id] = call
+        self._over.pop(call_id, None)  # a snapshot knows better
         self._by_uniqueid[uniqueid] = call
         return call
 
@@ -230,6 +243,7 @@ class ChannelRegistry:
             case TrackedCall():
                 if self.calls.get(gone.call_id) is gone:
                     del self.calls[gone.call_id]
+                    self._remember(gone.call_id)
                     self._forget_aliases(gone.call_id)
             case TrackedLeg():
                 gone.call.legs.pop(gone.leg_id, None)
@@ -242,6 +256,11 @@ class ChannelRegistry:
         """Legs of calls that are over: an agent and the one he consulted talk on without the caller."""
         legs = (who for who in self._by_uniqueid.values() if isinstance(who, TrackedLeg))
         return [leg for leg in legs if self.calls.get(leg.call.call_id) is not leg.call]
+
+    def _remember(self, call_id: CallId) -> None:
+        self._over[call_id] = None
+        if len(self._over) > _REMEMBERED:
+            del self._over[next(iter(self._over))]
 
     def _forget_aliases(self, call_id: CallId) -> None:
         if self._aliases:
@@ -262,6 +281,8 @@ class ChannelRegistry:
             self.leave(before, uniqueid)
         self._bridges.setdefault(bridge_id, {})[uniqueid] = channel
         self._bridge_of[uniqueid] = bridge_id
+        if local_pair(channel):
+            self._halves[channel] = bridge_id
 
     def leave(self, bridge_id: str, uniqueid: str) -> None:
         """A channel left a bridge."""
@@ -269,7 +290,7 @@ class ChannelRegistry:
             del self._bridge_of[uniqueid]
         members = self._bridges.get(bridge_id)
         if members is not None:
-            members.pop(uniqueid, None)
+            self._halves.pop(members.pop(uniqueid, ""), None)
             if not members:
                 del self._bridges[bridge_id]
 
@@ -281,9 +302,32 @@ class ChannelRegistry:
         """Who is in a bridge: names by Uniqueid."""
         return self._bridges.get(bridge_id, {})
 
+    def rooms(self, bridge_id: str) -> list[str]:
+        """The bridge and all that Local channels join to it: who is in any of them hears all others.
+
+        Not beyond a Local half on which a call hangs: who is there is its caller himself.
+        """
+        found = [bridge_id]
+        if not self._halves:
+            return found
+        for room in found:
+            for uniqueid, channel in self.members(room).items():
+                there = self._halves.get(_other_half(channel), room)
+                is_anchor = isinstance(self._by_uniqueid.get(uniqueid), TrackedCall)
+                if there not in found and not is_anchor:
+                    found.append(there)
+        return found
+
+    def together(self, bridge_id: str) -> dict[str, str]:
+        """Who hears whom from this bridge: the members of all its rooms."""
+        rooms = self.rooms(bridge_id)
+        if len(rooms) == 1:
+            return self.members(bridge_id)
+        return {u: name for room in rooms for u, name in self.members(room).items()}
+
     def anchors_in(self, bridge_id: str) -> list[TrackedCall]:
-        """The calls whose anchors are in a bridge, the one that came first in front."""
-        found = (self._by_uniqueid.get(uniqueid) for uniqueid in self.members(bridge_id))
+        """The calls whose anchors hear this bridge, the one that came first in front."""
+        found = (self._by_uniqueid.get(uniqueid) for uniqueid in self.together(bridge_id))
         inside = [who for who in found if isinstance(who, TrackedCall)]
         order = (
             {call_id: index for index, call_id in enumerate(self.calls)} if len(inside) > 1 else {}

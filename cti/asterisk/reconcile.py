@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from cti.asterisk.channels import ChannelRegistry, TrackedCall, TrackedConsult
-from cti.asterisk.snapshot import SeenCall, SeenLeg, Snapshot
+from cti.asterisk.channel_rows import SeenLeg
+from cti.asterisk.channels import ChannelRegistry, TrackedCall, TrackedConsult, local_pair
+from cti.asterisk.leg_events import Leg, dialled, told
+from cti.asterisk.snapshot import SeenCall, Snapshot
 from cti.domain import events as ev
 from cti.domain.call import Call, CallState, LegState
-from cti.domain.ids import CallId, Endpoint, LegId
+from cti.domain.ids import CallId, Endpoint
 
 _NO_CAUSE = 0
 
@@ -41,13 +43,19 @@ def reconcile(
     for seen in sorted(snapshot.calls.values(), key=lambda s: (s.enqueued_at or at, s.leg_id)):
         tracked = _track(registry, seen, before.get(seen.call_id))
         out += _repairs(seen, believed.get(seen.call_id), tracked, at)
+    for half in snapshot.halves:
+        whose = registry.call(half.call_id) if half.call_id else None
+        if whose is not None:
+            registry.locals[local_pair(half.channel)] = whose
+        if half.bridge_id:
+            registry.enter(half.bridge_id, half.uniqueid, half.channel)
     for tail in tails:
         if registry.find(tail.leg_id) is not None:
             continue
         if tail.leg_id in snapshot.channels:
             registry.add_leg(tail.call, tail.leg_id, tail.channel, tail.endpoint, tail.role)
         else:
-            out.append(_leg_ended(tail.call.call_id, tail.leg_id, tail.endpoint, at))
+            out.append(_leg_ended(tail.call.call_id, tail, at))
     return out
 
 
@@ -145,43 +153,30 @@ def _leg_repairs(seen: SeenCall, call: Call | None, at: datetime) -> list[ev.Eve
     out: list[ev.Event] = []
     for leg_id, leg in known.items():
         if leg.state is not LegState.ENDED and leg_id not in here:
-            out.append(_leg_ended(seen.call_id, leg_id, leg.endpoint, at))
+            out.append(_leg_ended(seen.call_id, leg, at))
     ordered = sorted(seen.legs, key=lambda leg: leg != seen.agent_leg)  # his agent in front
     for leg_seen in ordered:
         state = known[leg_seen.leg_id].state if leg_seen.leg_id in known else None
         if state is LegState.ENDED:
             state = None  # told of an end that never came
         if state is None:
-            out.append(
-                ev.LegDialled(
-                    at=at,
-                    call_id=seen.call_id,
-                    leg_id=leg_seen.leg_id,
-                    endpoint=leg_seen.endpoint,
-                    role=leg_seen.role,
-                )
-            )
+            out.append(dialled(seen.call_id, leg_seen, at))
         if leg_seen.is_ringing and state in (None, LegState.DIALLED):
-            out.append(_leg_event(ev.LegRang, seen, leg_seen, at))
+            out.append(told(ev.LegRang, seen.call_id, leg_seen, at))
         if state is not LegState.UP:
             out += _up(seen, leg_seen, at)
     return out
 
 
-_LegKind = (
-    type[ev.LegRang] | type[ev.CallConnected] | type[ev.ConsultConnected] | type[ev.PartyJoined]
-)
-
-
 def _up(seen: SeenCall, leg: SeenLeg, at: datetime) -> list[ev.Event]:
     """What tells that a leg talks."""
     if leg in seen.parties:
-        return [_leg_event(ev.PartyJoined, seen, leg, at)]
+        return [told(ev.PartyJoined, seen.call_id, leg, at)]
     if leg.role == "consult":
-        return [_leg_event(ev.ConsultConnected, seen, leg, at)] if leg.bridge_id else []
+        return [told(ev.ConsultConnected, seen.call_id, leg, at)] if leg.bridge_id else []
     if seen.agent_leg is None or seen.agent_leg.leg_id != leg.leg_id:
         return []
-    out = [_leg_event(ev.CallConnected, seen, leg, at)]
+    out: list[ev.Event] = [told(ev.CallConnected, seen.call_id, leg, at)]
     if seen.state is CallState.ON_HOLD:
         out.append(ev.CallHeld(at=at, call_id=seen.call_id, by="agent"))
     elif seen.state is CallState.CONSULTING:
@@ -189,18 +184,14 @@ def _up(seen: SeenCall, leg: SeenLeg, at: datetime) -> list[ev.Event]:
     return out
 
 
-def _leg_event(kind: _LegKind, seen: SeenCall, leg: SeenLeg, at: datetime) -> ev.Event:
-    return kind(at=at, call_id=seen.call_id, leg_id=leg.leg_id, endpoint=leg.endpoint)
-
-
-def _leg_ended(call_id: CallId, leg_id: LegId, endpoint: Endpoint, at: datetime) -> ev.Event:
-    return ev.LegEnded(at=at, call_id=call_id, leg_id=leg_id, endpoint=endpoint, cause=_NO_CAUSE)
+def _leg_ended(call_id: CallId, leg: Leg, at: datetime) -> ev.Event:
+    return told(ev.LegEnded, call_id, leg, at, cause=_NO_CAUSE)
 
 
 def _gone(call: Call, before: TrackedCall | None, at: datetime) -> list[ev.Event]:
     """A call that ended while we did not look."""
     out = [
-        _leg_ended(call.call_id, leg.leg_id, leg.endpoint, at)
+        _leg_ended(call.call_id, leg, at)
         for leg in call.legs.values()
         if leg.state is not LegState.ENDED
     ]

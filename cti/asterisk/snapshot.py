@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from cti.asterisk.channels import endpoint_of
+from cti.asterisk.channel_rows import SeenHalf, SeenLeg, World
 from cti.asterisk.headers import HOLDING, instant, number, phone_state, said, said_name
 from cti.asterisk.link import AmiLink
 from cti.domain.call import CallState
@@ -43,18 +43,6 @@ _STATES = {
     "transferring": CallState.TRANSFERRING,
 }
 """RD_STATE as the dialplan sets it; whether they talk is seen by the bridge."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeenLeg:
-    """A leg's channel."""
-
-    leg_id: LegId
-    channel: str
-    endpoint: Endpoint
-    is_ringing: bool
-    bridge_id: str
-    role: str = "agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +86,7 @@ class Snapshot:
     """Phones in the fallback queues."""
     channels: frozenset[str] = frozenset()
     """The Uniqueids of all channels, whosever they are."""
+    halves: tuple[SeenHalf, ...] = ()
 
 
 async def take_snapshot(link: AmiLink, now: datetime) -> Snapshot:
@@ -123,127 +112,39 @@ def read_snapshot(
     """Make sense of the four lists; a row that can't be ours is left out."""
     rows = [m for m in channels if m.event == "CoreShowChannel"]
     holding = {m.get("BridgeUniqueid") for m in bridges if m.get("BridgeTechnology") == HOLDING}
-    world = _World(rows)
+    world = World(rows, holding)
     calls = {}
     for row in world.anchors:
         try:
-            call = _call(row, world, holding)
+            call = _call(row, world)
         except (KeyError, ValueError, OverflowError, InvalidValue):
             continue  # no RD_CALL, or one that the dialplan never made: not a call of ours
         calls[call.call_id] = call
-    channels_seen = frozenset(world.variables)
-    return Snapshot(now, calls, tuple(_phones(devices, now)), _members(queues), channels_seen)
+    phones, members = tuple(_phones(devices, now)), _members(queues)
+    return Snapshot(now, calls, phones, members, frozenset(world.variables), world.halves)
 
 
-class _World:
-    """The channels, sorted: anchors, legs by call id, second lines."""
-
-    def __init__(self, rows: list[Message]) -> None:
-        self.variables = {row.get("Uniqueid"): row.variables() for row in rows}
-        own = [row for row in rows if self._of(row, "RD_CALL")]
-        # Where a customer has answered, the phone that began the call carries its id, too.
-        customers = {self._of(row, "RD_CALL") for row in own if not self._of(row, "RD_OUT")}
-        begun = [row for row in own if self._of(row, "RD_OUT")]
-        self.began = {self._of(row, "RD_CALL"): endpoint_of(row.get("Channel")) for row in begun}
-        busy = self._busy(rows)
-        self.serves: dict[str, str] = {}
-        """The id of a second line → the call whose agent opened it."""
-        self.consults: dict[str, str] = {}
-        """The same for one that is a call of its own, since it waits in a queue."""
-        for row in begun:
-            call_id, endpoint = self._of(row, "RD_CALL"), endpoint_of(row.get("Channel"))
-            older = busy.get(endpoint or Endpoint(""), [])
-            served = next((c for age, c in older if c != call_id and age < _age(row)), "")
-            if served and call_id not in customers:
-                is_calling = self._of(row, "RD_STATE") == "calling"
-                (self.serves if is_calling else self.consults)[call_id] = served
-        self.anchors = [
-            row
-            for row in own
-            if not (self._of(row, "RD_OUT") and self._of(row, "RD_CALL") in customers)
-            and self._of(row, "RD_CALL") not in self.serves
-        ]
-        self.legs = self._legs(rows)
-
-    def _of(self, row: Message, name: str) -> str:
-        return self.variables[row.get("Uniqueid")].get(name, "")
-
-    def _busy(self, rows: list[Message]) -> dict[Endpoint, list[tuple[tuple[int, int], str]]]:
-        """In which calls a phone talks, with the age of its channel there."""
-        busy: dict[Endpoint, list[tuple[tuple[int, int], str]]] = {}
-        for row in rows:
-            endpoint, call_id = endpoint_of(row.get("Channel")), self._of(row, "RD_REF")
-            if endpoint is not None and call_id and row.get("BridgeId"):
-                busy.setdefault(endpoint, []).append((_age(row), call_id))
-        return busy
-
-    def _legs(self, rows: list[Message]) -> dict[str, tuple[SeenLeg, ...]]:
-        """Legs by call id: by the caller's bridge, or by RD_REF.
-
-        In this order, since Queue() sets no RD_REF, and one who was handed over has that of the second line.
-        """
-        anchors = {row.get("Uniqueid") for row in self.anchors}
-        callers = {
-            row.get("BridgeId"): self._of(row, "RD_CALL")
-            for row in self.anchors
-            if row.get("BridgeId")
-        }
-        found: dict[str, tuple[SeenLeg, ...]] = {}
-        for row in rows:
-            own_id = self._of(row, "RD_CALL")
-            reference = callers.get(row.get("BridgeId"), "") or self._of(row, "RD_REF") or own_id
-            endpoint = endpoint_of(row.get("Channel"))
-            if not reference or row.get("Uniqueid") in anchors or endpoint is None:
-                continue
-            call_id, role = reference, "agent"
-            if reference in self.serves:
-                call_id, role = self.serves[reference], "own" if own_id else "consult"
-            leg = SeenLeg(
-                LegId(row.get("Uniqueid")),
-                row.get("Channel"),
-                endpoint,
-                row.get("ChannelStateDesc") == "Ringing",
-                row.get("BridgeId"),
-                role,
-            )
-            found[call_id] = (*found.get(call_id, ()), leg)
-        return found
-
-
-def _age(row: Message) -> tuple[int, int]:
-    """When a channel was made, as its Uniqueid says it: ``pbx1-1795308718.12``."""
-    began, _, index = row.get("Uniqueid").rpartition("-")[2].partition(".")
-    return (int(began), int(index)) if began.isdigit() and index.isdigit() else (0, 0)
-
-
-def _call(row: Message, world: _World, holding: set[str]) -> SeenCall:
+def _call(row: Message, world: World) -> SeenCall:
     variables = world.variables[row.headers["Uniqueid"]]
     call_id, bridge_id = parse_call_id(variables["RD_CALL"]), row.get("BridgeId")
     legs = world.legs.get(call_id, ())
-    inside = [leg for leg in legs if bridge_id and leg.bridge_id == bridge_id]
-    inside.sort(key=lambda leg: leg.endpoint != variables.get("RD_AGENT"))  # his agent in front
-    agent_leg, parties = (inside[0] if inside else None), inside[1:]
-    legs = tuple(replace(leg, role="party") if leg in parties else leg for leg in legs)
-    # A word that a newer dialplan uses must not cost the call: the bridge tells most of it.
-    state = _STATES.get(variables.get("RD_STATE", ""), CallState.TRANSFERRING)
-    # On hold, and his agent is in a bridge with somebody else, or dials: they consult.
-    others = [leg for leg in legs if leg not in inside and leg.role != "own"]
-    elsewhere = {leg.bridge_id for leg in others if leg.bridge_id} - {bridge_id}
+    agent = variables.get("RD_AGENT", "")
+    inside = [leg for leg in legs if world.is_together(bridge_id, leg.bridge_id)]
+    inside.sort(key=lambda leg: leg.endpoint != agent)  # his agent in front
+    agent_leg = inside[0] if inside else None
+    parties = tuple(replace(leg, role="party") for leg in inside[1:])
+    others = [leg for leg in legs if leg not in inside]
     consulting = any(leg.role == "consult" for leg in legs)
-    is_alone = bridge_id in holding and not inside and bool(others)
-    if is_alone and not consulting:
-        agent_leg, legs = _consult_by_command(others, legs, variables.get("RD_AGENT", ""))
-        consulting = len(legs) > 1 or bool(elsewhere)
-    if bridge_id in holding and state is CallState.PARKED:
-        pass
-    elif bridge_id in holding:
-        state = CallState.CONSULTING if consulting else CallState.ON_HOLD
-    elif len(inside) > 1:
-        state = CallState.CONFERENCE
-    elif agent_leg is not None:
-        state = CallState.CONSULTING if consulting else CallState.TALKING
-    elif state is CallState.TALKING or (state is CallState.TRANSFERRING and legs):
-        state = CallState.RINGING
+    called = [leg for leg in others if leg.role != "own"]
+    is_held = bridge_id in world.holding
+    if is_held and not inside and called and not consulting:
+        # On hold, and his agent is in a bridge with somebody else, or dials: they consult.
+        agent_leg, others = _consult_by_command(called, others, agent)
+        consulting = len(others) > 1 or any(leg.bridge_id for leg in called)
+    legs = (*inside[:1], *parties, *others)
+    # A word that a newer dialplan uses must not cost the call: the bridge tells most of it.
+    said_state = _STATES.get(variables.get("RD_STATE", ""), CallState.TRANSFERRING)
+    state = _state(said_state, inside, legs, is_held=is_held, consulting=consulting)
     queue, t0 = variables.get("RD_QUEUE", ""), variables.get("RD_T0", "")
     was_enqueued = state not in (CallState.OFFERED, CallState.MENU) and bool(queue)
     began = world.began.get(call_id)
@@ -264,7 +165,7 @@ def _call(row: Message, world: _World, holding: set[str]) -> SeenCall:
         ani_name=said_name(row.get("CallerIDName")),
         legs=legs,
         agent_leg=agent_leg,
-        parties=tuple(replace(leg, role="party") for leg in parties),
+        parties=parties,
         origin=began,
         direction=variables.get("RD_DIR", "") or ("internal" if began else "inbound"),
         consultant=agent_leg.endpoint if agent_leg and consulting else None,
@@ -273,12 +174,34 @@ def _call(row: Message, world: _World, holding: set[str]) -> SeenCall:
     )
 
 
+def _state(
+    said: CallState,
+    inside: list[SeenLeg],
+    legs: tuple[SeenLeg, ...],
+    *,
+    is_held: bool,
+    consulting: bool,
+) -> CallState:
+    """What the bridge shows; where the caller is in none, what the dialplan said last."""
+    if is_held:
+        held = CallState.CONSULTING if consulting else CallState.ON_HOLD
+        return said if said is CallState.PARKED else held
+    if len(inside) > 1:
+        return CallState.CONFERENCE
+    if inside:
+        return CallState.CONSULTING if consulting else CallState.TALKING
+    is_called = said is CallState.TALKING or (said is CallState.TRANSFERRING and legs)
+    # A context of the house's own rings phones without saying so.
+    is_called = is_called or (said is CallState.WAITING and any(leg.is_ringing for leg in legs))
+    return CallState.RINGING if is_called else said
+
+
 def _consult_by_command(
-    others: list[SeenLeg], legs: tuple[SeenLeg, ...], agent: str
-) -> tuple[SeenLeg, tuple[SeenLeg, ...]]:
+    called: list[SeenLeg], legs: list[SeenLeg], agent: str
+) -> tuple[SeenLeg, list[SeenLeg]]:
     """Which of the legs is the agent's, and which that of the one whom he calls or speaks with."""
-    mine = next((leg for leg in others if leg.endpoint == agent), others[0])
-    told = tuple(leg if leg == mine else replace(leg, role="consult") for leg in legs)
+    mine = next((leg for leg in called if leg.endpoint == agent), called[0])
+    told = [leg if leg == mine else replace(leg, role="consult") for leg in legs]
     return mine, told
 
 

@@ -12,10 +12,15 @@ from datetime import datetime
 from cti.asterisk import bridges
 from cti.asterisk.channels import ChannelRegistry, TrackedCall, TrackedConsult, TrackedLeg
 from cti.asterisk.headers import dial_result, number, said, said_name
+from cti.asterisk.leg_events import dialled
 from cti.domain import events as ev
 from cti.domain.errors import InvalidValue
 from cti.domain.ids import CallId, Endpoint, parse_call_id, parse_endpoint
 from cti.wire.ami import Message
+
+
+class CallIsOver(Exception):
+    """An event of a call that has ended: told twice, or late."""
 
 
 class Transfers:
@@ -52,11 +57,17 @@ class Transfers:
         call.connected, call.parties, call.held_by, call.ended_by = None, [], "", ""
 
     def _of(self, message: Message, at: datetime, state: str) -> tuple[TrackedCall, list[ev.Event]]:
-        """The call of a user event; one never heard of is repaired by what the event carries."""
+        """The call of a user event; one never heard of is repaired by what the event carries.
+
+        Raises:
+            CallIsOver: one that was seen to end.
+        """
         call_id = parse_call_id(message.headers["Call"])
         call = self.registry.call(call_id)
         if call is not None:
             return call, []
+        if self.registry.is_over(call_id):
+            raise CallIsOver
         uniqueid, channel = message.headers["Uniqueid"], message.headers["Channel"]
         call = self.registry.add_call(call_id, uniqueid, channel)
         repaired = ev.CallRecovered(
@@ -74,6 +85,8 @@ class Transfers:
     def _out(self, message: Message, at: datetime) -> list[ev.Event]:
         call_id, endpoint = parse_call_id(message.headers["Call"]), _phone(message, "From")
         is_known = self.registry.call(call_id) or self.registry.find(message.headers["Uniqueid"])
+        if self.registry.is_over(call_id):
+            raise CallIsOver
         if is_known is not None or endpoint is None:
             return []
         kind, uniqueid = message.headers["Kind"], message.headers["Uniqueid"]
@@ -85,16 +98,7 @@ class Transfers:
             out = bridges.consult_told(served, at)
             if kind in ("agent", "outside"):
                 leg = self.registry.add_second_line(served, call_id, uniqueid, channel, endpoint)
-                return [
-                    ev.LegDialled(
-                        at=at,
-                        call_id=served.call_id,
-                        leg_id=leg.leg_id,
-                        endpoint=endpoint,
-                        role="own",
-                    ),
-                    *out,
-                ]
+                return [dialled(served.call_id, leg, at), *out]
         call = self.registry.add_call(call_id, uniqueid, channel)
         call.origin = endpoint
         call.consult_of = served.call_id if served else None

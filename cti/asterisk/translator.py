@@ -37,7 +37,8 @@ from cti.asterisk.headers import (
     said_name,
     stamp,
 )
-from cti.asterisk.transfers import Transfers
+from cti.asterisk.leg_events import dialled, told
+from cti.asterisk.transfers import CallIsOver, Transfers
 from cti.domain import events as ev
 from cti.domain.errors import InvalidValue
 from cti.domain.ids import (
@@ -51,6 +52,7 @@ from cti.domain.ids import (
 from cti.wire.ami import Message
 
 log = structlog.get_logger(__name__)
+_MOST_KEPT = 20  # dials of one Local channel: a ring group's
 
 
 class Translator(Transfers):
@@ -59,10 +61,13 @@ class Translator(Transfers):
     def __init__(self, registry: ChannelRegistry, default_queue: QueueName) -> None:
         super().__init__(registry)
         self._default_queue = default_queue  # the dialplan's RD_FALLBACK_QUEUE
+        self._early: dict[str, list[Message]] = {}  # by Local channel, until its dialler is known
         self.unknown: Counter[str] = Counter()
         """Events that the table doesn't know, by name."""
         self.malformed: Counter[str] = Counter()
         """Events that lacked a header or held an impossible value, by name."""
+        self.late: Counter[str] = Counter()
+        """Events of calls that were over already, by name."""
 
     def translate(self, message: Message, now: datetime) -> list[ev.Event]:
         """What a message means; ``now`` where it carries no Timestamp of its own."""
@@ -76,6 +81,9 @@ class Translator(Transfers):
             return []
         try:
             return method(self, message, stamp(message, now))
+        except CallIsOver:
+            self._count(self.late, name, "ami_event_late")
+            return []
         except (KeyError, ValueError, OverflowError, InvalidValue) as exc:
             self._count(self.malformed, name, "ami_event_malformed", type(exc).__name__)
             return []
@@ -89,6 +97,8 @@ class Translator(Transfers):
 
     def _in(self, message: Message, at: datetime) -> list[ev.Event]:
         call_id = parse_call_id(message.headers["Call"])
+        if self.registry.is_over(call_id):
+            raise CallIsOver
         if self.registry.call(call_id) is not None:
             return []
         self.registry.add_call(call_id, message.headers["Uniqueid"], message.headers["Channel"])
@@ -155,11 +165,14 @@ class Translator(Transfers):
     def _dial_begin(self, message: Message, at: datetime) -> list[ev.Event]:
         uniqueid, channel = message.headers["DestUniqueid"], message.headers["DestChannel"]
         who, role = self._dialler(message)
-        if who is None or self.registry.find(uniqueid) is not None:
+        if who is None:
+            return self._keep(message)
+        if self.registry.find(uniqueid) is not None:
             return []
         if pair := local_pair(channel):
             self.registry.locals[pair] = who  # what its other half dials is dialled for the same
-            return []
+            kept = self._early.pop(pair, ())
+            return [event for early in kept for event in self.translate(early, at)]
         call = who.call if isinstance(who, TrackedLeg) else who
         endpoint = endpoint_of(channel)
         if endpoint is None:
@@ -168,11 +181,7 @@ class Translator(Transfers):
         leg = self.registry.add_leg(call, uniqueid, channel, endpoint, role)
         if role == "consult" and call.consult is not None:
             call.consult.leg_id = leg.leg_id
-        return [
-            ev.LegDialled(
-                at=at, call_id=call.call_id, leg_id=leg.leg_id, endpoint=endpoint, role=role
-            )
-        ]
+        return [dialled(call.call_id, leg, at)]
 
     def _dialler(self, message: Message) -> tuple[TrackedCall | TrackedLeg | None, str]:
         """Who dials, and what for."""
@@ -197,15 +206,22 @@ class Translator(Transfers):
         reference = message.variables("DestChanVariable").get("RD_REF", "")
         return (self.registry.call(parse_call_id(reference)) if reference else None), "party"
 
+    def _keep(self, message: Message) -> list[ev.Event]:
+        """Keep what a Local channel's second half dials: Asterisk may tell of it before it says who dialled the first."""
+        pair = local_pair(message.get("Channel"))
+        if pair and len(self._early.setdefault(pair, [])) < _MOST_KEPT:
+            self._early[pair].append(message)
+        return []
+
     def _dial_state(self, message: Message, at: datetime) -> list[ev.Event]:
         leg = self.registry.find(message.headers["DestUniqueid"])
         is_ringing = message.headers["DialStatus"] == "RINGING"
+        if leg is None:
+            return self._keep(message)
         if not isinstance(leg, TrackedLeg) or not is_ringing or leg.endpoint in leg.call.rang:
             return []
         leg.call.rang.add(leg.endpoint)
-        return [
-            ev.LegRang(at=at, call_id=leg.call.call_id, leg_id=leg.leg_id, endpoint=leg.endpoint)
-        ]
+        return [told(ev.LegRang, leg.call.call_id, leg, at)]
 
     def _dial_end(self, message: Message, at: datetime) -> list[ev.Event]:
         leg = self.registry.find(message.headers["DestUniqueid"])
@@ -228,8 +244,12 @@ class Translator(Transfers):
 
     def _bridge_enter(self, message: Message, at: datetime) -> list[ev.Event]:
         bridge_id, uniqueid = message.headers["BridgeUniqueid"], message.headers["Uniqueid"]
-        self.registry.enter(bridge_id, uniqueid, message.headers["Channel"])
         is_holding = message.headers["BridgeTechnology"] == HOLDING
+        channel = message.headers["Channel"]
+        if is_holding and local_pair(channel):
+            self.registry.leave(self.registry.bridge_of(uniqueid), uniqueid)
+            return []  # nobody hears anybody there, so it joins nothing
+        self.registry.enter(bridge_id, uniqueid, channel)
         return bridges.entered(self.registry, bridge_id, uniqueid, is_holding, at)
 
     def _bridge_leave(self, message: Message, at: datetime) -> list[ev.Event]:
@@ -280,6 +300,7 @@ class Translator(Transfers):
 
     def _hangup(self, message: Message, at: datetime) -> list[ev.Event]:
         cause, uniqueid = number(message.get("Cause")), message.headers["Uniqueid"]
+        self._early.pop(local_pair(message.get("Channel")), None)
         out: list[ev.Event] = []
         who = self.registry.find(uniqueid)
         if isinstance(who, TrackedLeg):
@@ -316,16 +337,7 @@ class Translator(Transfers):
             elif leg.role == "own" or (leg.leg_id == talked and call.ended_by != "caller"):
                 # Where the caller hung up, the line on which he was held may go first: his own end tells it.
                 out += bridges.consult_over(call, "cancelled", at)
-        out.append(
-            ev.LegEnded(
-                at=at,
-                call_id=call.call_id,
-                leg_id=leg.leg_id,
-                endpoint=leg.endpoint,
-                cause=cause,
-            )
-        )
-        return out
+        return [*out, told(ev.LegEnded, call.call_id, leg, at, cause=cause)]
 
     # ---- recording and phones ------------------------------------------------------------------
 

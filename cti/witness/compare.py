@@ -217,26 +217,12 @@ class Comparison:
     # ---- the call ------------------------------------------------------------------------------
 
     def _counts(self, call: ToldCall) -> None:
-        offered = call.count["CallOffered"]
-        if not offered and not call.is_recovered:
-            self._tell(
-                "twice",
-                call,
-                call.anchor,
-                call.first_at,
-                "one call",
-                "a call that was never offered",
-            )
-        for name in ("CallOffered", "CallEnded", "CallAnswered", "CallAbandoned"):
-            if call.count[name] > 1:
-                self._tell(
-                    "twice",
-                    call,
-                    call.anchor,
-                    call.first_at,
-                    "one call",
-                    f"{call.count[name]} {name}",
-                )
+        names = ("CallOffered", "CallEnded", "CallAnswered", "CallAbandoned")
+        wrong = [f"{call.count[name]} {name}" for name in names if call.count[name] > 1]
+        if not call.count["CallOffered"] and not call.is_recovered:
+            wrong.append("a call that was never offered")
+        for story in wrong:
+            self._tell("twice", call, call.anchor, call.first_at, "one call", story)
 
     def _answer(self, call: ToldCall) -> None:
         """Counted as answered is whom Asterisk brought together with the agent who was chosen for him, and nobody else."""

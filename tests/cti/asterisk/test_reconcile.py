@@ -49,6 +49,20 @@ def leg(desc: str, bridge: str = "", ref: str = CALL) -> Message:
     )
 
 
+def local(near: str, far: str) -> tuple[Message, ...]:
+    """The halves of a Local channel, each in a bridge or in none."""
+    return tuple(
+        row(
+            "CoreShowChannel",
+            f"Channel: Local/1001@house-00000001;{half}",
+            f"Uniqueid: 1.{half}0",
+            "ChannelStateDesc: Up",
+            f"BridgeId: {bridge}",
+        )
+        for half, bridge in (("1", near), ("2", far))
+    )
+
+
 def seen(*channels: Message, holding: str = "") -> Snapshot:
     bridges = [
         row("BridgeListItem", f"BridgeUniqueid: {holding}", "BridgeTechnology: holding_bridge")
@@ -88,6 +102,14 @@ def fold(calls: CallTable, events: list[ev.Event]) -> list[str]:
         ),
         # Retrieved: the dialplan still says holding, the bridge knows better.
         (seen(caller("holding", "b"), leg("Up", "b")), "talking", ["CallRecovered", "LegDialled", "CallConnected"]),
+        # A Local channel lies between: a phone that it rings is known by its RD_REF, one that talks by the bridges.
+        (seen(caller("waiting"), *local("", ""), leg("Ringing")), "ringing", ["CallRecovered", "LegDialled", "LegRang"]),
+        (
+            seen(caller("waiting", "b"), *local("b", "c"), leg("Up", "c", "")),
+            "talking", ["CallRecovered", "LegDialled", "CallConnected"],
+        ),
+        # Of two bridges that it doesn't join, one is somebody else's.
+        (seen(caller("waiting", "b"), *local("b", ""), leg("Up", "c", "")), "waiting", ["CallRecovered"]),
         (seen(caller("waiting", "", "RD_REC=0x1")), "waiting", ["CallRecovered", "RecordingStarted"]),
     ],
 )  # fmt: skip

@@ -12,6 +12,7 @@ from tests.cti.asterisk.test_translator import (
     B1,
     CALL,
     CALLER,
+    DIAL,
     END_OF_CALL,
     END_OF_LEG,
     HOLD,
@@ -253,13 +254,67 @@ def test_another_phone_picks_up_what_rings(world: World) -> None:
     assert connected.endpoint == Endpoint("1209")
 
 
-def test_a_local_channel_lies_between(world: World) -> None:
+ONE, TWO = "Local/1202@rd-ring-00000001;1", "Local/1202@rd-ring-00000001;2"
+DIAL_ONE = f"DialBegin {CALLER} DestChannel={ONE} DestUniqueid=l.1 DialString=1202@rd-ring"
+DIAL_TWO = [
+    f"DialBegin Channel={TWO} Uniqueid=l.2 {DEST_B} DialString=1202",
+    f"DialState Channel={TWO} Uniqueid=l.2 {DEST_B} DialStatus=RINGING",
+]
+MEET_ONE = [f"BridgeEnter {B1} Channel={ONE} Uniqueid=l.1", f"BridgeEnter {B1} {CALLER}"]
+MEET_TWO = [f"BridgeEnter {B2} {B}", f"BridgeEnter {B2} Channel={TWO} Uniqueid=l.2"]
+END_OF_HALVES = [
+    f"Hangup Channel={ONE} Uniqueid=l.1 Cause=16",
+    f"Hangup Channel={TWO} Uniqueid=l.2 Cause=16",
+]
+
+
+@pytest.mark.parametrize("dials", [[DIAL_ONE, *DIAL_TWO], [*DIAL_TWO, DIAL_ONE]])
+@pytest.mark.parametrize(
+    "meets",
+    [
+        [*MEET_ONE, *MEET_TWO],
+        [*MEET_TWO, *MEET_ONE],
+        [MEET_ONE[0], MEET_TWO[0], MEET_ONE[1], MEET_TWO[1]],
+        [MEET_TWO[1], MEET_ONE[1], MEET_TWO[0], MEET_ONE[0]],
+    ],
+)
+def test_a_local_channel_stays_between(world: World, dials: list[str], meets: list[str]) -> None:
+    """Whichever half is told of first."""
     world.see(RD_IN, RD_WAIT)
-    one, two = "Local/1202@rd-ring-00000001;1", "Local/1202@rd-ring-00000001;2"
+    assert world.names(*dials) == ["LegDialled", "LegRang"]
+    assert world.names(*meets) == ["CallConnected"]
+    assert state(world) == (CallState.TALKING, "1202")
+    assert world.names(f"HangupRequest {B}", END_OF_B, *END_OF_HALVES) == ["LegEnded"]
+    (ended,) = world.see(END_OF_CALL)
+    assert isinstance(ended, ev.CallEnded)
+    assert ended.ended_by == "agent"
+    assert world.is_clean()
+
+
+def test_a_caller_who_is_a_local_channel_himself_is_one_party(world: World) -> None:
+    """Whoever is at its other end is the caller, not somebody else."""
+    anchor, far = f"Channel={TWO} Uniqueid=l.2", f"Channel={ONE} Uniqueid=l.1"
+    trunk = "Channel=PJSIP/trunk_demo-00000009 Uniqueid=t.9"
+    world.see(
+        RD_IN.replace(CALLER, anchor), RD_WAIT.replace(CALLER, anchor),
+        f"BridgeEnter {B1} {far}", f"BridgeEnter {B1} {trunk}",
+    )  # fmt: skip
     names = world.names(
-        f"DialBegin {CALLER} DestChannel={one} DestUniqueid=l.1 DialString=1202@rd-ring",
-        f"DialBegin Channel={two} Uniqueid=l.2 {DEST_B} DialString=1202",
-        f"DialState Channel={two} Uniqueid=l.2 {DEST_B} DialStatus=RINGING",
+        DIAL.replace(CALLER, anchor), f"BridgeEnter {B2} {anchor}", f"BridgeEnter {B2} {AGENT}"
+    )
+    assert names == ["LegDialled", "CallConnected"]
+    assert world.names(f"BridgeLeave {B1} {trunk}", f"BridgeEnter {B1} {trunk}") == []
+    world.see(END_OF_LEG, f"Hangup {anchor} Cause=16", f"Hangup {far} Cause=16")
+    world.see(f"Hangup {trunk} Cause=16")
+    assert world.is_clean()
+
+
+def test_a_local_channel_lies_between_until_it_is_optimised_away(world: World) -> None:
+    world.see(RD_IN, RD_WAIT)
+    one, two = ONE, TWO
+    names = world.names(
+        DIAL_ONE,
+        *DIAL_TWO,
         f"BridgeEnter {B2} {B}",
         f"BridgeEnter {B2} Channel={two} Uniqueid=l.2",
         f"BridgeEnter {B1} Channel={one} Uniqueid=l.1",

@@ -72,7 +72,7 @@ class World:
         return [type(e).__name__ for e in self.see(*lines)]
 
     def is_clean(self) -> bool:
-        faults = self.translator.unknown or self.translator.malformed
+        faults = self.translator.unknown or self.translator.malformed or self.translator.late
         return not faults and not self.illegal and len(self.registry) == 0
 
 
@@ -394,6 +394,13 @@ def test_what_can_not_be_is_counted_and_survived(world: World, line: str, name: 
     assert world.see(line, line) == []
     assert world.translator.malformed == {name: 2}
     assert world.names(RD_IN) == ["CallOffered"]
+
+
+def test_what_is_told_again_of_a_call_that_is_over_revives_nobody(world: World) -> None:
+    world.see(*TALKING, END_OF_LEG, END_OF_CALL)
+    assert world.see(RD_IN, RD_WAIT, RD_IN) == []
+    assert world.translator.late == {"RdIn": 2, "RdWait": 1}
+    assert len(world.registry) == 0
 
 
 def test_unknown_events_are_counted(world: World) -> None:
