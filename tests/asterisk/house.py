@@ -182,3 +182,32 @@ async def originate(ami: AmiProbe, endpoint: str, target: str, command: str = "c
         Channel=f"PJSIP/{endpoint}", Context="rd-agents", Exten=target, Priority="1",
         Async="true", Timeout="10000", Variable=f"RD_CMD={command}",
     )  # fmt: skip
+
+
+@asynccontextmanager
+async def local_hop(pbx: Pbx, *, is_kept: bool = True) -> AsyncIterator[None]:
+    """A context of the house's own: a caller sent to `house`,<phone> reaches the phone through a Local channel.
+
+    ``is_kept``: Asterisk may not optimise it away.
+    """
+    kept = "/n" if is_kept else ""
+    steps = (
+        "Set(__RD_REF=${RD_CALL})",
+        "Gosub(rd-record,s,1)",
+        f"Dial(Local/${{EXTEN}}@house-phone{kept},15,g)",
+        "GotoIf($[${DIALSTATUS}=ANSWER]?rd-after,s,1:rd-queue,s,1)",
+    )
+    for number, step in enumerate(steps, start=1):
+        await pbx.rx(f"dialplan add extension _X!,{number},{step} into house")
+    await pbx.rx("dialplan add extension _X!,1,Dial(PJSIP/${EXTEN},10) into house-phone")
+    try:
+        yield
+    finally:
+        await pbx.rx("dialplan remove context house")
+        await pbx.rx("dialplan remove context house-phone")
+
+
+async def hop_to(pbx: Pbx, channel: str, phone_name: str) -> None:
+    """Send a caller to a phone through the house's Local channel."""
+    async with AmiProbe.connected(pbx) as ami:
+        await ami.redirect(channel, "house", phone_name)

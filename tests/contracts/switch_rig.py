@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -130,6 +130,14 @@ class Rig:
     async def set_global(self, name: str, value: str) -> None:
         raise NotImplementedError
 
+    def house(self) -> AbstractAsyncContextManager[Any]:
+        """Contexts of the house's own are there: ``hop`` leads through them."""
+        raise NotImplementedError
+
+    async def hop(self, call_id: CallId, endpoint: str) -> None:
+        """Send a caller to a phone through a Local channel, which stays."""
+        raise NotImplementedError
+
     # What does not:
 
     async def event(self, kind: type[E], *, after: int = 0, within: float = 10.0) -> E:
@@ -208,6 +216,12 @@ class FakeRig(Rig):
 
     async def set_global(self, name: str, value: str) -> None:
         self.pbx.variables[name] = value
+
+    def house(self) -> AbstractAsyncContextManager[Any]:
+        return nullcontext()
+
+    async def hop(self, call_id: CallId, endpoint: str) -> None:
+        self.pbx.channels[self.switch.registry.calls[call_id].channel].redirect(("house", endpoint))
 
 
 @asynccontextmanager

@@ -10,7 +10,9 @@ import pytest
 
 from cti.asterisk.link import AmiAddress
 from cti.asterisk.protocol import ProtocolFactory
+from cti.domain.ids import CallId
 from tests.asterisk.conftest import pbx, pbx_of_session  # noqa: F401 - fixtures of that folder
+from tests.asterisk.house import hop_to, local_hop
 from tests.asterisk.pbx import Pbx
 from tests.asterisk.sipp import calling, phone
 from tests.contracts.switch_rig import Person, Rig, real_clock, real_until, running, tcp_connect
@@ -50,6 +52,12 @@ class RealRig(Rig):
 
     async def set_global(self, name: str, value: str) -> None:
         await self.pbx.set_global(name, value)
+
+    def house(self) -> AbstractAsyncContextManager[Any]:
+        return local_hop(self.pbx)
+
+    async def hop(self, call_id: CallId, endpoint: str) -> None:
+        await hop_to(self.pbx, self.switch.registry.calls[call_id].channel, endpoint)
 
 
 @pytest.fixture

@@ -313,14 +313,54 @@ async def _parked(rig: Rig) -> CallId:
     return call_id
 
 
+async def _through_a_local(rig: Rig) -> CallId:
+    waiting = await rig.event(ev.CallEnqueued)
+    await rig.hop(waiting.call_id, ANN)
+    await reaches(rig, waiting.call_id, CallState.TALKING, ANN)
+    # All four are where they belong.
+    rooms, leg = rig.switch.registry.rooms, await rig.event(ev.CallConnected)
+    await rig.until(lambda: len(rooms(rig.switch.registry.bridge_of(leg.leg_id))) == len("12"))
+    return waiting.call_id
+
+
+async def test_a_caller_who_came_through_a_local_channel_is_held_and_sent_on(rig: Rig) -> None:
+    async with rig.house(), rig.phone("1001"), rig.phone("1002"), rig.caller():
+        call_id = await _through_a_local(rig)
+        await rig.switch.control.hold(call_id)
+        await reaches(rig, call_id, CallState.ON_HOLD, ANN)
+        await rig.switch.control.retrieve(call_id)
+        await reaches(rig, call_id, CallState.TALKING, ANN)
+        await rig.switch.control.transfer(call_id, TO_BOB, ANN)
+        await reaches(rig, call_id, CallState.TALKING, BOB)
+        await ends(rig, call_id)
+
+
+async def test_a_phone_behind_a_local_channel_hangs_up(rig: Rig) -> None:
+    async with rig.house(), rig.phone("1001", "leave"), rig.caller():
+        waiting = await rig.event(ev.CallEnqueued)
+        await rig.hop(waiting.call_id, ANN)
+        assert (await rig.event(ev.CallConnected)).endpoint == ANN
+        assert (await rig.event(ev.CallEnded)).ended_by == "agent"
+        await rig.gone(waiting.call_id)
+
+
 @pytest.mark.parametrize(
     "shape",
-    [_talking, _held, consulting, _conference, _transferred, _handed_over, _parked],
+    [
+        _talking,
+        _held,
+        consulting,
+        _conference,
+        _transferred,
+        _handed_over,
+        _parked,
+        _through_a_local,
+    ],
     ids=lambda shape: shape.__name__.strip("_"),
 )
 async def test_the_world_is_read_back(rig: Rig, shape: Shape) -> None:
     """Whatever a call has become: a lost link changes nothing, and a new start knows it again."""
-    async with rig.phone("1001"), rig.phone("1002"), rig.caller():
+    async with rig.house(), rig.phone("1001"), rig.phone("1002"), rig.caller():
         call_id = await shape(rig)
         before, start = told(call_of(rig, call_id)), len(rig.bus.seen)
         rig.switch.link.drop("a test")

@@ -68,9 +68,12 @@ class FakeChannel:
         caller_name: str = "",
         dnis: str = "",
         linkedid: str = "",
+        name: str = "",
     ) -> None:
         self.pbx = pbx
-        self.name, self.uniqueid = pbx.next_names(resource)
+        made, self.uniqueid = pbx.next_names(resource)
+        self.name = name or made
+        self.far: FakeChannel | None = None  # the other half of a Local channel
         self.linkedid = linkedid or self.uniqueid
         self.number, self.caller_name, self.dnis = number, caller_name, dnis
         self.context, self.exten = place
@@ -232,6 +235,8 @@ class FakeChannel:
         self.pbx.tell("Hangup", [*self.shown(), *cause])
         for phone in self.pbx.phones.values():
             phone.forget(self)
+        if self.far is not None:
+            self.far.hang_up()
 
 
 class FakePhone:

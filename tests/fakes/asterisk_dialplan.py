@@ -258,6 +258,8 @@ async def dial(pbx: FakeAsterisk, channel: FakeChannel, endpoint: str, seconds: 
         timer.cancel()
     variables["DIALSTATUS"] = status
     pbx.tell("DialEnd", [*channel.shown(), *leg.shown("Dest"), ("DialStatus", status)])
+    if channel.far is not None and not channel.far.outcome.done():
+        channel.far.outcome.set_result(status)
     if status != "ANSWER":
         cause = 17 if status == "BUSY" else 0
         variables["HANGUPCAUSE"] = str(cause)
