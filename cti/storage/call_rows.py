@@ -77,12 +77,12 @@ class CallsProjection:
         """See the protocol."""
         return call_record.apply(state, event)
 
-    def row(self, state: CallRecord) -> dict[str, Any] | None:
+    def rows(self, state: CallRecord) -> list[dict[str, Any]]:
         """See the protocol; there is none before the call was offered (or found)."""
         call = state.life.call
         if call is None:
-            return None
-        return {
+            return []
+        row = {
             "direction": call.direction,
             "dnis": call.dnis[:64],
             "offered_at": call.offered_at,
@@ -110,3 +110,4 @@ class CallsProjection:
             "ticket_id": state.ticket_id,
             "disposition": state.disposition[:64],
         }
+        return [row]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -61,20 +61,21 @@ class Moved(Exception):
     """Somebody else has moved the projection's place: what is in memory doesn't fit any more."""
 
 
-def place_of(connection: Connection, name: str, version: int, table: Table) -> int:
+def place_of(connection: Connection, name: str, version: int, tables: Iterable[Table]) -> int:
     """How far the rows have come; 0 after a reset, which rows of another version bring."""
     row = connection.execute(
         select(ProjectionRow.version, ProjectionRow.sequence).where(ProjectionRow.name == name)
     ).first()
     if row is not None and row.version == version:
         return int(row.sequence)
-    reset(connection, name, version, table)
+    reset(connection, name, version, tables)
     return 0
 
 
-def reset(connection: Connection, name: str, version: int, table: Table) -> None:
+def reset(connection: Connection, name: str, version: int, tables: Iterable[Table]) -> None:
     """Drop all rows and stand at the beginning."""
-    connection.execute(delete(table))
+    for table in tables:
+        connection.execute(delete(table))
     connection.execute(delete(ProjectionRow).where(ProjectionRow.name == name))
     connection.execute(insert(ProjectionRow).values(name=name, version=version, sequence=0))
 

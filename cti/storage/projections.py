@@ -1,10 +1,13 @@
-"""Projections: tables derived from the journal, a row a call. They can be dropped and made again, with the same rows.
+"""Projections: tables derived from the journal. They can be dropped and made again, with the same rows.
 
-A projection says how a call's events fold into a state, and how the state becomes a row; both are pure, so that the
-row depends on nothing but the events. The keeper follows the journal: it is handed each group after it was committed,
-folds it, and writes the changed rows together with its own place in the journal (``journal_projections``); a crash
-between the two is caught up at the next start. It works behind the journal and not in its transaction: a mistake in a
-projection stops no call, and ``flush`` waits for nobody.
+A projection says how a call's events fold into a state, and how the state becomes rows; both are pure, so that the
+rows depend on nothing but the events. What isn't of one call is a ``RunningProjection``: its memory stands in its own
+tables.
+
+The keeper follows the journal: it is handed each group after it was committed, folds it, and writes the changed rows
+together with its own place in the journal (``journal_projections``); a crash between the two is caught up at the next
+start. It works behind the journal and not in its transaction: a mistake in a projection stops no call, and ``flush``
+waits for nobody.
 
 States of calls that something happened to lately stand in memory; any other call's is folded anew from its events.
 Rows of another version, or such as somebody has reset, are made again from the first event.
@@ -17,7 +20,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 from sqlalchemy import Connection, Table
@@ -47,7 +50,7 @@ Tell = Callable[[int], None]
 
 
 class Projection(Protocol):
-    """A table with a row a call, as a fold over this call's events."""
+    """A table with rows of calls, as a fold over each call's events."""
 
     @property
     def name(self) -> str:
@@ -59,7 +62,7 @@ class Projection(Protocol):
 
     @property
     def table(self) -> Table:
-        """Where the rows are; its primary key is ``call_id``."""
+        """Where the rows are; its primary key is ``call_id``, and what tells a call's rows apart if it has several."""
 
     @property
     def kinds(self) -> tuple[type[Event], ...]:
@@ -71,29 +74,67 @@ class Projection(Protocol):
     def apply(self, state: Any, event: Event) -> Any:
         """Fold one event in: the new state, or the old one changed. Depends on nothing but the two."""
 
-    def row(self, state: Any) -> dict[str, Any] | None:
-        """The row of a state, without its key; None: there is none yet."""
+    def rows(self, state: Any) -> Sequence[dict[str, Any]]:
+        """The rows of a state, without ``call_id``; a row that was there once must stay."""
+
+
+@runtime_checkable
+class RunningProjection(Protocol):
+    """Tables made by one fold over the events of all calls, whose memory is small and stands in these tables too."""
+
+    @property
+    def name(self) -> str:
+        """What it is called; never given to another one."""
+
+    @property
+    def version(self) -> int:
+        """Another one than that of the rows: they are made again."""
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All tables that are its own."""
+
+    @property
+    def kinds(self) -> tuple[type[Event], ...]:
+        """The events that it is made of, each class by itself."""
+
+    def load(self, connection: Connection) -> Any:
+        """Take the memory up from the tables."""
+
+    def write(self, connection: Connection, memory: Any, events: Sequence[Event]) -> None:
+        """Fold events into the memory (which is changed) and bring the tables to the same state."""
 
 
 @dataclass(slots=True)
 class _Kept:
     """One projection as this process knows it."""
 
-    projection: Projection
+    projection: Projection | RunningProjection
     names: frozenset[str]
     place: int = -1  # the newest event in the rows; -1: not known
     states: OrderedDict[CallId, Any] = field(default_factory=OrderedDict)
+    memory: Any = None  # of a running projection
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        if isinstance(self.projection, RunningProjection):
+            return self.projection.tables
+        return (self.projection.table,)
 
     def forget(self) -> None:
         self.place = -1
         self.states.clear()
+        self.memory = None
 
 
 class ProjectionKeeper:
     """Keeps projections up to date. ``take`` is for the journal's ``on_committed``."""
 
     def __init__(
-        self, database: Database, projections: Iterable[Projection], kept_states: int = _KEPT_STATES
+        self,
+        database: Database,
+        projections: Iterable[Projection | RunningProjection],
+        kept_states: int = _KEPT_STATES,
     ) -> None:
         self._database = database
         self._kept = [_Kept(p, frozenset(k.__name__ for k in p.kinds)) for p in projections]
@@ -151,9 +192,9 @@ class ProjectionKeeper:
         """
         async with self._lock:
             for kept in self._kept:
-                p = kept.projection
+                p, tables = kept.projection, kept.tables
                 await self._database.change(
-                    lambda c, p=p: rows_of.reset(c, p.name, p.version, p.table)  # type: ignore[misc]
+                    lambda c, p=p, tables=tables: rows_of.reset(c, p.name, p.version, tables)  # type: ignore[misc]
                 )
                 kept.forget()
         await self.catch_up(tell=tell)
@@ -183,7 +224,7 @@ class ProjectionKeeper:
         while True:
             try:
                 if kept.place < 0:
-                    kept.place = await self._place_of(kept.projection)
+                    kept.place = await self._place_of(kept)
                 place = kept.place
                 heard = [item for item in committed if item.sequence > place]
                 if heard and heard[0].sequence == place + 1:
@@ -195,7 +236,10 @@ class ProjectionKeeper:
                     )
                 if last == place:
                     return
-                await self._write(kept, heard, last)
+                if isinstance(kept.projection, RunningProjection):
+                    await self._run(kept, kept.projection, heard, last)
+                else:
+                    await self._write(kept, kept.projection, heard, last)
             except Moved:
                 kept.forget()
             if tell is not None:
@@ -203,15 +247,30 @@ class ProjectionKeeper:
             if is_gentle:
                 await asyncio.sleep(_GENTLE_PAUSE_S)
 
-    async def _place_of(self, projection: Projection) -> int:
-        p = projection
-        return await self._database.change(
-            lambda c: rows_of.place_of(c, p.name, p.version, p.table)
-        )
+    async def _place_of(self, kept: _Kept) -> int:
+        p, tables = kept.projection, kept.tables
+        return await self._database.change(lambda c: rows_of.place_of(c, p.name, p.version, tables))
 
-    async def _write(self, kept: _Kept, events: Sequence[Recorded], place: int) -> None:
+    async def _run(
+        self, kept: _Kept, projection: RunningProjection, events: Sequence[Recorded], place: int
+    ) -> None:
+        """Fold events into the memory and the tables, together with the new place."""
+        old = kept.place
+
+        def write(connection: Connection) -> None:
+            rows_of.move(connection, projection.name, projection.version, old, place)
+            if kept.memory is None:
+                kept.memory = projection.load(connection)
+            projection.write(connection, kept.memory, [item.event for item in events])
+
+        await self._database.change(write, may_wait=True)
+        kept.place = place
+
+    async def _write(
+        self, kept: _Kept, projection: Projection, events: Sequence[Recorded], place: int
+    ) -> None:
         """Fold events in and write the changed rows with the new place."""
-        projection, states, old = kept.projection, kept.states, kept.place
+        states, old = kept.states, kept.place
         told = [(c, item.event) for item in events if (c := concerns(item.event)) is not None]
         unknown = [
             call_id for call_id in dict.fromkeys(c for c, _ in told) if call_id not in states
@@ -233,7 +292,7 @@ class ProjectionKeeper:
         rows = [
             {"call_id": call_id, **row}
             for call_id, state in changed.items()
-            if (row := projection.row(state)) is not None
+            for row in projection.rows(state)
         ]
 
         def write(connection: Connection) -> None:
