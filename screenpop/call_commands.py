@@ -98,14 +98,14 @@ class CallCommands:
             lambda: self._calls.originate(endpoint, target, command_id),
             lambda e: isinstance(e, ev.CallOffered) and e.endpoint == endpoint,
             limit=DIAL_TIMEOUT,
-            otherwise="Your own phone was not answered.",
+            otherwise=("own_phone_silent", "Your own phone was not answered."),
         )
 
     def _fetch(self, desk: Desk, args: FetchArgs, _: str) -> Work:
         endpoint = self._free_phone(desk)
         call_id = self._pop.parked_in(args.slot)
         if call_id is None:
-            raise CommandRefused("no_such_call", "Nobody is parked there (any more).")
+            raise CommandRefused("slot_empty", "Nobody is parked there (any more).")
         return lambda: self._confirmed(
             lambda: self._calls.fetch(call_id, endpoint),
             lambda e: (
@@ -128,7 +128,10 @@ class CallCommands:
             lambda: self._calls.answer(phone),
             lambda e: isinstance(e, _SPEAKS) and e.call_id == call_id and state.owns(e.endpoint),
             of_call=call_id,
-            otherwise="Your desk phone can't be answered from here: lift the receiver.",
+            otherwise=(
+                "lift_receiver",
+                "Your desk phone can't be answered from here: lift the receiver.",
+            ),
         )
 
     # ---- the own call --------------------------------------------------------------------------
@@ -262,7 +265,7 @@ class CallCommands:
             ),
             of_call=call_id,
             limit=MOVE_TIMEOUT,
-            otherwise="The other phone was not answered.",
+            otherwise=("other_phone_silent", "The other phone was not answered."),
         )
 
     # ---- checks --------------------------------------------------------------------------------
@@ -285,7 +288,9 @@ class CallCommands:
             raise CommandRefused("not_your_call", "This call isn't on your desktop (any more).")
         reason = reason_id(action, desk.state.situation())
         if reason:
-            raise CommandRefused(error_id(reason), say(reason, desk.language))
+            raise CommandRefused(
+                error_id(reason), say(reason, "en"), why=say(reason, desk.language)
+            )
         return call_id
 
     def _anybodys(self, desk: Desk, text: str) -> CallId:
@@ -304,7 +309,7 @@ class CallCommands:
         """Somebody who can be asked, or take part; a queue or a menu can't."""
         target = self._target(desk, wanted)
         if target.kind not in ("agent", "outside"):
-            raise CommandRefused("no_such_target", "Choose a person or a number outside for this.")
+            raise CommandRefused("not_a_person", "Choose a person or a number outside for this.")
         self._is_reachable(target)
         return target
 
@@ -315,7 +320,8 @@ class CallCommands:
         if desk is None:
             raise CommandRefused("no_such_target", "Nobody is reached there; choose from the list.")
         if self._pop.directory.state_of(desk.user.user_id) in _BUSY:
-            raise CommandRefused("busy_target", f"{desk.user.name} is in a call at the moment.")
+            name = desk.user.name
+            raise CommandRefused("busy_target", f"{name} is in a call at the moment.", name=name)
 
     def _free_phone(self, desk: Desk) -> Endpoint:
         """The phone that the agent sits at, if it is in no call."""

@@ -41,6 +41,7 @@ from screenpop.messages import (
     TargetArgs,
 )
 from screenpop.ports import AgentDesk, TicketDesk
+from screenpop.refusals import refusal, refused
 from screenpop.service import ScreenPop
 from screenpop.shown import Shown
 
@@ -112,7 +113,7 @@ class CommandDesk:
             if isinstance(event, ev.CommandAccepted):
                 answers = self._answers.setdefault(AgentId(event.by), OrderedDict())
                 text = "This was asked for before our last start; the display shows what is true."
-                answers[event.command_id] = _refusal(event.command_id, "sent_before", text)
+                answers[event.command_id] = _no(event.command_id, refusal("sent_before", text))
                 while len(answers) > _REMEMBERED:
                     answers.popitem(last=False)
 
@@ -122,9 +123,8 @@ class CommandDesk:
         if (known := answers.get(command_id)) is not None:
             return known if isinstance(known, dict) else await asyncio.shield(known)
         if sum(not isinstance(a, dict) for a in answers.values()) >= _MAX_PENDING:
-            return _refusal(
-                command_id, "too_many", "Too many commands at once; wait for the answers."
-            )
+            text = "Too many commands at once; wait for the answers."
+            return _no(command_id, refusal("too_many", text))
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         answers[command_id] = answer
         while len(answers) > _REMEMBERED:
@@ -149,22 +149,22 @@ class CommandDesk:
             async with asyncio.timeout(limit.total_seconds()), lock:
                 await self._carry_out(desk, command_id, name, args)
         except CommandRefused as exc:
-            return _refusal(command_id, exc.reason, str(exc))
+            return _no(command_id, refused(exc))
         except InvalidValue as exc:
-            return _refusal(command_id, "invalid_value", str(exc))
+            return _no(command_id, refusal("invalid_value", str(exc)))
         except SwitchUnavailable:
             text = "The telephone system can't be reached at the moment; nothing was done."
-            return _refusal(command_id, "switch_unavailable", text)
+            return _no(command_id, refusal("switch_unavailable", text))
         except TimeoutError:
             text = "This took too long; the display shows what is true."
-            return _refusal(command_id, "timed_out", text)
+            return _no(command_id, refusal("timed_out", text))
         except OSError:
             log.exception("screenpop: a command could not be journalled", command=name)
             text = "This can't be written down at the moment, so it was not done. Tell your administrator."
-            return _refusal(command_id, "not_journalled", text)
+            return _no(command_id, refusal("not_journalled", text))
         except Exception:  # the outermost frame of a command
             log.exception("screenpop: a command failed", command=name)
-            return _refusal(command_id, "internal", "Something went wrong on our side.")
+            return _no(command_id, refusal("internal", "Something went wrong on our side."))
         return {"type": "result", "id": command_id, "ok": True}
 
     async def _carry_out(self, desk: Desk, command_id: str, name: str, raw: Any) -> None:
@@ -174,7 +174,7 @@ class CommandDesk:
         except ValidationError as exc:
             first = exc.errors(include_input=False, include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"])[:100] or "args"
-            raise CommandRefused("wrong_shape", f"{place}: {first['msg']}") from exc
+            raise CommandRefused("wrong_shape", f"{place}: {first['msg']}", place=place) from exc
         if not desk.user.may(Permission.TAKE_CALLS):
             raise CommandRefused("not_allowed", "Your role doesn't allow this.")
         if name in self._calls.table:
@@ -283,7 +283,7 @@ class CommandDesk:
     def _reveal(self, desk: Desk, args: CallArgs) -> Work:
         call_id = self._of_call(desk, args.call_id)
         if not desk.user.may(Permission.UNMASK_NUMBERS):
-            raise CommandRefused("not_allowed", "Your role doesn't show whole numbers.")
+            raise CommandRefused("number_hidden", "Your role doesn't show whole numbers.")
 
         async def reveal() -> None:
             self._bus.publish(
@@ -312,6 +312,5 @@ def _ids_of(args: Args) -> dict[str, str]:
     return values
 
 
-def _refusal(command_id: str, error_id: str, message: str) -> Answer:
-    error = {"id": error_id, "message": message}
+def _no(command_id: str, error: dict[str, object]) -> Answer:
     return {"type": "result", "id": command_id, "ok": False, "error": error}

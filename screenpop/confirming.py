@@ -30,12 +30,15 @@ class Confirming:
         *,
         of_call: CallId | None = None,
         limit: timedelta = CONFIRM_TIMEOUT,
-        otherwise: str = "",
+        otherwise: tuple[str, str] = (
+            "not_confirmed",
+            "It was asked for, but did not happen in time.",
+        ),
     ) -> None:
         """Send, and return when an event says that it is done; ``of_call``: pointless when that call ends.
 
         Raises:
-            CommandRefused: ``not_confirmed`` (with the words of ``otherwise``), ``no_such_call``, or the switch's refusal.
+            CommandRefused: what ``otherwise`` says (id and words), ``no_such_call``, or the switch's refusal.
         """
         done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -53,7 +56,7 @@ class Confirming:
 
         # Before it is sent: what confirms it may come before the answer does.
         unsubscribe = self._bus.subscribe(listen, ev.CallEvent)
-        timer = self._clock.call_later(limit, lambda: tell("not_confirmed"))
+        timer = self._clock.call_later(limit, lambda: tell("late"))
         try:
             await send()
             result = await done
@@ -63,5 +66,5 @@ class Confirming:
         if result == "no_such_call":
             raise CommandRefused(result, "The call ended meanwhile.")
         if result:
-            text = otherwise or "It was asked for, but did not happen in time."
-            raise CommandRefused(result, f"{text} The display shows what is true.")
+            reason, text = otherwise
+            raise CommandRefused(reason, f"{text} The display shows what is true.")

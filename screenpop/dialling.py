@@ -39,7 +39,8 @@ class DialRules:
         """A checked target.
 
         Raises:
-            CommandRefused: ``no_such_target``, ``own_number``, ``number_not_allowed``.
+            CommandRefused: ``no_such_target``, ``no_such_number``, ``own_number``, ``no_outside_line``,
+                ``number_not_allowed``.
         """
         if kind == "outside":
             return self._outside(value, own_extension)
@@ -62,9 +63,9 @@ class DialRules:
         if digits in self.numbers:
             return self.target("menu", digits, own_extension)
         if self.outside is None:
-            raise CommandRefused("number_not_allowed", "There is no line to the outside here.")
+            raise CommandRefused("no_outside_line", "There is no line to the outside here.")
         if not _DIGITS.fullmatch(digits):
-            raise CommandRefused("no_such_target", "This is no telephone number: check the digits.")
+            raise CommandRefused("no_such_number", "This is no telephone number: check the digits.")
         if digits in self.outside.emergency:
             return _target("outside", digits)
         number = read_number(digits, self.plan)

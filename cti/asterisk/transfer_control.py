@@ -202,7 +202,7 @@ class TransferControl:
             phone = f"PJSIP/{target.value}@{self._outside.trunk}"
             number = self._outside.shown_number
         else:
-            raise CommandRefused("no_such_target", "only a person or a number can be added")
+            raise CommandRefused("not_a_person", "only a person or a number can be added")
         await self._ring_into(call, phone, number)
 
     async def move(self, call_id: CallId, endpoint: Endpoint, to_endpoint: Endpoint) -> None:

@@ -41,11 +41,13 @@ class CommandRefused(RingdeskError):
     """A command can't be carried out now.
 
     ``reason`` is a stable word for programs (``no_such_call``, ``not_your_call``, ``not_ready``…);
-    the message is for people and names the remedy.
+    the message is for people and names the remedy. ``values`` are what the reason's text has blanks for, where somebody
+    puts it into words of another language.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, **values: str) -> None:
         self.reason = reason
+        self.values = values
         super().__init__(message)
 
 

@@ -2,7 +2,7 @@
 // it can be done now, why not, and do it here.
 
 import { signal } from "@preact/signals";
-import { label, t } from "./i18n";
+import { find, label, t } from "./i18n";
 import { isLive, isMuted, localMute, phase } from "./line";
 import { CommandError } from "./link";
 import { answerPhone, declinePhone, hangUpLocally, isRinging, phoneCall, registration, setPhoneMuted } from "./phone";
@@ -37,7 +37,8 @@ export function explain(error: unknown): string {
   if (error.id === "no_link") return t("error.no_link");
   if (error.id === "link_lost") return t("error.link_lost");
   if (error.id === "timeout") return t("error.timeout");
-  return error.message || error.id;
+  const blanks = { ...error.values, why: error.values["why"] || t("refusal.now") };
+  return find(`refusal.${error.id}`, blanks) || error.message || error.id;
 }
 
 /** Sends a command and shows it as pending until `isConfirmed` holds in the sections. */

@@ -31,6 +31,11 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   return BOOKS[language.value][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
+/** The same for a key that the service named; empty when there is none such. */
+export function find(key: string, values: Record<string, string>): string {
+  return key in BOOKS.en ? t(key as Key, values) : "";
+}
+
 /** One of the two keys by the language's plural rule, `{n}` replaced by the count. */
 export function plural(one: Key, other: Key, n: number): string {
   const rule = new Intl.PluralRules(locale.value).select(n);

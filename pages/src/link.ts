@@ -18,6 +18,7 @@ export class CommandError extends Error {
   constructor(
     readonly id: string,
     message: string,
+    readonly values: Record<string, string> = {},
   ) {
     super(message);
   }
@@ -180,7 +181,7 @@ export class DesktopLink {
     this.waiting.delete(message.id);
     window.clearTimeout(waiting.timer);
     if (message.ok) waiting.resolve();
-    else waiting.reject(new CommandError(message.error.id, message.error.message));
+    else waiting.reject(new CommandError(message.error.id, message.error.message, message.error.values));
   }
 
   private watchSilence(): void {

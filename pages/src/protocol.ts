@@ -285,11 +285,18 @@ export interface Commands {
 
 export type CommandName = keyof Commands;
 
+/** Why a command was not carried out; its text stands in the catalogue, `values` are for its blanks. */
+export interface Refusal {
+  id: string;
+  message: string;
+  values?: Record<string, string>;
+}
+
 export type FromServer =
   | { type: "snapshot"; boot: string; seq: number; sections: Sections }
   | { type: "update"; boot: string; seq: number; section: SectionName; value: Sections[SectionName] }
   | { type: "result"; id: string; ok: true }
-  | { type: "result"; id: string; ok: false; error: { id: string; message: string } }
+  | { type: "result"; id: string; ok: false; error: Refusal }
   | { type: "ping"; t: unknown };
 
 export type ToServer =

@@ -326,7 +326,7 @@ async def test_a_caller_is_parked_and_fetched(centre: Centre) -> None:
     await centre.until(lambda: tom.sections["directory"]["parked"] == ["3"])
     [first, *_] = tom.sections["directory"]["colleagues"]
     assert (first["name"], first["extension"], first["state"]) == ("李娜", "1001", "WRAP_UP")
-    assert await refusal(centre, tom, "call.fetch", slot="4") == "no_such_call"
+    assert await refusal(centre, tom, "call.fetch", slot="4") == "slot_empty"
     await press(centre, tom, "call.fetch", slot="3")
     await centre.until(lambda: tom.call == "ringing")
     centre.answer(tom)
@@ -371,7 +371,7 @@ async def test_tones_are_sent_to_the_other_side(centre: Centre) -> None:
         ("queue", "moon", "no_such_target"),
         ("menu", "9999", "no_such_target"),
         ("outside", "+44 20 7946 0000", "number_not_allowed"),
-        ("outside", "hello", "no_such_target"),
+        ("outside", "hello", "no_such_number"),
         ("outside", "1001", "own_number"),
     ],
 )

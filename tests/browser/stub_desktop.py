@@ -24,7 +24,7 @@ STATIC = Path(__file__).resolve().parents[2] / "cti/web/static"
 LOGIN, PASSWORD = "lina", "tea-and-rice"
 
 Json = dict[str, Any]
-Refusal = dict[str, str] | None
+Refusal = Json | None
 
 
 class StubDesktop:

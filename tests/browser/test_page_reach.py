@@ -189,7 +189,7 @@ async def test_a_key_of_an_input_method_chooses_nobody(
 async def test_a_refusal_stands_beside_the_buttons(open_page: OpenPage, stub: StubDesktop) -> None:
     page = await open_page("ready")
     words = "Your company's rules don't allow this number; ask a supervisor."
-    stub.refuse = lambda _command: {"id": "number_not_allowed", "message": words}
+    stub.refuse = lambda _command: {"id": "number_not_allowed", "message": "not allowed"}
     await page.keyboard.press("F3")
     await page.keyboard.type("+1 900 555 0100")
     await page.keyboard.press("Enter")
@@ -385,9 +385,10 @@ async def test_nothing_is_answered_that_was_not_asked_for(
 async def test_a_refused_dial_answers_nothing_afterwards(
     open_page: OpenPage, sip: StubSip, stub: StubDesktop
 ) -> None:
-    stub.refuse = lambda _command: {"id": "busy_target", "message": "Busy."}
+    values = {"name": "Tom"}
+    stub.refuse = lambda _command: {"id": "busy_target", "message": "Busy.", "values": values}
     page = await dialled(open_page, sip, stub)
-    await expect(page.locator(".strip-note")).to_have_text("Busy.")
+    await expect(page.locator(".strip-note")).to_have_text("Tom is in a call at the moment.")
     await sip.call(answer_now=True)
     await until(lambda: "180 INVITE" in sip.seen)
     await expect(page.locator(".strip")).to_contain_text("13800138000")

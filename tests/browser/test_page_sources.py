@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from screenpop.refusals import REFUSALS
+
 pytestmark = pytest.mark.architecture
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
@@ -31,8 +33,9 @@ def test_both_languages_say_the_same_things() -> None:
 
 
 def test_no_key_is_unused() -> None:
-    """A missing one doesn't compile."""
+    """A missing one doesn't compile. The refusals' are used by the service (tests/screenpop/test_refusals.py)."""
     used = {key for path in SOURCES for key in KEY.findall(path.read_text(encoding="utf-8"))}
+    used |= {f"refusal.{error_id}" for error_id in REFUSALS}
     assert book("en").keys() - used == set()
 
 

@@ -67,10 +67,26 @@ async def test_a_press_is_pending_until_the_service_confirms(
 
 async def test_a_refusal_is_said_beside_the_buttons(open_page: OpenPage, stub: StubDesktop) -> None:
     page = await open_page("talking")
-    stub.refuse = lambda _command: {"id": "no_such_call", "message": "This call has ended."}
+    stub.refuse = lambda _command: {"id": "no_such_call", "message": "gone"}
     await page.keyboard.press("F6")
-    await expect(page.locator(".strip-note")).to_have_text("This call has ended.")
+    await expect(page.locator(".strip-note")).to_have_text("The call is over.")
     await expect(button(page, "hold")).not_to_have_attribute("aria-busy", "true")
+
+
+async def test_a_refusal_speaks_the_pages_language(open_page: OpenPage, stub: StubDesktop) -> None:
+    page = await open_page("talking", locale="zh-CN")
+    note = page.locator(".strip-note")
+    values = {"name": "李娜"}
+    stub.refuse = lambda _command: {"id": "busy_target", "message": "in a call", "values": values}
+    await page.keyboard.press("F6")
+    await expect(note).to_have_text("李娜 正在通话中。")
+    # The switch has no words of its own; and what a newer service says is better than nothing.
+    stub.refuse = lambda _command: {"id": "wrong_state", "message": "no", "values": {"why": ""}}
+    await page.keyboard.press("F6")
+    await expect(note).to_have_text("通话当前状态下无法执行此操作。")
+    stub.refuse = lambda _command: {"id": "of_tomorrow", "message": "Try tomorrow."}
+    await page.keyboard.press("F6")
+    await expect(note).to_have_text("Try tomorrow.")
 
 
 async def test_a_key_that_can_do_nothing_says_why(open_page: OpenPage, stub: StubDesktop) -> None:
@@ -86,7 +102,7 @@ async def test_a_desk_phone_is_asked_to_go_off_the_hook(
 ) -> None:
     page = await open_page("ringing")
     words = "Your desk phone can't be answered from here: lift the receiver."
-    stub.refuse = lambda _command: {"id": "not_confirmed", "message": words}
+    stub.refuse = lambda _command: {"id": "lift_receiver", "message": "lift it"}
     await page.keyboard.press("F2")
     await until(lambda: stub.commands("call.answer") == [CALL])
     await expect(page.locator(".strip-note")).to_have_text(words)

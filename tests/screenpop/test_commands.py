@@ -116,7 +116,7 @@ async def test_call_commands_reach_the_switch_for_the_own_call_only(
         ("ticket.attach", {"call_id": CALL, "ticket_id": 999}, "not_your_ticket"),
         ("customer.rename", {"customer_id": 999, "name": "x", "company": ""}, "not_your_customer"),
         ("customer.choose", {"call_id": CALL, "customer_id": 999}, "no_such_customer"),
-        ("number.reveal", {"call_id": CALL}, "not_allowed"),
+        ("number.reveal", {"call_id": CALL}, "number_hidden"),
     ],
 )
 async def test_refusals_name_their_cause_and_do_nothing(

@@ -44,12 +44,13 @@ async def test_nothing_is_left_behind_however_it_ends() -> None:
     confirmed = Confirming(bus, clock)
     with pytest.raises(CommandRefused, match="No"):
         await confirmed(refuse, lambda _: False)
-    waiting = asyncio.create_task(confirmed(take, lambda _: False, otherwise="It was not done."))
+    otherwise = ("not_done", "It was not done.")
+    waiting = asyncio.create_task(confirmed(take, lambda _: False, otherwise=otherwise))
     await asyncio.sleep(0)
     clock.advance(5)
     with pytest.raises(CommandRefused) as refusal:
         await waiting
-    assert refusal.value.reason == "not_confirmed"
+    assert refusal.value.reason == "not_done"
     assert str(refusal.value).startswith("It was not done.")
     cancelled = asyncio.create_task(confirmed(take, lambda _: False))
     await asyncio.sleep(0)
