@@ -53,8 +53,8 @@ class AgentFigures:
 
     def add(self, other: AgentFigures) -> None:
         """Take another's in."""
-        for spec in fields(self):
-            setattr(self, spec.name, getattr(self, spec.name) + getattr(other, spec.name))
+        for name in COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     @property
     def signed_in_ms(self) -> int:
@@ -73,6 +73,10 @@ class AgentFigures:
         """(talk + hold + wrap-up) ÷ conversations with customers."""
         busy = self.talk_ms + self.hold_ms + self.wrap_up_ms
         return busy / self.handled / 1000 if self.handled else None
+
+
+COUNTS = tuple(spec.name for spec in fields(AgentFigures))
+"""The names of all counts and sums."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Where the department touches infrastructure: nothing yet, its state lives in memory and in the journal."""
+"""Where the department touches infrastructure: the figures' tables, addresses and metrics. What decides is in memory."""
