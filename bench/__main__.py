@@ -1,6 +1,6 @@
 """``python -m bench [ROW …] [--quick] [--out FOLDER]``: measure, print one table, keep it as JSON.
 
-Rows: P5 P7 P10 P15 CPU REBUILD; all of them without an argument. A part that fails is said so and the others go on.
+Rows: see ``MODULES``; all of them without an argument. A part that fails is said so and the others go on.
 Exit status: 0 when all ran (goals met or missed: the table says which), 1 when a part could not be measured, 2 for an
 unknown row.
 """
@@ -32,6 +32,8 @@ MODULES = {
     "P6": "bench.burst",
     "RECON": "bench.reconcile",
     "R0": "bench.r0",
+    "P16": "bench.routing",
+    "P17": "bench.closed_forms",
 }
 FOLDER = Path("bench-results")
 
