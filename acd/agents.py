@@ -7,7 +7,6 @@ refused (``CommandRefused``) and changes nothing.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import replace
 from datetime import timedelta
 
@@ -194,6 +193,10 @@ def _entry_due(turn: Turn, entry: QueueEntry) -> None:
         if entry.take_back_at is not None and turn.now >= entry.take_back_at:
             put_fallback(turn, replace(entry, agent_id=entry.agent_id))
         return
+    if entry.phase is Phase.WAITING:
+        if entry.blocked_until_at is not None and turn.now >= entry.blocked_until_at:
+            entry = replace(entry, blocked_until_at=None)
+        entry = turn.put_entry(entry)  # he may demand less by now, or wait for nobody in particular
     if entry.announce_at is None or turn.now < entry.announce_at or entry.phase is Phase.CONNECTED:
         return
     every = turn.configuration.rules(entry.queue).announce_every
@@ -210,8 +213,7 @@ def _entry_due(turn: Turn, entry: QueueEntry) -> None:
 
 def position_of(turn: Turn, entry: QueueEntry) -> int:
     """The caller's position in his line, from 1; never worse than he was told before."""
-    line = turn.part("lines").get(entry.queue, ())
-    position = bisect_right(line, entry.place)
+    position: int = turn.part("lines")[entry.queue].position(entry.place)
     return min(position, entry.told_position or position)
 
 

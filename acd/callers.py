@@ -20,7 +20,7 @@ from datetime import timedelta
 from typing import Any
 
 from acd import parties
-from acd.decisions import Rejoin, Requeue, TakeBack, WithdrawOffer
+from acd.decisions import CallerKnown, Rejoin, Requeue, TakeBack, WithdrawOffer
 from acd.facts import Agent, AgentLeg, Phase, QueueEntry, is_desk_phone
 from acd.parties import (
     add_own_leg,
@@ -37,6 +37,8 @@ from acd.parties import (
 from acd.states import BUSY, DECLINED, PHONE_LOST, RONA, AgentState, Trigger
 from acd.turn import Turn
 from cti.domain import events as ev
+from cti.domain.demands import parse_demand
+from cti.domain.errors import InvalidDemand
 from cti.domain.ids import CallId, Endpoint, LegId, QueueName
 
 S, T = AgentState, Trigger
@@ -65,6 +67,29 @@ def enqueued(turn: Turn, event: ev.CallEnqueued) -> None:
     put_shape(turn, event.call_id, replace(shape_of(turn, event.call_id), is_sent_on=False))
     put_waiting(turn, entry)
     come_back(turn, entry.call_id)
+
+
+def demand_set(turn: Turn, event: ev.DemandSet) -> None:
+    """Somebody said which skills the call needs. A text that is none says nothing."""
+    try:
+        demand = str(parse_demand(event.demand))
+    except InvalidDemand:
+        return
+    claim = turn.claim(event.call_id)
+    others = tuple((by, text) for by, text in claim.demands if by != event.by)
+    demands = (*others, (event.by, demand)) if demand else others
+    turn.put_claim(event.call_id, replace(claim, demands=demands))
+
+
+def identified(turn: Turn, event: CallerKnown) -> None:
+    """The caller's group and agents were looked up, before he was enqueued or a moment later."""
+    claim = replace(
+        turn.claim(event.call_id),
+        group=event.group,
+        dedicated=event.dedicated,
+        last_agent_id=event.last_agent_id,
+    )
+    turn.put_claim(event.call_id, claim)
 
 
 def fell_back(turn: Turn, event: ev.CallFellBack) -> None:
@@ -146,6 +171,9 @@ def connect(
         kind = "queue" if is_queues else _kind_in(turn, agent, entry.call_id)
         answered = replace(answered, is_answered=True)
         turn.put_entry(answered)
+        if is_first:
+            tally = replace(agent.tally, taken=agent.tally.taken + 1)
+            agent = turn.put_agent(replace(agent, tally=tally))
         parties.talk(turn, agent, entry.call_id, leg, kind=kind, queue=entry.queue, missed=0)
     else:
         turn.put_entry(answered)
@@ -253,6 +281,7 @@ def call_ended(turn: Turn, event: ev.CallEnded) -> None:
         end(turn, entry)
     else:
         over(turn, event.call_id)
+    turn.put_claim(event.call_id, None)
 
 
 def end(turn: Turn, entry: QueueEntry, *, is_sure: bool = False) -> None:
@@ -331,6 +360,7 @@ def new_entry(
         sequence=sequence,
         attempts=getattr(event, "attempt", 0),
         is_answered=call_id in turn.part("answered"),
+        is_strict=turn.configuration.is_strict,
         **known,
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from acd.strategy import Tally
 from cti.domain.call import Call
-from cti.domain.events import AgentStateChanged, Event
+from cti.domain.events import AgentStateChanged, DemandSet, Event
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 from cti.ports import QueueMirror
 
@@ -74,6 +76,16 @@ class OfferRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerKnown:
+    """What was looked up of a caller: his group, his own agent with the deputies, who spoke with him last."""
+
+    call_id: CallId
+    group: str = ""
+    dedicated: tuple[AgentId, ...] = ()
+    last_agent_id: AgentId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RejoinRefused:
     """The switch didn't take a rejoin."""
 
@@ -112,11 +124,16 @@ class Unlinked:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What the journal says: agents (last state each), calls that had been answered, calls then live."""
+    """What the journal says: agents (last state each), calls that had been answered, calls then live.
+
+    ``demands``: what was said of the live calls. ``tallies``: what agents have done since they signed in.
+    """
 
     agents: tuple[AgentStateChanged, ...]
     answered: frozenset[CallId]
     calls: tuple[Call, ...] = ()
+    demands: tuple[DemandSet, ...] = ()
+    tallies: Mapping[AgentId, Tally] = field(default_factory=dict)
 
 
 # ---- out ---------------------------------------------------------------------------------------
@@ -219,6 +236,7 @@ Input = (
     | PhoneReady
     | OfferRefused
     | RejoinRefused
+    | CallerKnown
     | Due
     | Stalled
     | Drain

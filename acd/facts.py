@@ -9,77 +9,40 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from acd.rules import NO_TIER, Configuration, Limits, Profile, QueueRules, Slot
 from acd.states import BUSY, AgentState
-from acd.strategy import LongestIdle, Strategy
+from acd.strategy import Tally
+from acd.tables import Ordered, Table
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName, is_browser_phone
 
+__all__ = [
+    "LONG_AGO",
+    "NO_CALL",
+    "Agent",
+    "AgentLeg",
+    "Claim",
+    "Configuration",
+    "Hold",
+    "Limits",
+    "Line",
+    "Owed",
+    "Phase",
+    "Place",
+    "Profile",
+    "QueueEntry",
+    "QueueRules",
+    "Shape",
+    "State",
+    "empty",
+    "is_desk_phone",
+]
+
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class QueueRules:
-    """How one queue is served. ``wrap_up_time``: zero none, None until the agent is done."""
-
-    name: QueueName
-    ring_time: timedelta = timedelta(seconds=15)
-    wrap_up_time: timedelta | None = timedelta(seconds=30)
-    rona_after: int = 1  # unanswered calls in a row until not ready
-    gap_time: timedelta = timedelta(seconds=2)  # pause between two calls of an agent
-    announce_every: timedelta = timedelta(seconds=45)  # position; zero: never
-    waits_for_paint: bool = False
-    strategy: Strategy = field(default_factory=LongestIdle)
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What an agent may do here: the queues he serves and the phones he may sign in with."""
-
-    agent_id: AgentId
-    queues: frozenset[QueueName]
-    phones: tuple[Endpoint, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long the ACD waits for what should come, before it goes on without."""
-
-    reservation_timeout: timedelta = timedelta(seconds=3)  # chosen → LegDialled
-    ring_margin_time: timedelta = timedelta(seconds=5)  # beyond ring_time → some result
-    settle_time: timedelta = timedelta(milliseconds=250)  # leg ended → why
-    result_time: timedelta = timedelta(seconds=1)  # leg or attempt ended → its result
-    leg_time: timedelta = timedelta(seconds=2)  # caller gone → his agent's leg gone
-    retry_time: timedelta = timedelta(seconds=5)  # after an offer that led to nothing
-    lost_time: timedelta = timedelta(seconds=30)  # the dialplan holds a caller 20 s
-    recovery_timeout: timedelta = timedelta(seconds=2)  # callers back from the fallback
-    stall_time: timedelta = timedelta(seconds=1)  # to read what came while we were frozen
-    doubt_time: timedelta = timedelta(seconds=3)  # a busy agent whose phone says that it isn't
-    extension_time: timedelta = timedelta(minutes=1)  # of a wrap-up
-    ring_limit_time: timedelta = timedelta(minutes=2)  # of a ring that is not a queue's offer
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """Everything that an administrator decides. ``reasons`` empty: any word is a reason."""
-
-    queues: Mapping[QueueName, QueueRules]
-    profiles: Mapping[AgentId, Profile]
-    reasons: frozenset[str] = frozenset()
-    limits: Limits = Limits()
-    wrap_up_time: timedelta | None = timedelta(0)  # after a customer's call that was no queue's
-
-    @cached_property
-    def owners(self) -> Mapping[Endpoint, AgentId]:
-        """Whose phone it is, whether or not he is signed in with it."""
-        return {phone: who for who, profile in self.profiles.items() for phone in profile.phones}
-
-    def rules(self, queue: QueueName | None) -> QueueRules:
-        """The queue's rules; a queue that is no longer configured is served by the usual ones."""
-        known = self.queues.get(queue) if queue is not None else None
-        return known or QueueRules(queue or QueueName("none"))
+_NOT_STRICT = timedelta(0)
+_NO_TALLY = Tally(LONG_AGO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +80,7 @@ class Owed:
     until_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: see tables.evolve
 class Agent:
     """A person, as the ACD sees him.
 
@@ -152,6 +115,7 @@ class Agent:
     is_consulting: bool = False  # his caller is on hold while he speaks with somebody else
     has_rung: bool = False  # a phone of his said so, for this call
     lines: tuple[Line, ...] = ()  # other calls that wait for him
+    tally: Tally = _NO_TALLY
     owed: Owed | None = None
 
     @property
@@ -182,18 +146,32 @@ class Phase(enum.Enum):
     CONNECTED = "connected"
 
 
-Place = tuple[datetime, int, CallId]
-"""A place in the line: effective beginning of the wait, then the order of arrival."""
+Place = tuple[timedelta, datetime, int, CallId]
+"""A place in the line: strict priority, effective beginning of the wait, the order of arrival."""
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What is known of a caller that bears on who answers him. Told before or while he waits.
+
+    ``demands``: who said it (``menu``, ``ticket``, …) and what; all of them count. ``dedicated``: his own agent, then that
+    one's deputies. ``last_agent_id``: who spoke with him last.
+    """
+
+    demands: tuple[tuple[str, str], ...] = ()
+    group: str = ""
+    dedicated: tuple[AgentId, ...] = ()
+    last_agent_id: AgentId | None = None
+
+
+@dataclass(frozen=True)  # no slots: see tables.evolve
 class QueueEntry:
     """A caller of a queue; kept until he hangs up, so that no attempt costs him his place."""
 
     call_id: CallId
     queue: QueueName
     enqueued_at: datetime
-    credit_time: timedelta
+    credit_time: timedelta  # as the switch says: of the call and of the queue
     sequence: int
     phase: Phase = Phase.WAITING
     agent_id: AgentId | None = None
@@ -206,11 +184,30 @@ class QueueEntry:
     announce_at: datetime | None = None
     take_back_at: datetime | None = None
     told_position: int | None = None
+    is_strict: bool = False  # more credit goes before any wait
+    group_time: timedelta = timedelta(0)  # the credit of his customer group
+    demand: str = ""  # at this point of his wait
+    tier: int = NO_TIER  # the highest penalty he may get, at this point of his wait
+    wants: AgentId | None = None  # the one agent whom he waits for
 
     @property
     def place(self) -> Place:
-        """The key that orders the line: longest effective wait first."""
-        return (self.enqueued_at - self.credit_time, self.sequence, self.call_id)
+        """The key that orders the line: longest effective wait first, or strictly by credit."""
+        credit_time = self.credit_time + self.group_time
+        if self.is_strict:
+            return (-credit_time, self.enqueued_at, self.sequence, self.call_id)
+        return (_NOT_STRICT, self.enqueued_at - credit_time, self.sequence, self.call_id)
+
+    @property
+    def slot(self) -> Slot | None:
+        """What he has in common with other waiting callers; None: he isn't in the general line."""
+        is_general = self.phase is Phase.WAITING and self.wants is None
+        return (self.queue, self.demand, self.tier) if is_general else None
+
+    @property
+    def waits_for(self) -> AgentId | None:
+        """The one agent for whom he waits now."""
+        return self.wants if self.phase is Phase.WAITING else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,29 +232,39 @@ class Hold:
         return now >= self.from_at and (not self.pending or now >= self.limit_at)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: see tables.evolve
 class State:
-    """The whole department at one instant."""
+    """The whole department at one instant.
 
-    agents: Mapping[AgentId, Agent]
+    ``is_settled``: no free agent can serve anybody who waits, so that only what a step changes has to be looked at.
+    """
+
+    agents: Table[AgentId, Agent]
     now: datetime = LONG_AGO
-    entries: Mapping[CallId, QueueEntry] = field(default_factory=dict)
-    lines: Mapping[QueueName, tuple[Place, ...]] = field(default_factory=dict)  # not connected
-    busy: Mapping[CallId, tuple[AgentId, ...]] = field(default_factory=dict)  # who is in a call
-    shapes: Mapping[CallId, Shape] = field(default_factory=dict)
-    phones: Mapping[Endpoint, str] = field(default_factory=dict)  # as Asterisk says
-    free: Mapping[AgentId, None] = field(default_factory=dict)  # may be offered a call
+    entries: Table[CallId, QueueEntry] = field(default_factory=Table)
+    claims: Table[CallId, Claim] = field(default_factory=Table)
+    lines: Table[QueueName, Ordered[Place]] = field(default_factory=Table)  # not connected
+    waiting: Table[Slot, Ordered[Place]] = field(default_factory=Table)  # for anybody
+    wanted: Table[AgentId, Ordered[Place]] = field(default_factory=Table)  # who waits for him alone
+    busy: Table[CallId, tuple[AgentId, ...]] = field(default_factory=Table)  # who is in a call
+    shapes: Table[CallId, Shape] = field(default_factory=Table)
+    phones: Table[Endpoint, str] = field(default_factory=Table)  # as Asterisk says
+    free: Table[AgentId, datetime] = field(default_factory=Table)  # may be offered; idle since
+    idle: Ordered[tuple[datetime, AgentId]] = field(default_factory=Ordered)  # those, by that
     answered: frozenset[CallId] = frozenset()  # by the journal, before the last start
     sequence: int = 0
+    draws: int = 0  # choices by chance so far
+    rounds: Table[QueueName, int] = field(default_factory=Table)  # rank of who was asked last
     doubts: Mapping[AgentId, datetime] = field(default_factory=dict)  # contradicted since
     is_linked: bool = False
     is_draining: bool = False  # nobody is matched any more
+    is_settled: bool = False
     hold: Hold = Hold()
 
 
 def empty(configuration: Configuration) -> State:
     """Nobody signed in, nobody waiting."""
-    return State(agents={i: Agent(profile) for i, profile in configuration.profiles.items()})
+    return State(agents=Table({i: Agent(profile) for i, profile in configuration.profiles.items()}))
 
 
 def is_desk_phone(endpoint: Endpoint | None) -> bool:

@@ -1,64 +1,172 @@
-"""Which caller gets which agent: the rule, in full.
+"""Which caller gets which agent: the rule, in full. ``docs/queues.md`` says it with examples.
 
-1. Callers come in the order of their places: the longest effective wait (wait + credit) first, across all
-   queues; among equals, who arrived first.
-2. The caller gets the agent whom his queue's strategy chooses among the free agents who serve the queue. Free
-   means: READY, phone idle, gap over.
-3. An agent who didn't take this caller before is asked again only if no other is free, unless he has said
-   ready since. (How often that can happen is bounded by the queue's ``rona_after``.)
+1. Callers come in the order of their places: the longest effective wait (wait + credits) first, across all
+   queues; among equals, who arrived first. Where priority is strict, more credit comes first whatever the wait.
+2. Free means: READY, phone idle, gap over. A free agent comes into question who serves the queue, meets what the caller
+   demands by now, and whose penalty there is in a tier that is open by now. Who waits for one agent gets that one.
+3. Among those the caller gets, each rule only among the agents left by the one before: an agent who didn't miss
+   this caller since he last said ready; one whom the customer group prefers; the lowest penalty; whom the queue's strategy
+   chooses. (How often an agent can miss a caller is bounded by the queue's ``rona_after``.)
 4. A caller for whom nobody is free lets the next one go ahead. Nobody else overtakes.
 
-Cost: with d queues that have callers, at most d + (reservations made) scans of the free agents.
+Cost. After each step nobody waits whom a free agent could serve (``State.is_settled``). So only two things can make a
+pair: an agent who became free, with the heads of the d lines (one for each distinct queue, demand and tier that waits), and
+a caller who is new in a line, with the free agents. Where a step could not match (no link, a recovery), the next one
+that can looks at all.
 """
 
 from __future__ import annotations
 
 import heapq
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import cast
 
 from acd.decisions import Reserve
-from acd.facts import Agent, Phase, QueueEntry
+from acd.facts import Agent, Phase, Place, QueueEntry
+from acd.rules import Slot
 from acd.states import Trigger
+from acd.strategy import Asking, Strategy, order_of
+from acd.tables import evolve
 from acd.turn import Turn
+from cti.domain.demands import read_back
 from cti.domain.events import AgentReserved
-from cti.domain.ids import Endpoint, QueueName
+from cti.domain.ids import AgentId, Endpoint
+
+_MANY = 16
+"""From so many free agents on the longest idle one is looked for from the top."""
 
 
 def match(turn: Turn) -> None:
     """Reserve agents for callers until no free agent serves a waiting caller."""
-    if not turn.part("is_linked") or turn.part("is_draining") or not turn.part("free"):
+    if not _may_match(turn):
+        if turn.part("is_settled") and (turn.freed or turn.arrived):
+            turn.set(is_settled=False)
         return
-    if not turn.part("hold").is_over(turn.now):
-        return
-    lines = {queue: line for queue, line in turn.part("lines").items() if line}
-    heads = [(line[0], queue, 0) for queue, line in lines.items()]
-    heapq.heapify(heads)
-    while heads and turn.part("free"):
-        place, queue, index = heapq.heappop(heads)
-        entry = turn.entry(place[2])
-        if entry is not None and _is_waiting(turn, entry):
-            candidates = _serving(turn, queue)
-            if not candidates:
-                continue  # nobody for this queue: its line isn't looked at any further
-            _reserve(turn, entry, _choose(turn, entry, candidates))
-        if index + 1 < len(lines[queue]):
-            heapq.heappush(heads, (lines[queue][index + 1], queue, index + 1))
+    _restand(turn)
+    if not turn.part("is_settled"):
+        turn.freed = dict.fromkeys(turn.part("free"))
+        turn.set(is_settled=True)
+    if turn.part("free") and (turn.freed or turn.arrived):
+        _Round(turn).run()
 
 
-def _is_waiting(turn: Turn, entry: QueueEntry) -> bool:
+def _may_match(turn: Turn) -> bool:
+    is_open = turn.part("is_linked") and not turn.part("is_draining")
+    return is_open and turn.part("hold").is_over(turn.now)
+
+
+def _restand(turn: Turn) -> None:
+    """Who waits for one agent goes on to the next one, or to all, when that one has gone away."""
+    wanted = turn.part("wanted")
+    for agent_id in [a for a in turn.moved if a in wanted and a not in turn.freed]:
+        for place in wanted[agent_id]:
+            entry = turn.entry(place[-1])
+            if entry is not None:
+                turn.put_entry(entry)
+
+
+class _Round:
+    """One look at the lines that may have become servable, head by head in the order of places."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.freed = [a for a in turn.freed if turn.is_free(turn.part("agents")[a])]
+        self.heads: list[tuple[Place, int, Slot | AgentId, Iterator[Place]]] = []
+        self.count = 0
+
+    def run(self) -> None:
+        self.begin()
+        turn, heads = self.turn, self.heads
+        while heads and turn.part("free"):
+            place, _, key, line = heapq.heappop(heads)
+            entry = turn.entry(place[-1])
+            if entry is not None and _is_waiting(turn, entry, key):
+                found = self.find(key, entry)
+                if found is None:
+                    continue  # nobody for this line: it isn't looked at any further
+                _reserve(turn, entry, found)
+            self.push(key, line)
+
+    def begin(self) -> None:
+        """The heads of all lines in which somebody may be served now."""
+        turn = self.turn
+        waiting, wanted, able = turn.part("waiting"), turn.part("wanted"), turn.configuration.able
+        keys: dict[Slot | AgentId, None] = dict(turn.arrived)
+        if self.freed:
+            for slot in waiting:
+                if slot not in keys and not able(slot).isdisjoint(self.freed):
+                    keys[slot] = None
+            keys.update((agent_id, None) for agent_id in self.freed if agent_id in wanted)
+        for key in keys:
+            line = (waiting if isinstance(key, tuple) else wanted).get(key)
+            if line is not None:
+                self.push(key, iter(line))
+
+    def push(self, key: Slot | AgentId, line: Iterator[Place]) -> None:
+        place = next(line, None)
+        if place is not None:
+            self.count += 1
+            heapq.heappush(self.heads, (place, self.count, key, line))
+
+    def find(self, key: Slot | AgentId, entry: QueueEntry) -> Agent | None:
+        """The agent whom this caller gets; None: nobody is free for him."""
+        turn = self.turn
+        agents, free = turn.part("agents"), turn.part("free")
+        if not isinstance(key, tuple):
+            return cast(Agent, agents[key]) if key in free else None
+        able = turn.configuration.able(key)
+        if key not in turn.arrived:  # nobody was free for them before this step
+            ids = [a for a in self.freed if a in free and a in able]
+        elif len(free) > _MANY and _is_plain(turn, entry):
+            idle = next((a for _, a in turn.part("idle") if a in able), None)
+            return None if idle is None else cast(Agent, agents[idle])
+        elif len(able) < len(free):
+            ids = [a for a in able if a in free]
+        else:
+            ids = [a for a in free if a in able]
+        return _choose(turn, entry, [agents[a] for a in ids]) if ids else None
+
+
+def _is_waiting(turn: Turn, entry: QueueEntry, key: Slot | AgentId) -> bool:
     is_blocked = entry.blocked_until_at is not None and turn.now < entry.blocked_until_at
-    return entry.phase is Phase.WAITING and not is_blocked
+    return entry.phase is Phase.WAITING and not is_blocked and key in (entry.slot, entry.wants)
 
 
-def _serving(turn: Turn, queue: QueueName) -> list[Agent]:
-    agents = turn.part("agents")
-    return [a for a in map(agents.__getitem__, turn.part("free")) if queue in a.profile.queues]
+def _is_plain(turn: Turn, entry: QueueEntry) -> bool:
+    """Whether the choice is the longest idle agent and nothing else counts."""
+    configuration = turn.configuration
+    return (
+        not entry.tried
+        and configuration.rules(entry.queue).strategy is Strategy.LONGEST_IDLE
+        and entry.queue not in configuration.ranked
+        and not configuration.group(turn.claim(entry.call_id).group).preferred
+    )
 
 
 def _choose(turn: Turn, entry: QueueEntry, candidates: list[Agent]) -> Agent:
-    fresh = [a for a in candidates if not _has_missed(a, entry)] if entry.tried else candidates
-    return turn.configuration.rules(entry.queue).strategy.choose(fresh or candidates)
+    if len(candidates) == 1:
+        return candidates[0]
+    if entry.tried:
+        candidates = [a for a in candidates if not _has_missed(a, entry)] or candidates
+    preferred = turn.configuration.group(turn.claim(entry.call_id).group).preferred
+    if preferred:
+        candidates = [a for a in candidates if a.agent_id in preferred] or candidates
+    queue = entry.queue
+    if queue in turn.configuration.ranked:
+        least = min(a.profile.penalties.get(queue, 0) for a in candidates)
+        candidates = [a for a in candidates if a.profile.penalties.get(queue, 0) == least]
+    strategy = turn.configuration.rules(queue).strategy
+    asking = Asking(turn.now)
+    if strategy is Strategy.ROUND_ROBIN:
+        asking = Asking(turn.now, last_rank=turn.part("rounds").get(queue, -1))
+    elif strategy is Strategy.MOST_SKILLED:
+        asking = Asking(turn.now, demand=read_back(entry.demand))
+    elif strategy is Strategy.RANDOM:
+        draws = turn.part("draws") + 1
+        turn.set(draws=draws)
+        asking = Asking(turn.now, draw=turn.configuration.seed + draws)
+    order = order_of(strategy)
+    return min(candidates, key=lambda agent: order(agent, asking))
 
 
 def _has_missed(agent: Agent, entry: QueueEntry) -> bool:
@@ -69,8 +177,10 @@ def _has_missed(agent: Agent, entry: QueueEntry) -> bool:
 def _reserve(turn: Turn, entry: QueueEntry, agent: Agent) -> None:
     rules = turn.configuration.rules(entry.queue)
     endpoint = cast(Endpoint, agent.endpoint)  # sign-in sets it, and only who signed in is READY
+    if rules.strategy is Strategy.ROUND_ROBIN:
+        turn.own("rounds")[entry.queue] = agent.profile.rank
     turn.put_entry(
-        replace(
+        evolve(
             entry,
             phase=Phase.OFFERED,
             agent_id=agent.agent_id,

@@ -17,7 +17,6 @@ oldest are served first. What the switch doesn't know any more has ended. After 
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -43,6 +42,8 @@ from acd.facts import (
 )
 from acd.matching import match
 from acd.states import AGENT_TRANSITIONS, BUSY, SYSTEM_REASONS, AgentState, Trigger
+from acd.strategy import Tally
+from acd.tables import Table
 from acd.turn import Turn, mirror_of, until_at
 from cti.domain import events as ev
 from cti.domain.call import Call, CallState, Leg, LegState
@@ -93,13 +94,13 @@ def position(state: State, call_id: CallId) -> int | None:
     entry = state.entries.get(call_id)
     if entry is None or entry.phase is Phase.CONNECTED:
         return None
-    index = bisect_right(state.lines[entry.queue], entry.place)
+    index = state.lines[entry.queue].position(entry.place)
     return min(index, entry.told_position or index)
 
 
 def figures(state: State, queue: QueueName, at: datetime) -> ev.QueueChanged:
     """A queue's live figures: who isn't connected yet, since when the longest, how many are ready."""
-    waiting = [state.entries[place[2]].enqueued_at for place in state.lines.get(queue, ())]
+    waiting = [state.entries[place[-1]].enqueued_at for place in state.lines.get(queue, ())]
     ready = sum(
         1
         for agent in state.agents.values()
@@ -128,6 +129,8 @@ def _linked(turn: Turn, event: d.Linked) -> None:
         parties.over(turn, call_id, is_sure=True)
     for call_id in [c for c in turn.part("shapes") if c not in live]:
         parties.put_shape(turn, call_id, None)
+    for call_id in [c for c in turn.part("claims") if c not in live]:
+        turn.put_claim(call_id, None)
     _adopt_all(turn, event.calls)
     for call_id, call in live.items():
         for agent in turn.agents_in(call_id):
@@ -333,6 +336,7 @@ def _restored(turn: Turn, event: d.Restored) -> None:
             deadline_at=deadline_at,
             next_state=AgentState(change.next_state) if change.next_state else None,
             next_reason=change.next_reason,
+            tally=event.tallies.get(agent.agent_id, Tally(change.at)),
         )
         if deadline_at is not None:
             turn.wake(deadline_at, agent.agent_id)
@@ -340,12 +344,15 @@ def _restored(turn: Turn, event: d.Restored) -> None:
     for agent in known.values():
         for call_id in agent.calls:
             busy[call_id] = (*busy.get(call_id, ()), agent.agent_id)
-    turn.set(agents=known, busy=busy, answered=event.answered)
+    turn.set(agents=Table(known), busy=Table(busy), answered=event.answered)
+    for demand in event.demands:
+        callers.demand_set(turn, demand)
     # Known before the switch tells how they went on: who has hung up meanwhile has abandoned.
     _adopt_all(turn, event.calls)
 
 
 _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
+    ev.DemandSet: callers.demand_set,
     ev.CallEnqueued: callers.enqueued,
     ev.CallFellBack: callers.fell_back,
     ev.CallRecovered: _recovered,
@@ -375,6 +382,7 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     d.PhoneReady: agents.phone_ready,
     d.OfferRefused: agents.offer_refused,
     d.RejoinRefused: agents.rejoin_refused,
+    d.CallerKnown: callers.identified,
     d.Due: agents.due,
     d.Linked: _linked,
     d.Unlinked: _unlinked,

@@ -25,6 +25,7 @@ from cti.domain.ids import CallId, Endpoint, LegId, QueueName
 
 S, T = AgentState, Trigger
 Legs = Mapping[LegId, AgentLeg]
+_PLAIN = Shape()
 
 
 def kind_of(turn: Turn, call_id: CallId) -> str:
@@ -39,18 +40,18 @@ def kind_of(turn: Turn, call_id: CallId) -> str:
 
 def shape_of(turn: Turn, call_id: CallId) -> Shape:
     """What is known of a call beside its legs."""
-    found: Shape = turn.part("shapes").get(call_id, Shape())
+    found: Shape = turn.part("shapes").get(call_id, _PLAIN)
     return found
 
 
 def put_shape(turn: Turn, call_id: CallId, shape: Shape | None) -> None:
     """Note what a call is; None, and a plain one: nothing needs to be known."""
-    known = dict(turn.part("shapes"))
-    if known.pop(call_id, Shape()) == (shape or Shape()):
+    if shape_of(turn, call_id) == (shape or _PLAIN):
         return
-    if shape is not None and shape != Shape():
-        known[call_id] = shape
-    turn.set(shapes=known)
+    if shape is not None and shape != _PLAIN:
+        turn.own("shapes")[call_id] = shape
+    else:
+        del turn.own("shapes")[call_id]
 
 
 # ---- coming in ---------------------------------------------------------------------------------

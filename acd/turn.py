@@ -1,13 +1,13 @@
 """One step of the core: a working copy of the state, and the decisions made on the way.
 
-``Turn`` copies a part of the state when it is first written to, keeps the indices (lines, busy and free agents) in
+``Turn`` makes a draft of a part of the state when it is first written to, keeps the indices (lines, busy and free agents) in
 step with agents and entries, and notices what others must be told: a changed agent is published, a
-changed seat is mirrored. Whoever moves an agent or a caller does so through it.
+changed seat is mirrored. Whoever moves an agent or a caller does so through it. For the matcher it notes who became
+free and whose line changed.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from acd.decisions import Decision, FiguresChanged, Mirror, Publish, Wake
 from acd.facts import (
     NO_CALL,
     Agent,
+    Claim,
     Configuration,
     Line,
     Owed,
@@ -24,12 +25,18 @@ from acd.facts import (
     QueueEntry,
     State,
 )
+from acd.rules import Slot
+from acd.standing import stand
 from acd.states import BUSY, AgentState, Trigger, next_state
+from acd.strategy import Tally
+from acd.tables import Draft, Ordered, evolve
 from cti.domain.events import AgentStateChanged, Event, ReservationReleased
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 from cti.ports import QueueMirror
 
 _IN_USE = frozenset({"ringing", "in_use", "on_hold"})
+_NO_CLAIM = Claim()
+_EMPTY: Ordered[Place] = Ordered()
 
 
 class Turn:
@@ -41,19 +48,26 @@ class Turn:
         self.now = max(now, state.now)  # time only goes forward
         self.state = state
         self.decisions: list[Decision] = []
+        self.freed: dict[AgentId, None] = {}  # in this step, in this order
+        self.arrived: dict[Slot | AgentId, None] = {}  # lines in which somebody is new
+        self.moved: dict[AgentId, None] = {}  # may be free, busy or away now and weren't before
         self._changes: dict[str, Any] = {}
-        self._touched: dict[QueueName, None] = {}
+        self._touched: set[QueueName] = set()
 
     def finish(self) -> tuple[State, tuple[Decision, ...]]:
         """The new state and what is to be done."""
-        self.decisions.extend(FiguresChanged(queue) for queue in self._touched)
-        return replace(self.state, now=self.now, **self._changes), tuple(self.decisions)
+        self.decisions.extend(FiguresChanged(queue) for queue in sorted(self._touched))
+        done: dict[str, Any] = {
+            k: v.done() if isinstance(v, Draft) else v for k, v in self._changes.items()
+        }
+        return evolve(self.state, now=self.now, **done), tuple(self.decisions)
 
     # ---- reading -------------------------------------------------------------------------------
 
     def part(self, name: str) -> Any:
         """A field of the state as it is at this point of the step."""
-        return self._changes.get(name, getattr(self.state, name))
+        found = self._changes.get(name)
+        return getattr(self.state, name) if found is None else found
 
     def agent(self, agent_id: AgentId | None) -> Agent | None:
         """An agent by id."""
@@ -86,6 +100,15 @@ class Turn:
         state: str = self.part("phones").get(endpoint, "unknown")
         return state
 
+    def claim(self, call_id: CallId) -> Claim:
+        """What is known of a caller."""
+        found: Claim = self.part("claims").get(call_id, _NO_CLAIM)
+        return found
+
+    def is_free(self, agent: Agent) -> bool:
+        """Whether an agent may be offered a call now."""
+        return agent.agent_id in self.part("free")
+
     def has_phone_in_use(self, agent: Agent) -> bool:
         """Whether Asterisk says that any of his phones is in a call."""
         return any(self.phone(phone) in _IN_USE for phone in agent.profile.phones)
@@ -98,7 +121,7 @@ class Turn:
 
     def put_phone(self, endpoint: Endpoint, state: str) -> None:
         """Note what Asterisk says of a phone."""
-        self._own("phones")[endpoint] = state
+        self.own("phones")[endpoint] = state
         agent = self.agent_at(endpoint)
         if agent is not None:
             self.weigh(agent)
@@ -106,12 +129,12 @@ class Turn:
     def put_agent(self, agent: Agent) -> Agent:
         """Take a changed agent; publishes and mirrors what changed."""
         old = self.agent(agent.agent_id)
-        self._own("agents")[agent.agent_id] = agent
+        self.own("agents")[agent.agent_id] = agent
         if old is None or old.calls != agent.calls:
             self._index_calls(old.calls if old is not None else (), agent)
         if old is None or _visible(old) != _visible(agent):
             self.publish(_changed(self.now, old, agent))
-            self._touched.update(dict.fromkeys(sorted(agent.profile.queues)))
+            self._touched.update(agent.profile.queues)
         self._mirror(old, agent)
         self.weigh(agent)
         if agent.deadline_at is not None and (old is None or old.deadline_at != agent.deadline_at):
@@ -135,30 +158,53 @@ class Turn:
         values: dict[str, Any] = {"reason": "", "by": "system", **changes}
         if state is not agent.state or values["reason"] != agent.reason:
             values["since_at"] = self.now
-        return self.put_agent(replace(agent, state=state, **values))
+            values.setdefault("tally", self._counted(agent))
+        return self.put_agent(evolve(agent, state=state, **values))
 
     def put_entry(self, entry: QueueEntry) -> QueueEntry:
-        """Take a new or changed entry; keeps the lines in order."""
+        """Take a new or changed entry; keeps the lines in order. Who waits stands as the rules now say."""
         old = self.entry(entry.call_id)
-        self._own("entries")[entry.call_id] = entry
-        is_in_line = entry.phase is not Phase.CONNECTED
-        was_in_line = old is not None and old.phase is not Phase.CONNECTED
-        if old is not None and was_in_line:
-            if is_in_line and (old.queue, old.place) == (entry.queue, entry.place):
-                return entry
-            self._leave_line(old)
-        if is_in_line:
-            line: tuple[Place, ...] = self.part("lines").get(entry.queue, ())
-            index = bisect_left(line, entry.place)
-            self._own("lines")[entry.queue] = (*line[:index], entry.place, *line[index:])
-            self._touched[entry.queue] = None
+        if entry.phase is Phase.WAITING:
+            entry, looks = stand(self, entry, self.claim(entry.call_id))
+            for at in looks:
+                self.wake(at, entry.call_id)
+        self.own("entries")[entry.call_id] = entry
+        place = entry.place
+        before = old.place if old is not None else place
+        was_in = old.queue if old is not None and old.phase is not Phase.CONNECTED else None
+        is_in = entry.queue if entry.phase is not Phase.CONNECTED else None
+        self._relist("lines", was_in, before, is_in, place)
+        if (was_in, before) != (is_in, place):
+            self._touched.update(queue for queue in (was_in, is_in) if queue is not None)
+        slot, wants = entry.slot, entry.waits_for
+        old_slot = old.slot if old is not None else None
+        old_wants = old.waits_for if old is not None else None
+        is_news = self._relist("waiting", old_slot, before, slot, place)
+        is_news = self._relist("wanted", old_wants, before, wants, place) or is_news
+        if is_news or (old is not None and old.blocked_until_at != entry.blocked_until_at):
+            self.arrived.update((key, None) for key in (slot, wants) if key is not None)
         return entry
 
     def drop_entry(self, entry: QueueEntry) -> None:
         """Forget a caller who is gone."""
+        place = entry.place
         if entry.phase is not Phase.CONNECTED:
-            self._leave_line(entry)
-        del self._own("entries")[entry.call_id]
+            self._relist("lines", entry.queue, place, None, place)
+            self._touched.add(entry.queue)
+        self._relist("waiting", entry.slot, place, None, place)
+        self._relist("wanted", entry.waits_for, place, None, place)
+        del self.own("entries")[entry.call_id]
+
+    def put_claim(self, call_id: CallId, claim: Claim | None) -> None:
+        """Note what is known of a caller; None: forget it. Who waits stands accordingly at once."""
+        if claim is None:
+            if call_id in self.part("claims"):
+                del self.own("claims")[call_id]
+            return
+        self.own("claims")[call_id] = claim
+        entry = self.entry(call_id)
+        if entry is not None and entry.phase is Phase.WAITING:
+            self.put_entry(entry)
 
     def publish(self, event: Event) -> None:
         """Tell the others."""
@@ -252,18 +298,55 @@ class Turn:
         )
         if agent.state is AgentState.READY and self.now < agent.available_at:
             self.wake(agent.available_at, agent.agent_id)
-        if is_free and agent.agent_id not in self.part("free"):
-            self._own("free")[agent.agent_id] = None
-        elif not is_free and agent.agent_id in self.part("free"):
-            del self._own("free")[agent.agent_id]
+        self.moved[agent.agent_id] = None
+        since_at = self.part("free").get(agent.agent_id)
+        if since_at == (agent.idle_since_at if is_free else None):
+            return
+        if since_at is not None:
+            del self.own("free")[agent.agent_id]
+            self.set(idle=self.part("idle").removed((since_at, agent.agent_id)))
+            self.freed.pop(agent.agent_id, None)
+        if is_free:
+            self.own("free")[agent.agent_id] = agent.idle_since_at
+            self.set(idle=self.part("idle").added((agent.idle_since_at, agent.agent_id)))
+            self.freed[agent.agent_id] = None
 
-    def _own(self, name: str) -> Any:
-        if name not in self._changes:
-            self._changes[name] = dict(getattr(self.state, name))
-        return self._changes[name]
+    def own(self, name: str) -> Any:
+        """A table of the state, to be written to."""
+        found = self._changes.get(name)
+        if not isinstance(found, Draft):
+            found = self._changes[name] = Draft(self.part(name))
+        return found
+
+    def _relist(self, name: str, old: Any, before: Place, new: Any, place: Place) -> bool:
+        """Move a place from one line of an index to another; whether it is in another line, or elsewhere in it."""
+        if (old, before) == (new, place) or (old is None and new is None):
+            return False
+        lines = self.own(name)
+        if old is not None:
+            left = lines[old].removed(before)
+            if left:
+                lines[old] = left
+            else:
+                del lines[old]
+        if new is not None:
+            lines[new] = lines.get(new, _EMPTY).added(place)
+        return new is not None
+
+    def _counted(self, agent: Agent) -> Tally:
+        """The agent's tally, up to now; a new one when he signs in."""
+        tally, state, time = agent.tally, agent.state, self.now - agent.tally.counted_at
+        if state is AgentState.LOGGED_OUT:
+            return Tally(self.now)
+        busy_time, ready_time = tally.busy_time, tally.ready_time
+        if state in (AgentState.TALKING, AgentState.WRAP_UP):
+            busy_time += time
+        elif state is not AgentState.NOT_READY:
+            ready_time += time
+        return Tally(self.now, tally.taken, busy_time, ready_time)
 
     def _index_calls(self, old: tuple[CallId, ...], agent: Agent) -> None:
-        busy = self._own("busy")
+        busy = self.own("busy")
         for call_id in old:
             left = tuple(a for a in busy.get(call_id, ()) if a != agent.agent_id)
             if left:
@@ -272,12 +355,6 @@ class Turn:
                 busy.pop(call_id, None)
         for call_id in agent.calls:
             busy[call_id] = (*busy.get(call_id, ()), agent.agent_id)
-
-    def _leave_line(self, entry: QueueEntry) -> None:
-        line: tuple[Place, ...] = self.part("lines").get(entry.queue, ())
-        index = bisect_left(line, entry.place)
-        self._own("lines")[entry.queue] = line[:index] + line[index + 1 :]
-        self._touched[entry.queue] = None
 
     def _mirror(self, old: Agent | None, agent: Agent) -> None:
         if old is not None and _seat(old) == _seat(agent):

@@ -172,7 +172,7 @@ class Lines(RuleBasedStateMachine):
     def nobody_is_lost(self) -> None:
         entries = self.world.state.entries
         assert set(entries) == self.live
-        in_line = [p[2] for line in self.world.state.lines.values() for p in line]
+        in_line = [p[-1] for line in self.world.state.lines.values() for p in line]
         assert sorted(in_line) == sorted(
             e.call_id for e in entries.values() if e.phase is not Phase.CONNECTED
         )
@@ -317,7 +317,7 @@ def _holds(world: World, before: dict[AgentId, set[CallId]], told_of: CallId) ->
     assert {call_id: set(agents) for call_id, agents in state.busy.items()} == found
     for queue, line in state.lines.items():
         assert list(line) == sorted(line)
-        assert {p[2] for p in line} == {
+        assert {p[-1] for p in line} == {
             e.call_id
             for e in state.entries.values()
             if e.queue == queue and e.phase is not Phase.CONNECTED

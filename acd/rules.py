@@ -1,0 +1,173 @@
+"""What an administrator decides: the rules of queues, what agents may do, customer groups, limits; all frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+from acd.strategy import Strategy
+from cti.domain.demands import is_met, lowered, read_back
+from cti.domain.ids import AgentId, Endpoint, QueueName
+
+_ZERO = timedelta(0)
+NO_TIER = 1_000
+"""A tier that keeps nobody out."""
+Slot = tuple[QueueName, str, int]
+"""What waiting callers have in common for whom the same agents come into question: queue, demand, tier."""
+_SLOTS_KEPT = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxation:
+    """From this wait on a caller demands less: each level ``by`` lower, or ``demand`` in place of his own."""
+
+    after_time: timedelta
+    by: int = 0
+    demand: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """From this wait on agents with a penalty up to this one are asked as well."""
+
+    after_time: timedelta
+    penalty: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRules:
+    """How one queue is served. ``wrap_up_time``: zero none, None until the agent is done."""
+
+    name: QueueName
+    ring_time: timedelta = timedelta(seconds=15)
+    wrap_up_time: timedelta | None = timedelta(seconds=30)
+    rona_after: int = 1  # unanswered calls in a row until not ready
+    gap_time: timedelta = timedelta(seconds=2)  # pause between two calls of an agent
+    announce_every: timedelta = timedelta(seconds=45)  # position; zero: never
+    waits_for_paint: bool = False
+    strategy: Strategy = Strategy.LONGEST_IDLE
+    demand: str = ""  # of all its callers, besides their own
+    relaxations: tuple[Relaxation, ...] = ()  # by time, the last one reached counts
+    tiers: tuple[Tier, ...] = ()  # by time; none: all agents from the beginning
+
+    def stage(self, demand: str, wait_time: timedelta) -> tuple[str, int, timedelta | None]:
+        """What a caller demands after such a wait, the highest penalty he may get, and the wait at which that changes."""
+        tier = NO_TIER
+        if self.tiers:
+            tier = max((t.penalty for t in self.tiers if t.after_time <= wait_time), default=0)
+        if not (self.relaxations or self.tiers):
+            return demand, tier, None
+        reached = [step for step in self.relaxations if step.after_time <= wait_time]
+        relaxed = demand
+        if reached:
+            last = reached[-1]
+            own = demand if last.demand is None else last.demand
+            relaxed = str(lowered(read_back(own), last.by))
+        changes = [step.after_time for step in self.relaxations]
+        changes += [step.after_time for step in self.tiers]
+        later = [after_time for after_time in changes if after_time > wait_time]
+        return relaxed, tier, min(later, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What an agent may do here: the queues he serves, the phones he may sign in with, what he is able to.
+
+    ``penalties``: by queue, 0 where nothing is said; lower is asked first. ``rank``: his place in the company's order.
+    """
+
+    agent_id: AgentId
+    queues: frozenset[QueueName]
+    phones: tuple[Endpoint, ...]
+    skills: Mapping[str, int] = field(default_factory=dict)
+    penalties: Mapping[QueueName, int] = field(default_factory=dict)
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerGroup:
+    """Customers who are treated alike: their credit, what they demand, who is asked first for them."""
+
+    credit_time: timedelta = _ZERO
+    demand: str = ""
+    preferred: frozenset[AgentId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long the ACD waits for what should come, before it goes on without."""
+
+    reservation_timeout: timedelta = timedelta(seconds=3)  # chosen → LegDialled
+    ring_margin_time: timedelta = timedelta(seconds=5)  # beyond ring_time → some result
+    settle_time: timedelta = timedelta(milliseconds=250)  # leg ended → why
+    result_time: timedelta = timedelta(seconds=1)  # leg or attempt ended → its result
+    leg_time: timedelta = timedelta(seconds=2)  # caller gone → his agent's leg gone
+    retry_time: timedelta = timedelta(seconds=5)  # after an offer that led to nothing
+    lost_time: timedelta = timedelta(seconds=30)  # the dialplan holds a caller 20 s
+    recovery_timeout: timedelta = timedelta(seconds=2)  # callers back from the fallback
+    stall_time: timedelta = timedelta(seconds=1)  # to read what came while we were frozen
+    doubt_time: timedelta = timedelta(seconds=3)  # a busy agent whose phone says that it isn't
+    extension_time: timedelta = timedelta(minutes=1)  # of a wrap-up
+    ring_limit_time: timedelta = timedelta(minutes=2)  # of a ring that is not a queue's offer
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything that an administrator decides. ``reasons`` empty: any word is a reason."""
+
+    queues: Mapping[QueueName, QueueRules]
+    profiles: Mapping[AgentId, Profile]
+    reasons: frozenset[str] = frozenset()
+    limits: Limits = Limits()
+    wrap_up_time: timedelta | None = timedelta(0)  # after a customer's call that was no queue's
+    groups: Mapping[str, CustomerGroup] = field(default_factory=dict)
+    person_time: timedelta = timedelta(seconds=60)  # to wait for the last or dedicated agent
+    is_strict: bool = False  # more credit always goes first, however long others wait
+    seed: int = 0  # of the strategy "random"
+
+    @cached_property
+    def owners(self) -> Mapping[Endpoint, AgentId]:
+        """Whose phone it is, whether or not he is signed in with it."""
+        return {phone: who for who, profile in self.profiles.items() for phone in profile.phones}
+
+    def rules(self, queue: QueueName | None) -> QueueRules:
+        """The queue's rules; a queue that is no longer configured is served by the usual ones."""
+        known = self.queues.get(queue) if queue is not None else None
+        return known or QueueRules(queue or QueueName("none"))
+
+    def group(self, name: str) -> CustomerGroup:
+        """A customer group; one that isn't configured is nothing special."""
+        return self.groups.get(name, _NO_GROUP)
+
+    @cached_property
+    def ranked(self) -> frozenset[QueueName]:
+        """Queues in which some agent has a penalty."""
+        return frozenset(q for p in self.profiles.values() for q, n in p.penalties.items() if n)
+
+    def able(self, slot: Slot) -> frozenset[AgentId]:
+        """Who may be asked for callers of a slot: serves the queue, has the skills, is in the tier."""
+        found = self._able.get(slot)
+        if found is None:
+            queue, text, tier = slot
+            demand = read_back(text)
+            found = frozenset(
+                who
+                for who, profile in self.profiles.items()
+                if queue in profile.queues
+                and profile.penalties.get(queue, 0) <= tier
+                and is_met(demand, profile.skills)
+            )
+            if len(self._able) >= _SLOTS_KEPT:
+                self._able.clear()
+            self._able[slot] = found
+        return found
+
+    @cached_property
+    def _able(self) -> dict[Any, frozenset[AgentId]]:
+        return {}  # answers of ``able``, which nothing can change
+
+
+_NO_GROUP = CustomerGroup()
