@@ -175,6 +175,11 @@ class FakeAsterisk:
         """Whether a caller found the service gone, and nothing has changed since."""
         return self.variables.get("RD_HB", "") == self.variables["RD_DOWN"]
 
+    def start_anew(self) -> None:
+        """As after a restart in the same second: another start time, and Uniqueids are given again."""
+        self.started = "09:00:07"
+        self._numbers = itertools.count(1)
+
     def next_names(self, resource: str) -> tuple[str, str]:
         """The name and Uniqueid of a new channel."""
         number = next(self._numbers)

@@ -26,6 +26,7 @@ class Misbehaviour:
     dropped: set[str] = field(default_factory=set)  # events that get lost
     is_doubling: bool = False  # writes every event twice
     cut_after: int | None = None  # bytes, after which the connection breaks, in mid-message
+    answers: int = 1  # how often each action is answered
     garbage: bytes = b""  # written once, before the next event
 
 
@@ -113,7 +114,9 @@ class AmiDoor(asyncio.Protocol):
     def answer(self, response: str, text: str, action_id: str, *more: tuple[str, str]) -> None:
         """Write a response."""
         head = [("ActionID", action_id)] if action_id else []
-        self.write(message("Response", response, [*head, *more, ("Message", text)]))
+        data = message("Response", response, [*head, *more, ("Message", text)])
+        for _ in range(self._pbx.misbehaviour.answers):
+            self.write(data)
 
     def answer_list(
         self, action_id: str, rows: Iterable[tuple[str, Headers]], complete: str

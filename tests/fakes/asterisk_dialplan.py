@@ -46,7 +46,7 @@ async def come_in(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
     if channel.exten == "T":
         return FALLBACK
     variables = channel.variables
-    number = random.Random(channel.uniqueid).randint(1, 2147483647)
+    number = random.Random(f"{pbx.started} {channel.uniqueid}").randint(1, 2147483647)
     variables |= {"RD_CALL": f"{channel.uniqueid}-{number}", "RD_T0": milliseconds(pbx)}
     variables |= {"RD_TRY": "0", "RD_STATE": "menu", "RD_NEXT": ""}
     channel.dnis = channel.exten
