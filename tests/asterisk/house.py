@@ -186,19 +186,24 @@ async def originate(ami: AmiProbe, endpoint: str, target: str, command: str = "c
 
 @asynccontextmanager
 async def local_hop(pbx: Pbx, *, is_kept: bool = True) -> AsyncIterator[None]:
-    """A context of the house's own: a caller sent to `house`,<phone> reaches the phone through a Local channel.
+    """A context of the house's own, as docs/dialplan.md wants it: `house`,<phone> rings through a Local channel.
 
     ``is_kept``: Asterisk may not optimise it away.
     """
     kept = "/n" if is_kept else ""
+    to = "Kind: agent,To: ${EXTEN}"
     steps = (
+        f"UserEvent(RdXfer,Call: ${{RD_CALL}},From: ,{to},Number: ,How: blind)",
+        "Set(RD_STATE=dialing)",
         "Set(__RD_REF=${RD_CALL})",
         "Gosub(rd-record,s,1)",
         f"Dial(Local/${{EXTEN}}@house-phone{kept},15,g)",
-        "GotoIf($[${DIALSTATUS}=ANSWER]?rd-after,s,1:rd-queue,s,1)",
+        "GotoIf($[${DIALSTATUS}=ANSWER]?rd-after,s,1)",
+        f"UserEvent(RdXferFail,Call: ${{RD_CALL}},Agent: ${{EXTEN}},Status: ${{DIALSTATUS}},Cause: 0,{to})",
+        "Goto(rd-queue,s,1)",
     )
     for number, step in enumerate(steps, start=1):
-        await pbx.rx(f"dialplan add extension _X!,{number},{step} into house")
+        await pbx.rx(f'dialplan add extension "_X!,{number},{step}" into house')
     await pbx.rx("dialplan add extension _X!,1,Dial(PJSIP/${EXTEN},10) into house-phone")
     try:
         yield

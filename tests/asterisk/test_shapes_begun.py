@@ -5,10 +5,20 @@ from __future__ import annotations
 import pytest
 
 from cti.domain import events as ev
-from tests.asterisk.shapes import ASKED, BEGIN, BY, LINE, MARKS, OUTSIDE, SERVED, SHOWN, Centre
+from tests.asterisk.shapes import (
+    ASKED,
+    BEGIN,
+    BY,
+    DIALLED,
+    LINE,
+    MARKS,
+    OUTSIDE,
+    SERVED,
+    SHOWN,
+    Centre,
+)
 
 pytestmark = MARKS
-DIALLED = "TALKING NOT_READY|RINGING TALKING NOT_READY"
 
 
 @BY

@@ -6,7 +6,8 @@ import pytest
 
 from cti.domain import events as ev
 from cti.domain.ids import CallId
-from tests.asterisk.shapes import ASKED, BEGIN, MARKS, OUTSIDE, SERVED, Centre, to
+from tests.asterisk.desk import to
+from tests.asterisk.shapes import ASKED, BEGIN, MARKS, OUTSIDE, SERVED, Centre
 
 pytestmark = MARKS
 

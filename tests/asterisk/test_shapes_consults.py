@@ -6,7 +6,8 @@ import pytest
 
 from cti.domain import events as ev
 from cti.domain.ids import CallId
-from tests.asterisk.shapes import ASKED, BEGIN, BY, HELP, MARKS, OUTSIDE, SERVED, Centre, Desk, to
+from tests.asterisk.desk import HELP, Desk, to
+from tests.asterisk.shapes import ASKED, BEGIN, BY, MARKS, OUTSIDE, SERVED, Centre
 
 pytestmark = MARKS
 HELD = f"{BEGIN}on_hold "

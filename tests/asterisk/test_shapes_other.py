@@ -10,7 +10,8 @@ import pytest_asyncio
 from asterisk_conf.pjsua2_cache import find_site
 from cti.domain import events as ev
 from sip_sim.phone import SoftPhone, soft_phone
-from tests.asterisk.shapes import ASKED, BEGIN, MARKS, SERVED, Centre, centre, to
+from tests.asterisk.desk import to
+from tests.asterisk.shapes import ASKED, BEGIN, MARKS, SERVED, Centre, centre
 from tests.until import until
 
 pytestmark = MARKS

@@ -9,7 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tests.fakes.asterisk_channels import FakeChannel, Place
-from tests.fakes.asterisk_dialplan import AFTER, CONTEXTS, WAIT, dial, record, talk
+from tests.fakes.asterisk_dialplan import AFTER, CONTEXTS, WAIT, dial, record, talk, user_event
 
 if TYPE_CHECKING:
     from tests.fakes.asterisk import FakeAsterisk
@@ -21,6 +21,9 @@ async def hop(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
     """``house``: ``Dial(Local/<phone>@house-phone/n)``."""
     variables, phone = channel.variables, channel.exten
     variables["RD_REF"] = variables["RD_CALL"]
+    to = {"Kind": "agent", "To": phone}
+    user_event(pbx, channel, "RdXfer", From="", Number="", How="blind", **to)
+    variables["RD_STATE"] = "dialing"
     record(pbx, channel)
     name, _ = pbx.next_names(f"Local/{phone}@house-phone")
     place = ("house-phone", phone)
@@ -41,6 +44,7 @@ async def hop(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
     variables["DIALSTATUS"] = status
     if status != "ANSWER":
         near.hang_up()
+        user_event(pbx, channel, "RdXferFail", Agent=phone, Status=status, Cause="0", **to)
         return WAIT
     await talk(pbx, channel, near)
     return AFTER
