@@ -213,8 +213,10 @@ class Transfers:
             return [*self._left_to(first, leg, at), *bridges.picture(self.registry, first, at)]
         if not isinstance(first, TrackedLeg) or message.get("DestType") == "Bridge":
             return []  # who has the caller now was seen by his bridge
-        # Handed over while the one consulted still rings.
         call, consult = first.call, first.call.consult
+        if self.registry.is_over(call.call_id):
+            return []  # the caller hung up in this moment: nobody was handed over
+        # Handed over while the one consulted still rings.
         ringing = call.consulted_leg
         self._sent_on(call)
         call.consult = None

@@ -16,6 +16,7 @@ from cti.domain.errors import SwitchUnavailable
 from cti.domain.ids import Endpoint
 from cti.wire.ami import Message, encode_action
 from tests.contracts.switch_rig import FakeRig
+from tests.cti.asterisk.test_transfers import B_ANSWERS, END_OF_B, END_OF_OWN, SECOND_LINE
 from tests.cti.asterisk.test_translator import END_OF_CALL, END_OF_LEG, RD_IN, TALKING, World
 from tests.fakes.asterisk_channels import FakeCaller
 from tests.fakes.clock import settle
@@ -88,6 +89,23 @@ def test_a_channel_name_may_hold_any_letters(trunk: str) -> None:
     assert strange.is_clean()
     sent = encode_action("Redirect", {"Channel": trunk})
     assert Message(sent.strip(), "").get("Channel") == trunk
+
+
+@pytest.mark.parametrize("kind", ["Bridge", "App"])
+def test_who_hangs_up_while_he_is_handed_over_was_handed_to_nobody(kind: str) -> None:
+    world = World()
+    world.see(*TALKING, *SECOND_LINE, *B_ANSWERS)
+    assert world.names(END_OF_CALL) == ["ConsultEnded", "CallEnded"]
+    names = world.names(
+        "AttendedTransfer Result=Success OrigTransfererUniqueid=pbx1-1795303765.2"
+        " SecondTransfererUniqueid=pbx1-1795303770.5"
+        f" TransfereeUniqueid=pbx1-1795303765.1 DestType={kind}",
+        END_OF_LEG,
+        END_OF_B,
+        END_OF_OWN,
+    )
+    assert names == ["LegEnded"] * 3
+    assert world.is_clean()
 
 
 # ---- answers -----------------------------------------------------------------------------------
