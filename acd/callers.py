@@ -42,6 +42,8 @@ from cti.domain.errors import InvalidDemand
 from cti.domain.ids import CallId, Endpoint, LegId, QueueName
 
 S, T = AgentState, Trigger
+BY_MENU = "menu"
+"""``DemandSet.by`` of a menu's node."""
 NO_SOUND = 44
 """The cause of a leg that ended because nothing was heard of its phone any more (rtp_timeout)."""
 
@@ -79,6 +81,14 @@ def demand_set(turn: Turn, event: ev.DemandSet) -> None:
     others = tuple((by, text) for by, text in claim.demands if by != event.by)
     demands = (*others, (event.by, demand)) if demand else others
     turn.put_claim(event.call_id, replace(claim, demands=demands))
+
+
+def forget_menu(turn: Turn, call_id: CallId) -> None:
+    """The caller goes to another line: what the menu before this one demanded counts no more."""
+    claim = turn.claim(call_id)
+    if any(by == BY_MENU for by, _ in claim.demands):
+        demands = tuple((by, text) for by, text in claim.demands if by != BY_MENU)
+        turn.put_claim(call_id, replace(claim, demands=demands))
 
 
 def identified(turn: Turn, event: CallerKnown) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from cti.domain.call import Call
-from cti.domain.ids import AgentId, CallId, QueueName
+from cti.domain.ids import AgentId, CallId, CustomerId, QueueName
 
 
 class Pop(Protocol):
@@ -33,3 +33,29 @@ class Calls(Protocol):
 
     def live(self) -> Iterator[Call]:
         """The calls that haven't ended, each in its present state."""
+
+    def get(self, call_id: CallId) -> Call | None:
+        """A call, if it is known."""
+
+
+class Relation(Protocol):
+    """What a customer and the company have in common (``tickets.relations.CustomerRelation``)."""
+
+    @property
+    def group(self) -> str:
+        """His customer group; empty: none."""
+
+    @property
+    def last_agent_id(self) -> AgentId | None:
+        """Who spoke with him last, of those who were asked for."""
+
+
+class Customers(Protocol):
+    """The customers' files, as far as they bear on who answers."""
+
+    async def relation(self, customer_id: CustomerId, since_at: datetime) -> Relation:
+        """A customer's group, and who spoke with him last, not before ``since_at``.
+
+        Raises:
+            OSError: the files can't be read.
+        """

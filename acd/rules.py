@@ -125,6 +125,8 @@ class Configuration:
     wrap_up_time: timedelta | None = timedelta(0)  # after a customer's call that was no queue's
     groups: Mapping[str, CustomerGroup] = field(default_factory=dict)
     person_time: timedelta = timedelta(seconds=60)  # to wait for the last or dedicated agent
+    last_agent_time: timedelta = _ZERO  # so long ago he may have been the last; zero: not sought
+    dedicated: Mapping[str, tuple[AgentId, ...]] = field(default_factory=dict)  # by number's key
     is_strict: bool = False  # more credit always goes first, however long others wait
     seed: int = 0  # of the strategy "random"
 

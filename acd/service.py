@@ -23,12 +23,14 @@ from acd.agenda import Agenda, Subject
 from acd.decisions import Command, Decision, Input
 from acd.effects import Effects
 from acd.model import Agent, AgentState, Configuration, QueueEntry
-from acd.ports import Calls, Pop
+from acd.ports import Calls, Customers, Pop
+from acd.tally import Tallies
 from acd.timeline import Timeline
 from cti.domain import events as ev
 from cti.domain.call import Call
 from cti.domain.errors import CommandRefused
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
+from cti.domain.numbers import DialPlan, read_number
 from cti.ports import CallControl, Clock, EventBus, Timer, Unsubscribe
 
 log = structlog.get_logger(__name__)
@@ -85,8 +87,13 @@ class AcdService:
         bus: EventBus,
         clock: Clock,
         calls: Calls,
+        *,
+        plan: DialPlan | None = None,
+        customers: Customers | None = None,
     ) -> None:
         self._configuration = configuration
+        self._plan = plan
+        self._customers = customers
         self._bus = bus
         self._clock = clock
         self._calls = calls
@@ -102,6 +109,7 @@ class AcdService:
         self._last_pulse = clock.monotonic()
         self._pulse_timer: Timer | None = None
         self._unsubscribe: list[Unsubscribe] = []
+        self._identified: list[ev.CallerIdentified] = []  # to be looked up again at the start
 
     # ---- life ----------------------------------------------------------------------------------
 
@@ -112,16 +120,29 @@ class AcdService:
         """
         states: dict[AgentId, ev.AgentStateChanged] = {}
         answered: set[CallId] = set()
+        demands: list[ev.DemandSet] = []
+        identified: dict[CallId, ev.CallerIdentified] = {}
+        tallies = Tallies()
         for event in events:
+            tallies.note(event)
             match event:
                 case ev.AgentStateChanged():
                     states[event.agent_id] = event
+                case ev.DemandSet():
+                    demands.append(event)
+                case ev.CallerIdentified():
+                    identified[event.call_id] = event
                 case ev.CallAnswered():
                     answered.add(event.call_id)
                 case ev.CallEnded():
                     answered.discard(event.call_id)
         calls = tuple(self._calls.live())
-        self._step(d.Restored(tuple(states.values()), frozenset(answered), calls))
+        live = {call.call_id for call in calls}
+        said = tuple(event for event in demands if event.call_id in live)
+        self._step(
+            d.Restored(tuple(states.values()), frozenset(answered), calls, said, tallies.found)
+        )
+        self._identified = [identified[call_id] for call_id in live if call_id in identified]
 
     def start(self, *, is_linked: bool = False) -> None:
         """Listen and begin to tick; ``is_linked``: the switch's link is up already."""
@@ -129,7 +150,10 @@ class AcdService:
         self._unsubscribe = [
             listen(self._on_link, ev.SwitchLinkChanged),
             listen(self._on_event, ev.CallEvent, ev.PhoneStateChanged),
+            listen(self._on_identified, ev.CallerIdentified),
         ]
+        while self._identified:
+            self._on_identified(self._identified.pop())
         self._last_pulse = self._clock.monotonic()
         self._pulse_timer = self._clock.call_later(BEAT_EVERY, self._pulse)
         if is_linked:
@@ -243,6 +267,33 @@ class AcdService:
     def _on_event(self, event: ev.Event) -> None:
         if type(event) in model.CONCERNS:
             self._step(self._from_wall(event))
+
+    def _on_identified(self, event: ev.Event) -> None:
+        if isinstance(event, ev.CallerIdentified):
+            self._effects.spawn(self._look_up(event))
+
+    async def _look_up(self, event: ev.CallerIdentified) -> None:
+        """Tell the core the caller's group and agents, usually while he is still in the menu."""
+        configuration, call = self._configuration, self._calls.get(event.call_id)
+        if call is None or call.direction != "inbound":
+            return
+        dedicated: tuple[AgentId, ...] = ()
+        if self._plan is not None and configuration.dedicated:
+            key = read_number(call.ani, self._plan).key
+            dedicated = configuration.dedicated.get(key, ())
+        group, last_agent_id = "", None
+        if self._customers is not None and event.match == "known" and event.customer_ids:
+            since_at = self._clock.now() - configuration.last_agent_time
+            try:
+                relation = await self._customers.relation(event.customer_ids[0], since_at)
+            except OSError as exc:
+                log.warning("acd: the customer's file can't be read", error=type(exc).__name__)
+            else:
+                group = relation.group
+                last_agent_id = relation.last_agent_id if configuration.last_agent_time else None
+        call = self._calls.get(event.call_id)
+        if (group or dedicated or last_agent_id) and call is not None and call.is_live:
+            self._step(d.CallerKnown(event.call_id, group, dedicated, last_agent_id))
 
     def _on_link(self, event: ev.Event) -> None:
         if not isinstance(event, ev.SwitchLinkChanged):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from acd import parties
+from acd.callers import forget_menu
 from acd.facts import Agent, Phase, Shape
 from acd.parties import drop_line, free, leave, others_leave, over, put_shape, shape_of, take_leg
 from acd.states import BUSY, AgentState
@@ -93,6 +94,8 @@ def _send_on(
     agent = turn.agent_of(entry)
     if agent is not None:  # he was rung, or about to be
         free(turn, agent, reason)
+    if is_elsewhere:  # what the menu before that line demanded
+        forget_menu(turn, call_id)
     is_sent_on = is_elsewhere or entry.is_sent_on
     sent = replace(entry, phase=Phase.CONNECTED, agent_id=None, take_back_at=None)
     turn.put_entry(replace(sent, is_sent_on=is_sent_on))

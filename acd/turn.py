@@ -28,8 +28,8 @@ from acd.facts import (
 from acd.rules import Slot
 from acd.standing import stand
 from acd.states import BUSY, AgentState, Trigger, next_state
-from acd.strategy import Tally
 from acd.tables import Draft, Ordered, evolve
+from acd.tally import counted
 from cti.domain.events import AgentStateChanged, Event, ReservationReleased
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 from cti.ports import QueueMirror
@@ -158,7 +158,7 @@ class Turn:
         values: dict[str, Any] = {"reason": "", "by": "system", **changes}
         if state is not agent.state or values["reason"] != agent.reason:
             values["since_at"] = self.now
-            values.setdefault("tally", self._counted(agent))
+            values.setdefault("tally", counted(agent.tally, agent.state, self.now))
         return self.put_agent(evolve(agent, state=state, **values))
 
     def put_entry(self, entry: QueueEntry) -> QueueEntry:
@@ -332,18 +332,6 @@ class Turn:
         if new is not None:
             lines[new] = lines.get(new, _EMPTY).added(place)
         return new is not None
-
-    def _counted(self, agent: Agent) -> Tally:
-        """The agent's tally, up to now; a new one when he signs in."""
-        tally, state, time = agent.tally, agent.state, self.now - agent.tally.counted_at
-        if state is AgentState.LOGGED_OUT:
-            return Tally(self.now)
-        busy_time, ready_time = tally.busy_time, tally.ready_time
-        if state in (AgentState.TALKING, AgentState.WRAP_UP):
-            busy_time += time
-        elif state is not AgentState.NOT_READY:
-            ready_time += time
-        return Tally(self.now, tally.taken, busy_time, ready_time)
 
     def _index_calls(self, old: tuple[CallId, ...], agent: Agent) -> None:
         busy = self.own("busy")

@@ -2,45 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
+import structlog
+
+from acd.check import routing_problems
 from acd.model import Configuration, Profile, QueueRules
-from acd.ports import Calls, Pop
+from acd.ports import Calls, Customers, Pop
+from acd.rules import CustomerGroup, Relaxation, Tier
 from acd.service import AcdService
-from cti.company import Company
-from cti.domain.ids import Endpoint, QueueName
+from acd.strategy import Strategy
+from cti.company import Company, Person, Queue
+from cti.domain.ids import AgentId, Endpoint, QueueName
+from cti.domain.numbers import DialPlan, read_number
 from cti.domain.people import Permission, User
 from cti.ports import CallControl, Clock, EventBus
 
+log = structlog.get_logger(__name__)
 
-def configure(company: Company, users: Iterable[User]) -> Configuration:
-    """The ACD's part of the company: the rules of its queues, and who may take calls, where."""
-    queues = {
-        QueueName(queue.name): QueueRules(
-            name=QueueName(queue.name),
-            ring_time=queue.ring_time,
-            wrap_up_time=queue.wrap_up_time,
-            rona_after=queue.rona_after,
-            gap_time=queue.gap_time,
-            announce_every=queue.announce_every,
-            waits_for_paint=queue.waits_for_paint,
+
+def configure(
+    company: Company, users: Iterable[User], plan: DialPlan | None = None
+) -> Configuration:
+    """The ACD's part of the company: its rules, and who may take calls, where and what he is able to.
+
+    ``plan`` reads the numbers of callers who have an agent of their own; without it nobody has.
+    """
+    people = {person.login: (rank, person) for rank, person in enumerate(company.people)}
+    profiles, ids = {}, {}
+    for user in users:
+        ids[user.login] = user.user_id
+        if user.may(Permission.TAKE_CALLS):
+            rank, person = people.get(user.login, (len(people), None))
+            profiles[user.user_id] = _profile(user, rank, person)
+    groups = {
+        group.name: CustomerGroup(
+            group.credit_time, group.demand, frozenset(_ids(ids, group.preferred))
         )
-        for queue in company.queues
+        for group in company.customer_groups
     }
-    served = {
-        person.login: frozenset(QueueName(name) for name in person.queues)
-        for person in company.people
+    dedicated = {
+        read_number(number, plan).key: _ids(ids, (own.agent, *own.deputies))
+        for own in company.dedicated
+        for number in own.numbers
+        if plan is not None
     }
-    profiles = {
-        user.user_id: Profile(
-            agent_id=user.user_id,
-            queues=served.get(user.login, frozenset()),
-            phones=(Endpoint(user.extension), Endpoint(f"{user.extension}w")),
-        )
-        for user in users
-        if user.may(Permission.TAKE_CALLS)
-    }
-    return Configuration(queues, profiles, frozenset(reason.name for reason in company.reasons))
+    return Configuration(
+        queues={QueueName(queue.name): _rules(queue) for queue in company.queues},
+        profiles=profiles,
+        reasons=frozenset(reason.name for reason in company.reasons),
+        groups=groups,
+        person_time=company.own_agent_timeout,
+        last_agent_time=timedelta(days=company.last_agent_days),
+        dedicated={key: agents for key, agents in dedicated.items() if key},
+        is_strict=company.strict_priority,
+    )
+
+
+def _rules(queue: Queue) -> QueueRules:
+    return QueueRules(
+        name=QueueName(queue.name),
+        ring_time=queue.ring_time,
+        wrap_up_time=queue.wrap_up_time,
+        rona_after=queue.rona_after,
+        gap_time=queue.gap_time,
+        announce_every=queue.announce_every,
+        waits_for_paint=queue.waits_for_paint,
+        strategy=Strategy(queue.strategy),
+        demand=queue.demand,
+        relaxations=tuple(Relaxation(x.after, x.minus, x.demand) for x in queue.relax),
+        tiers=tuple(Tier(x.after, x.penalty) for x in queue.tiers),
+    )
+
+
+def _profile(user: User, rank: int, person: Person | None) -> Profile:
+    return Profile(
+        agent_id=user.user_id,
+        queues=frozenset(QueueName(name) for name in person.queues) if person else frozenset(),
+        phones=(Endpoint(user.extension), Endpoint(f"{user.extension}w")),
+        skills=dict(person.skills) if person else {},
+        penalties={QueueName(q): n for q, n in person.penalties.items()} if person else {},
+        rank=rank,
+    )
+
+
+def _ids(ids: Mapping[str, AgentId], logins: Iterable[str]) -> tuple[AgentId, ...]:
+    return tuple(ids[login] for login in logins if login in ids)
 
 
 def build_acd(
@@ -51,9 +99,18 @@ def build_acd(
     bus: EventBus,
     clock: Clock,
     calls: Calls,
+    *,
+    plan: DialPlan | None = None,
+    customers: Customers | None = None,
 ) -> AcdService:
     """The service, not yet started: ``restore`` it from the journal, then ``start``.
 
-    ``calls`` is the table of live calls, which is told every event before the ACD is.
+    ``calls`` is the table of live calls, which is told every event before the ACD is. Without ``customers`` nobody has
+    a group or a last agent.
     """
-    return AcdService(configure(company, users), control, pop, bus, clock, calls)
+    configuration = configure(company, users, plan)
+    for problem in routing_problems(company, configuration):
+        log.warning("acd: callers whom nobody can serve", problem=problem)
+    return AcdService(
+        configuration, control, pop, bus, clock, calls, plan=plan, customers=customers
+    )

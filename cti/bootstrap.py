@@ -19,7 +19,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
+from acd.adapters.figures_rows import AgentTimesProjection, VisitsProjection
+from acd.adapters.figures_sql import SqlFigures
+from acd.adapters.figures_wiring import Figures, build_figures
+from acd.figures_book import FiguresBook
 from acd.service import AcdService
 from acd.wiring import build_acd
 from asterisk_conf.secrets import AMI_USER, Secrets
@@ -59,6 +64,7 @@ from screenpop.ports import SipAccount
 from screenpop.wiring import ScreenPops, build_pop, build_screenpop
 from tickets.adapters.sql import SqlTicketStore
 from tickets.ports import TicketStore
+from tickets.relations import CustomerRelations
 from tickets.wiring import Tickets, build_tickets
 
 if TYPE_CHECKING:
@@ -106,6 +112,7 @@ class Keeping:
     book: RecordingBook
     close: Callable[[], Awaitable[None]]
     projections: ProjectionKeeper | None = None  # None: nobody reads such tables (tests)
+    figures: FiguresBook | None = None  # None: counted in memory
     spool: Spool | None = None
     store: RecordingStore | None = None
     encoder: Encoder | None = None
@@ -131,6 +138,7 @@ class Service:
     agi: FastAgiServer
     ivr: Ivr
     acd: AcdService
+    figures: Figures
     tickets: Tickets
     recorder: RecorderParts
     screenpop: ScreenPops
@@ -178,6 +186,8 @@ class Service:
             stack.callback(self.watch.stop)
             self.acd.start()
             stack.push_async_callback(self.acd.stop)
+            self.figures.start(self.acd, past)
+            stack.push_async_callback(self.figures.stop)
             if has_sockets:
                 await self.agi.start(self.settings.pbx.agi_port)
             stack.push_async_callback(self.agi.close)
@@ -244,7 +254,9 @@ class BrowserPhones:
 
 def projections_of(database: Database) -> ProjectionKeeper:
     """All tables that are derived from the journal."""
-    return ProjectionKeeper(database, [CallsProjection()])
+    return ProjectionKeeper(
+        database, [CallsProjection(), VisitsProjection(), AgentTimesProjection()]
+    )
 
 
 async def keep_in_database(settings: Settings) -> Keeping:
@@ -255,6 +267,7 @@ async def keep_in_database(settings: Settings) -> Keeping:
     return Keeping(
         journal=journal,
         projections=projections,
+        figures=SqlFigures(database),
         accounts=SqlAccounts(database),
         sessions=SqlSessions(database),
         tickets=SqlTicketStore(database),
@@ -343,7 +356,10 @@ async def build(
     pop = build_pop(bus, clock, tickets.office, BrowserPhones(settings, secrets), plan, company)
     # An inactive account can't sign in; the simulators' must only be known, for when they are opened.
     agents = [replace(u, is_active=True) if is_simulated(u.login) else u for u in users]
-    acd = build_acd(company, agents, control, pop, bus, clock, calls)
+    acd = build_acd(
+        company, agents, control, pop, bus, clock, calls,
+        plan=plan, customers=CustomerRelations(kept.tickets),
+    )  # fmt: skip
     origins = own_origins(settings.web.allowed_origins)
     screenpop = build_screenpop(
         pop, bus=bus, clock=clock, journal=journal, agents=acd, calls=control,
@@ -357,22 +373,27 @@ async def build(
         settings, clock=clock, bus=bus, journal=journal, book=kept.book, accounts=accounts,
         calls=calls, spool=kept.spool, store=kept.store, encoder=kept.encoder, alarms=alarms,
     )  # fmt: skip
+    figures = build_figures(
+        company, users, acd, kept.figures, bus=bus, clock=clock, sign_in=desk, origins=origins,
+        boot_id=boot_id,
+    )  # fmt: skip
     web = build_app(
         WebParts(
             desk=desk,
             origins=origins,
             health=lambda: {"switch": switch.is_up, "journal": not journal.is_failing},
             alarms=lambda: alarms.active,
-            routes=[*screenpop.sockets.routes(), *recorder.routes],
+            routes=[*screenpop.sockets.routes(), *recorder.routes, *figures.routes],
+            registry=_registry(figures),
             connect=[f"ws://{settings.pbx.bind}:{settings.pbx.ws_port}"],
-            on_stop=[pop.stop],
+            on_stop=[pop.stop, figures.stream.stop],
         )
     )
     return Service(
         settings=settings, company=company, agents=agents, clock=clock, bus=bus,
         shared_bus=shared, calls=calls, keeping=kept,
         journal=journal, accounts=accounts, passwords=passwords, switch=switch,
-        agi=FastAgiServer(ivr.routes, clock), ivr=ivr, acd=acd, tickets=tickets, recorder=recorder,
+        agi=FastAgiServer(ivr.routes, clock), ivr=ivr, acd=acd, figures=figures, tickets=tickets, recorder=recorder,
         screenpop=screenpop, web=WebServer(web, settings.web.bind, settings.web.port),
         alarms=alarms, watch=_watch(settings, alarms, clock, journal, shared),
     )  # fmt: skip
@@ -386,6 +407,16 @@ async def running(service: Service) -> AsyncIterator[Service]:
         yield service
     finally:
         await service.stop()
+
+
+def _registry(figures: Figures) -> CollectorRegistry:
+    """What ``/metrics`` tells besides the alarms: this process and the queues."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    registry.register(figures.metrics)
+    return registry
 
 
 def _watch(

@@ -14,14 +14,39 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from cti.domain.errors import ConfigError
+from cti.domain.demands import MAX_LENGTH, SKILL, needs_of, parse_demand
+from cti.domain.errors import ConfigError, InvalidDemand
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Extension = Annotated[str, Field(pattern=r"^[1-9][0-9]{2,4}$")]
 Language = Literal["en", "zh"]
 Text = dict[Language, str]
+Skill = Annotated[str, Field(pattern=f"^{SKILL.pattern}$")]
+Level = Annotated[int, Field(ge=1, le=10)]
+Login = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,63}$")]
+
+
+def _canonical(text: str) -> str:
+    try:
+        return str(parse_demand(text))
+    except InvalidDemand as exc:
+        raise ValueError(f"demand '{text[:MAX_LENGTH]}': {exc}") from exc
+
+
+Demand = Annotated[str, AfterValidator(_canonical)]
+"""Skills as an expression (``cti.domain.demands``); empty: none."""
+Credit = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=1))]
+"""Priority, as seconds of wait that a caller is taken to have behind him."""
 
 
 class _Part(BaseModel):
@@ -31,7 +56,7 @@ class _Part(BaseModel):
 class Person(_Part):
     """Somebody who works here."""
 
-    login: Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,63}$")]
+    login: Login
     name: Annotated[str, Field(min_length=1, max_length=100)]
     staff_number: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,16}$")]
     extension: Extension
@@ -39,6 +64,24 @@ class Person(_Part):
     team: str = ""
     language: Language = "en"
     queues: tuple[Name, ...] = ()
+    skills: dict[Skill, Level] = Field(default_factory=dict)
+    # By queue: who has a lower one is asked first; none said: 0.
+    penalties: dict[Name, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
+
+
+class Relax(_Part):
+    """From this wait on a caller demands less: each level ``minus`` lower, or ``demand`` in place of his own."""
+
+    after: timedelta
+    minus: Annotated[int, Field(ge=0, le=9)] = 0
+    demand: Demand | None = None
+
+
+class Tier(_Part):
+    """From this wait on agents with a penalty up to this one are asked as well."""
+
+    after: timedelta
+    penalty: Annotated[int, Field(ge=0, le=100)]
 
 
 class Queue(_Part):
@@ -53,10 +96,42 @@ class Queue(_Part):
     announce_every: timedelta = timedelta(seconds=45)  # position; 0: never
     service_level_time: timedelta = timedelta(seconds=20)
     short_abandon_time: timedelta = timedelta(seconds=5)  # sooner: nobody's fault
-    credit_time: timedelta = timedelta(0)
+    credit_time: Credit = timedelta(0)  # the queue's weight
+    strategy: Literal[
+        "longest_idle",
+        "round_robin",
+        "fewest_calls",
+        "least_occupied",
+        "most_skilled",
+        "linear",
+        "random",
+        "least_flexible",
+        "ring_all",
+    ] = "longest_idle"  # docs/queues.md
+    demand: Demand = ""  # of all its callers, besides their own
+    relax: tuple[Relax, ...] = ()  # by time
+    tiers: tuple[Tier, ...] = ()  # by time; none: all agents from the beginning
     extension: Extension | None = None  # what a phone dials to call it or to transfer into it
     waits_for_paint: bool = False  # ring only when the pop was painted (at most 60 ms)
     dispositions: tuple[str, ...] = ("solved", "callback", "complaint", "wrong number")
+
+    @model_validator(mode="after")
+    def _stages(self) -> Queue:
+        for what, times in (("relax", self.relax), ("tiers", self.tiers)):
+            after = [step.after for step in times]
+            if after != sorted(set(after)) or (after and after[0] < timedelta(0)):
+                raise ValueError(
+                    f"queue {self.name}: write '{what}' by time, each later than before"
+                )
+        penalties = [tier.penalty for tier in self.tiers]
+        if penalties != sorted(penalties):
+            raise ValueError(f"queue {self.name}: a later tier can't take agents away again")
+        if self.strategy == "ring_all":
+            raise ValueError(
+                f"queue {self.name}: ring_all isn't offered yet, since the dialplan rings one agent at a time; "
+                "take longest_idle"
+            )
+        return self
 
 
 class NotReadyReason(_Part):
@@ -103,7 +178,7 @@ class Node(_Part):
     * ``collect``: play ``text``, read up to ``max_digits`` (# ends), go to ``next``.
     * ``hours``: ``hours`` open → ``next``, else → ``closed``.
     * ``language``: set ``language``, go to ``next``.
-    * ``queue``: wait in ``queue``.
+    * ``queue``: wait in ``queue``, for an agent who meets ``demand``, with ``credit_time`` besides the queue's.
     * ``hangup``: say goodbye with ``text`` and hang up.
     """
 
@@ -123,6 +198,8 @@ class Node(_Part):
     closed: Name | None = None
     language: Language | None = None
     queue: Name | None = None
+    demand: Demand = ""
+    credit_time: Credit = timedelta(0)
 
 
 class Flow(_Part):
@@ -185,6 +262,23 @@ class Outbound(_Part):
         return self
 
 
+class CustomerGroup(_Part):
+    """Customers who are treated alike; a customer's file names his group."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    credit_time: Credit = timedelta(0)
+    demand: Demand = ""
+    preferred: tuple[Login, ...] = ()  # asked first if they are free
+
+
+class Dedicated(_Part):
+    """Callers who have an agent of their own."""
+
+    numbers: Annotated[tuple[str, ...], Field(min_length=1)]  # as the customers' are written
+    agent: Login
+    deputies: tuple[Login, ...] = ()  # asked in this order when he is away
+
+
 class SampleCustomer(_Part):
     """A customer that a new installation starts with."""
 
@@ -212,6 +306,12 @@ class Company(_Part):
     back_time: timedelta = timedelta(seconds=15)  # a caller whom nobody took rings at the sender
     park_time: timedelta = timedelta(seconds=120)  # then a parked caller comes back
     customers: tuple[SampleCustomer, ...] = ()
+    skills: tuple[Skill, ...] = ()  # all that there are
+    customer_groups: tuple[CustomerGroup, ...] = ()
+    dedicated: tuple[Dedicated, ...] = ()
+    last_agent_days: Annotated[int, Field(ge=0, le=3650)] = 0  # 0: who spoke last isn't sought
+    own_agent_timeout: timedelta = timedelta(seconds=60)  # to wait for him while he talks
+    strict_priority: bool = False  # more credit always goes first, however long others wait
 
     @property
     def time_zone(self) -> str:
@@ -240,12 +340,42 @@ class Company(_Part):
             ("staff number", [p.staff_number for p in self.people]),
             ("queue", [q.name for q in self.queues]),
             ("number", [n.dnis for n in self.numbers]),
+            ("skill", list(self.skills)),
+            ("customer group", [g.name for g in self.customer_groups]),
         ):
             twice = {v for v in values if values.count(v) > 1}
             if twice:
                 raise ValueError(f"{what} given twice: {', '.join(sorted(twice))}")
         self._dialled_once()
+        self._routing()
         return self
+
+    def _routing(self) -> None:
+        """Skills, groups and people that routing names must exist."""
+        logins, skills = {p.login for p in self.people}, set(self.skills)
+        for person in self.people:
+            _known(f"person {person.login}", "skill", set(person.skills), skills)
+            unserved = set(person.penalties) - set(person.queues)
+            if unserved:
+                names = ", ".join(sorted(unserved))
+                raise ValueError(
+                    f"person {person.login}: a penalty in {names}, which he doesn't serve"
+                )
+        demands = [(f"queue {q.name}", q.demand) for q in self.queues]
+        demands += [(f"queue {q.name}", step.demand or "") for q in self.queues for step in q.relax]
+        demands += [(f"customer group {g.name}", g.demand) for g in self.customer_groups]
+        demands += [
+            (f"flow {flow.name}, node {node.name}", node.demand)
+            for flow in self.flows
+            for node in flow.nodes
+        ]
+        for where, demand in demands:
+            _known(where, "skill", {need.skill for need in needs_of(parse_demand(demand))}, skills)
+        for group in self.customer_groups:
+            _known(f"customer group {group.name}", "login", set(group.preferred), logins)
+        for own in self.dedicated:
+            where = f"dedicated agent {own.agent}"
+            _known(where, "login", {own.agent, *own.deputies}, logins)
 
     def _dialled_once(self) -> None:
         """What a phone dials means one thing."""

@@ -53,6 +53,8 @@ def flow_problems(flow: Flow) -> list[str]:
         ]
         if node.is_sensitive and node.kind not in ("menu", "collect"):
             problems.append(f"{where}: only a menu or a collect node can be sensitive")
+        if node.kind != "queue" and (node.demand or node.credit_time):
+            problems.append(f"{where}: only a queue node can have 'demand' or 'credit_time'")
         if _goes_round(node, nodes):
             problems.append(f"{where}: goes round in a circle without asking the caller anything")
     reached = _reached(flow.start, nodes)

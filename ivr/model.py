@@ -170,9 +170,11 @@ class AskDigits:
 
 @dataclass(frozen=True, slots=True)
 class Enqueue:
-    """The end: the caller waits in a queue."""
+    """The end: the caller waits in a queue; ``demand`` and ``credit_time`` are the node's, besides the queue's own."""
 
     queue: QueueName
+    demand: str = ""
+    credit_time: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +369,7 @@ class _Walk:
             case "collect" if node.next:
                 self.ask(node, None)
             case "queue" if node.queue:
-                self.end("queue", QueueName(node.queue))
+                self.end("queue", QueueName(node.queue), node.demand, node.credit_time)
             case "hangup":
                 if node.text:
                     self.do(Say(prompt_name(flow.name, node.name), is_interruptible=False))
@@ -414,10 +416,16 @@ class _Walk:
             self.do(ResumeRecording())
             self.state = replace(self.state, is_recording_paused=False)
 
-    def end(self, outcome: Outcome, queue: QueueName | None) -> None:
+    def end(
+        self,
+        outcome: Outcome,
+        queue: QueueName | None,
+        demand: str = "",
+        credit_time: timedelta = timedelta(0),
+    ) -> None:
         self.state = replace(self.state, is_over=True)
         self.do(NoteLeft(outcome, queue, self.state.language))
-        self.do(Enqueue(queue) if queue else HangUp())
+        self.do(Enqueue(queue, demand, credit_time) if queue else HangUp())
 
     def fail(self) -> None:
         self.resume_recording()

@@ -22,6 +22,7 @@ from cti.domain.events import (
     CallEvent,
     CallOffered,
     CallRecovered,
+    DemandSet,
     Event,
     MenuEntered,
     MenuInput,
@@ -224,9 +225,13 @@ class _Visit:
                     return await self.ask(command)
                 case model.NoteLeft():
                     outcome, queue = command.outcome, command.queue
-                case model.Enqueue() | model.HangUp():
-                    next_step: NextStep = "wait" if queue else "hangup"
-                    await self.session.finish(next_step, self.variables(queue))
+                case model.Enqueue():
+                    self.demand(command.demand)
+                    variables = self.variables(queue, command.credit_time)
+                    await self.session.finish("wait", variables)
+                    self.left(outcome, queue)
+                case model.HangUp():
+                    await self.session.finish("hangup", self.variables(None))
                     self.left(outcome, queue)
         return None
 
@@ -292,6 +297,14 @@ class _Visit:
                 )
             )
 
+    def demand(self, demand: str) -> None:
+        # Said before the caller is handed back, so that it is known when he waits.
+        if demand:
+            at = self.service._clock.now()
+            self.service._bus.publish(
+                DemandSet(at=at, call_id=self.call_id, demand=demand, by="menu")
+            )
+
     def left(self, outcome: str, queue: QueueName | None) -> None:
         if self.has_left:
             return
@@ -307,10 +320,12 @@ class _Visit:
             )
         )
 
-    def variables(self, queue: QueueName | None) -> dict[str, str]:
+    def variables(
+        self, queue: QueueName | None, credit_time: timedelta = timedelta(0)
+    ) -> dict[str, str]:
         found: dict[str, str] = {"RD_LANG": self.state.language}
         if queue:
-            credit = self.plan.credits.get(queue, timedelta(0))
+            credit = self.plan.credits.get(queue, timedelta(0)) + credit_time
             found["RD_QUEUE"] = queue
             found["RD_CREDIT"] = str(int(credit.total_seconds()))
         return found
