@@ -34,7 +34,12 @@ _ERROR_SCHEMA = {
 def describe(routes: Iterable[Route], version: str) -> dict[str, Any]:
     """The whole document. Pages and files outside ``/api/`` are left out."""
     described = [route for route in routes if route.path.startswith("/api/")]
-    models = {m for route in described for m in (route.body, route.answer) if m is not None}
+    models = {
+        model
+        for route in described
+        for model in (route.body, route.answer, route.query)
+        if model is not None
+    }
     _, definitions = models_json_schema(
         [(model, "validation") for model in sorted(models, key=lambda m: m.__name__)],
         ref_template=_REF,
@@ -70,11 +75,12 @@ def _operation(route: Route) -> dict[str, Any]:
             },
         },
     }
-    if names := _PARAMETER.findall(route.path):
-        operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in names
-        ]
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PARAMETER.findall(route.path)
+    ]
+    if parameters := parameters + _query(route.query):
+        operation["parameters"] = parameters
     if route.body is not None:
         operation["requestBody"] = {"required": True, **_content("", route.body)}
         del operation["requestBody"]["description"]
@@ -84,6 +90,24 @@ def _operation(route: Route) -> dict[str, Any]:
             needs["csrf"] = []
         operation["security"] = [needs]
     return operation
+
+
+def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
+    """The parameters behind the question mark."""
+    if model is None:
+        return []
+    schema = model.model_json_schema(ref_template=_REF)
+    required = schema.get("required", ())
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": part.get("description", ""),
+            "schema": {key: value for key, value in part.items() if key != "description"},
+        }
+        for name, part in schema.get("properties", {}).items()
+    ]
 
 
 def _content(description: str, model: type[BaseModel] | None) -> dict[str, Any]:

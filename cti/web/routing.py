@@ -42,7 +42,10 @@ Rule = Access | Permission
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One address of the application. ``summary`` and the models go into the API's description."""
+    """One address of the application. ``summary`` and the models go into the API's description.
+
+    ``query`` is the model of what may stand behind the question mark; read it with ``read_query``.
+    """
 
     method: str
     path: str
@@ -52,6 +55,7 @@ class Route:
     body: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None
     success: int = 200
+    query: type[BaseModel] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,12 @@ class Body(BaseModel):
     """Base of request bodies: unknown keys are refused, values are what they say they are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Query(BaseModel):
+    """Base of query parameters: unknown ones are refused; values are read from text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ApiError(Exception):
@@ -109,6 +119,23 @@ async def read_body(request: web.Request, model: type[ModelT]) -> ModelT:
         # Also what keeps a form of a foreign page out: browsers ask before they send JSON abroad.
         raise ApiError(415, "not_json", "Send the body as application/json.")
     return parse_model(await request.read(), model)
+
+
+def read_query(request: web.Request, model: type[ModelT]) -> ModelT:
+    """Read the query parameters.
+
+    Raises:
+        ApiError: 400; one is unknown, given twice or not of its type. The message names it, never the value.
+    """
+    given = request.query
+    if len(set(given)) != len(given):
+        raise ApiError(400, "wrong_query", "A parameter is given twice.")
+    try:
+        return model.model_validate(dict(given))
+    except ValidationError as exc:
+        first = exc.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])[:100] or "query"
+        raise ApiError(400, "wrong_query", f"{place}: {first['msg']}") from exc
 
 
 def parse_model(raw: bytes | str, model: type[ModelT]) -> ModelT:
