@@ -371,6 +371,7 @@ def new_entry(
         attempts=getattr(event, "attempt", 0),
         is_answered=call_id in turn.part("answered"),
         is_strict=turn.configuration.is_strict,
+        tried=dict(turn.claim(call_id).tried),
         **known,
     )
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from acd.strategy import Tally
 from cti.domain.call import Call
-from cti.domain.events import AgentStateChanged, DemandSet, Event
+from cti.domain.events import AgentDidNotAnswer, AgentStateChanged, DemandSet, Event
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 from cti.ports import QueueMirror
 
@@ -126,13 +126,15 @@ class Unlinked:
 class Restored:
     """What the journal says: agents (last state each), calls that had been answered, calls then live.
 
-    ``demands``: what was said of the live calls. ``tallies``: what agents have done since they signed in.
+    ``demands``: what was said of the live calls, ``missed``: who didn't answer them. ``tallies``: what agents have done
+    since they signed in.
     """
 
     agents: tuple[AgentStateChanged, ...]
     answered: frozenset[CallId]
     calls: tuple[Call, ...] = ()
     demands: tuple[DemandSet, ...] = ()
+    missed: tuple[AgentDidNotAnswer, ...] = ()
     tallies: Mapping[AgentId, Tally] = field(default_factory=dict)
 
 

@@ -155,13 +155,14 @@ class Claim:
     """What is known of a caller that bears on who answers him. Told before or while he waits.
 
     ``demands``: who said it (``menu``, ``ticket``, …) and what; all of them count. ``dedicated``: his own agent, then that
-    one's deputies. ``last_agent_id``: who spoke with him last.
+    one's deputies. ``last_agent_id``: who spoke with him last. ``tried``: who didn't answer him before the last start.
     """
 
     demands: tuple[tuple[str, str], ...] = ()
     group: str = ""
     dedicated: tuple[AgentId, ...] = ()
     last_agent_id: AgentId | None = None
+    tried: tuple[tuple[AgentId, datetime], ...] = ()
 
 
 @dataclass(frozen=True)  # no slots: see tables.evolve

@@ -38,11 +38,11 @@ _MANY = 16
 
 def match(turn: Turn) -> None:
     """Reserve agents for callers until no free agent serves a waiting caller."""
+    _restand(turn)
     if not _may_match(turn):
         if turn.part("is_settled") and (turn.freed or turn.arrived):
             turn.set(is_settled=False)
         return
-    _restand(turn)
     if not turn.part("is_settled"):
         turn.freed = dict.fromkeys(turn.part("free"))
         turn.set(is_settled=True)

@@ -347,6 +347,10 @@ def _restored(turn: Turn, event: d.Restored) -> None:
     turn.set(agents=Table(known), busy=Table(busy), answered=event.answered)
     for demand in event.demands:
         callers.demand_set(turn, demand)
+    for miss in event.missed:
+        claim = turn.claim(miss.call_id)
+        tried = (*claim.tried, (miss.agent_id, miss.at))
+        turn.put_claim(miss.call_id, replace(claim, tried=tried))
     # Known before the switch tells how they went on: who has hung up meanwhile has abandoned.
     _adopt_all(turn, event.calls)
 

@@ -121,6 +121,7 @@ class AcdService:
         states: dict[AgentId, ev.AgentStateChanged] = {}
         answered: set[CallId] = set()
         demands: list[ev.DemandSet] = []
+        missed: list[ev.AgentDidNotAnswer] = []
         identified: dict[CallId, ev.CallerIdentified] = {}
         tallies = Tallies()
         for event in events:
@@ -130,6 +131,8 @@ class AcdService:
                     states[event.agent_id] = event
                 case ev.DemandSet():
                     demands.append(event)
+                case ev.AgentDidNotAnswer():
+                    missed.append(event)
                 case ev.CallerIdentified():
                     identified[event.call_id] = event
                 case ev.CallAnswered():
@@ -138,9 +141,15 @@ class AcdService:
                     answered.discard(event.call_id)
         calls = tuple(self._calls.live())
         live = {call.call_id for call in calls}
-        said = tuple(event for event in demands if event.call_id in live)
         self._step(
-            d.Restored(tuple(states.values()), frozenset(answered), calls, said, tallies.found)
+            d.Restored(
+                tuple(states.values()),
+                frozenset(answered),
+                calls,
+                tuple(event for event in demands if event.call_id in live),
+                tuple(event for event in missed if event.call_id in live),
+                tallies.found,
+            )
         )
         self._identified = [identified[call_id] for call_id in live if call_id in identified]
 

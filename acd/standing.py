@@ -9,7 +9,8 @@ Three things change while he waits, each by a rule of his queue or company:
   didn't take this caller before is not waited for again. The last agent counts only if he serves the queue.
 * **What is known of him** (``Claim``) may come late.
 
-While he waits for one agent nobody else is asked, and callers behind him go ahead to the others. He has no claim on that
+Whom he waits for is settled when he begins to wait, and again, with the next ones in that order, when this agent has
+gone away or the time is up. While he waits for one agent nobody else is asked, and callers behind him go ahead to the others. He has no claim on that
 agent before callers who have waited longer: the order of the line holds there too.
 """
 
@@ -50,14 +51,19 @@ class Floor(Protocol):
         """Whether a phone of his is in a call."""
 
 
-def stand(floor: Floor, entry: QueueEntry, claim: Claim) -> tuple[QueueEntry, list[datetime]]:
-    """The caller as he stands now, and when that will have to be looked at again."""
+def stand(
+    floor: Floor, entry: QueueEntry, claim: Claim, *, is_new: bool
+) -> tuple[QueueEntry, list[datetime]]:
+    """The caller as he stands now, and when that will have to be looked at again.
+
+    ``is_new``: he begins to wait, or something was learnt of him; only then may he begin to wait for one agent.
+    """
     configuration = floor.configuration
     rules, group = configuration.rules(entry.queue), configuration.group(claim.group)
     texts = (rules.demand, group.demand, *(text for _, text in claim.demands))
     demand, tier, change_time = rules.stage(together(texts), floor.now - entry.enqueued_at)
     looks = [] if change_time is None else [entry.enqueued_at + change_time]
-    wants = _wanted(floor, entry, claim)
+    wants = _wanted(floor, entry, claim, None if is_new else entry.wants, is_new=is_new)
     if wants is not None:
         looks.append(entry.enqueued_at + configuration.person_time)
     now_so = (group.credit_time, demand, tier, wants)
@@ -72,9 +78,18 @@ def together(texts: tuple[str, ...]) -> str:
     return str(all_of(read_back(text) for text in texts if text))
 
 
-def _wanted(floor: Floor, entry: QueueEntry, claim: Claim) -> AgentId | None:
+def _wanted(
+    floor: Floor, entry: QueueEntry, claim: Claim, present: AgentId | None, *, is_new: bool
+) -> AgentId | None:
+    """The first, from the present one on, who is free or may be waited for."""
+    if present is None and not is_new:
+        return None
     may_wait = floor.now < entry.enqueued_at + floor.configuration.person_time
-    for agent_id, is_dedicated in _persons(claim):
+    persons = _persons(claim)
+    if present is not None:
+        first = next((i for i, (who, _) in enumerate(persons) if who == present), len(persons))
+        persons = persons[first:]
+    for agent_id, is_dedicated in persons:
         agent = floor.agent(agent_id)
         if agent is None or agent_id in entry.tried:
             continue

@@ -161,11 +161,15 @@ class Turn:
             values.setdefault("tally", counted(agent.tally, agent.state, self.now))
         return self.put_agent(evolve(agent, state=state, **values))
 
-    def put_entry(self, entry: QueueEntry) -> QueueEntry:
-        """Take a new or changed entry; keeps the lines in order. Who waits stands as the rules now say."""
+    def put_entry(self, entry: QueueEntry, *, is_new: bool = False) -> QueueEntry:
+        """Take a new or changed entry; keeps the lines in order. Who waits stands as the rules now say.
+
+        ``is_new``: something was learnt of him; else he is new in the line if he didn't wait before.
+        """
         old = self.entry(entry.call_id)
         if entry.phase is Phase.WAITING:
-            entry, looks = stand(self, entry, self.claim(entry.call_id))
+            is_new = is_new or old is None or old.phase is not Phase.WAITING
+            entry, looks = stand(self, entry, self.claim(entry.call_id), is_new=is_new)
             for at in looks:
                 self.wake(at, entry.call_id)
         self.own("entries")[entry.call_id] = entry
@@ -204,7 +208,7 @@ class Turn:
         self.own("claims")[call_id] = claim
         entry = self.entry(call_id)
         if entry is not None and entry.phase is Phase.WAITING:
-            self.put_entry(entry)
+            self.put_entry(entry, is_new=True)
 
     def publish(self, event: Event) -> None:
         """Tell the others."""
