@@ -257,3 +257,14 @@ async def test_a_caller_withdrawn_from_the_fallback_waits_with_his_place(pbx: Pb
         left = await ami.event("RdQueueLeft", within=5)
         assert left["Status"] == "WITHDRAW"
         assert (await ami.event("RdWait", after=seen))["T0"] == waiting["T0"]
+
+
+async def test_an_announcement_that_comes_late_finds_the_caller_in_the_fallback(pbx: Pbx) -> None:
+    async with waiting_caller(pbx) as (ami, waiting, _):
+        await ami.redirect(waiting["Channel"], "rd-fallback")
+        await ami.event("QueueCallerJoin", Channel=waiting["Channel"])
+        seen = len(ami.events)
+        await ami.redirect(waiting["Channel"], "rd-visit")
+        again = await ami.event("RdWait", after=seen, Call=waiting["Call"])
+        assert again["T0"] == waiting["T0"]
+        assert "RdBack" not in ami.names()[seen:]

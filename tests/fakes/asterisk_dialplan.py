@@ -95,6 +95,8 @@ async def visit(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
     variables = channel.variables
     if channel.exten == "T":
         variables["RD_NEXT"] = ""
+    elif variables["RD_STATE"] not in ("waiting", "visiting"):
+        return WAIT
     else:
         variables |= {"RD_STATE": "visiting", "RD_NEXT": ""}
         channel.set_lease(float(pbx.variables["RD_LEASE"]))
