@@ -1,28 +1,29 @@
-"""A caller hangs up within milliseconds of the ring or of the answer, at random offsets around both.
+"""A caller hangs up within milliseconds of the ring, the answer, a transfer or the joining of two calls.
 
-Whatever comes first: he has one end, the phone stops ringing, the agent is free, and no channel is left.
-``RINGDESK_RACES`` offsets (the full row: 1,000), from seed ``RINGDESK_FAULT_SEED`` on.
+Whatever comes first: no phone rings for nobody, each agent is free, the call has one end and one ticket, its segments have
+no gap, Asterisk's own records agree with the journal, and no channel is left. ``RINGDESK_RACES`` offsets (the full row:
+1,000), from seed ``RINGDESK_FAULT_SEED`` on, ``RINGDESK_RACE_LANES`` of them at a time.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
-import random
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
 
 from cti.domain import events as ev
 from cti.domain.ids import CallId
-from sip_sim.desktop import HeadlessDesktop
-from tests.asterisk.fault_table import Row, row_of
-from tests.asterisk.invariants import until_accounted, until_consistent, watched
+from cti.domain.segments import concerns, is_gapless, life_of
+from tests.asterisk.fault_table import SEED_VARIABLE, row_of
+from tests.asterisk.invariants import until_accounted, until_consistent
 from tests.asterisk.live import Live, live
-from tests.asterisk.raw_sip import raw_caller
-from tests.asterisk.scene import LINE, Scene, fault_company, is_quiet, scene
+from tests.asterisk.races import WINDOWS, Plan, lanes, race_company, run_races
+from tests.asterisk.scene import Scene, is_quiet
+from tests.asterisk.witness import no_difference
 from tests.until import until
 
 pytestmark = [
@@ -30,67 +31,76 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(3600),
 ]
-RACES = int(os.environ.get("RINGDESK_RACES", "30"))
-SEED = int(os.environ.get("RINGDESK_FAULT_SEED", "0"))
-ANSWER = timedelta(milliseconds=60)
-AGENT = "agent1"
+RACES = int(os.environ.get("RINGDESK_RACES", "32"))
+FIRST = int(os.environ.get(SEED_VARIABLE, "0"))
+LANES = int(os.environ.get("RINGDESK_RACE_LANES", "8"))
+ZOMBIE_SECONDS = float(os.environ.get("RINGDESK_ZOMBIE_SECONDS", "10"))
+"""A phone that rings longer for somebody who is gone rings for nobody; the full row says 1."""
+ROW = "R13 hang-up around "
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def product() -> AsyncIterator[Live]:
-    async with live(fault_company(2), simulated=1) as running:
+    async with live(race_company(LANES), simulated=1) as running:
         yield running
 
 
-async def race(stage: Scene, desktop: HeadlessDesktop, chance: random.Random, row: Row) -> CallId:
-    """One caller; he goes at some moment from the reservation to a little after the answer."""
-    number = stage.number()
-    before = await stage.product.last()
-    moment = chance.choice(["RESERVED", "RINGING", "TALKING"])
-    offset = chance.choice(
-        [chance.uniform(0, 0.005), chance.uniform(0, ANSWER.total_seconds() + 0.03)]
+async def test_a_hang_up_at_any_moment_leaves_nothing_behind(stage: Scene) -> None:
+    whole = row_of("R13 all of them")
+    began_at, since = datetime.now(UTC), await stage.product.last()
+    async with lanes(stage, LANES) as made:
+        done, wrong = await run_races(made, range(FIRST, FIRST + RACES))
+        await until(lambda: is_quiet(stage.product), 30)
+        await until_consistent(stage, whole)
+        longest = max(lane.longest_ring for lane in made)
+        refused = Counter(reason for lane in made for reason in lane.refusals)
+    for plan in done.values():
+        row_of(f"{ROW}{plan.window}").calls += 1
+    for window in WINDOWS:
+        row_of(f"{ROW}{window}").rounds += 1
+    whole.rounds += 1
+    whole.calls += len(done)
+    whole.stuck += len(wrong)
+    whole.ghosts += longest > ZOMBIE_SECONDS
+    whole.notes.append(
+        f"seeds {FIRST} to {FIRST + RACES - 1}, rang on {longest:.2f} s at most, too late: {dict(refused)};"
     )
-    seen = len(desktop.states)
-
-    def has_come(_: HeadlessDesktop) -> bool:
-        states = [state for _, state in desktop.states[seen:]]
-        return moment in states or "TALKING" in states
-
-    async with raw_caller(stage.product.place.sip) as caller:
-        assert await caller.call(LINE.encode(), f"<sip:{number}@127.0.0.1>".encode()) == 200
-        await desktop.until(has_come, 20)
-        await asyncio.sleep(offset)  # the race is the test
-        caller.hang_up()
-        [call_id] = (await until(lambda: stage.call_ids(before, [number]), 20)).values()
-        await desktop.until(lambda d: d.state == "READY", 20)
-    await until_nothing_rings(stage, row)
-    row.calls += 1
-    return CallId(call_id)
-
-
-async def until_nothing_rings(stage: Scene, row: Row) -> None:
-    """No phone rings and no channel is left for a caller who is gone."""
+    assert not wrong, "\n".join(f"{plan}: {what}" for plan, what in wrong.items())
+    assert longest <= ZOMBIE_SECONDS, f"a phone rang {longest:.1f} s for nobody"
+    ids = await stage.call_ids(since, list(done))
+    assert len(ids) == len(done)
+    facts = await until_accounted(stage, list(ids.values()), whole, within=90)
+    judge(facts, {ids[number]: plan for number, plan in done.items()}, since)
     try:
-        await until(lambda: is_quiet(stage.product), 10)
-    except TimeoutError:
-        row.ghosts += 1
-        raise
+        await no_difference(stage.product, began_at, within=60)
+    except AssertionError as exc:
+        plans = {ids[number]: plan for number, plan in done.items()}
+        named = [call_id for call_id in plans if call_id in str(exc)]
+        rows = [f"{plans[i]}\n" + "\n".join(map(str, await stage.facts(i))) for i in named]
+        raise AssertionError("\n".join([str(exc), *rows])) from None
 
 
-async def test_a_hang_up_at_any_moment_leaves_nothing_behind(product: Live) -> None:
-    row = row_of("R13 hang-up around ring and answer")
-    row.rounds += 1
-    chance = random.Random(f"races {SEED}")
-    async with scene(product) as stage:
-        async with stage.phones(AGENT, answer_after=ANSWER) as farm, watched(stage, row):
-            calls = [await race(stage, farm.desktops[0], chance, row) for _ in range(RACES)]
-        await until_consistent(stage, row)
-        facts = await until_accounted(stage, calls, row, within=90)
-    outcomes = {
-        call_id: {type(e) for e in facts if getattr(e, "call_id", "") == call_id}
-        & {ev.CallAbandoned, ev.CallAnswered}
-        for call_id in calls
-    }
-    assert all(len(kinds) == 1 for kinds in outcomes.values()), outcomes
-    answered = sum(kinds == {ev.CallAnswered} for kinds in outcomes.values())
-    assert 0 < answered < len(calls), "the moments lie on both sides of the answer"
+def judge(facts: Sequence[ev.Event], plans: dict[CallId, Plan], since: int) -> None:
+    """Every call since then, those that phones began among them, is whole; every caller has one outcome."""
+    stories: dict[CallId, list[ev.Event]] = {}
+    for event in facts[since:]:
+        if call_id := concerns(event):
+            stories.setdefault(call_id, []).append(event)
+    wrong = {}
+    for call_id, story in stories.items():
+        life = life_of(story)
+        kinds = Counter(type(e) for e in story)
+        is_inbound = call_id in plans
+        found = {
+            "refused events": life.refused,
+            "gaps": not is_gapless(life.segments),
+            "ends": kinds[ev.CallEnded] - 1,
+            "tickets": max(0, kinds[ev.TicketOpened] - is_inbound),
+            "outcomes": is_inbound * (kinds[ev.CallAbandoned] + (kinds[ev.CallAnswered] > 0) - 1),
+        }
+        if any(found.values()):
+            rows = "\n".join(map(str, story))
+            wrong[call_id] = f"{plans.get(call_id, 'a call by phone')} {found}\n{rows}"
+    assert not wrong, f"{len(wrong)} calls\n" + "\n".join(wrong.values())
+    answered = sum(any(isinstance(e, ev.CallAnswered) for e in stories[c]) for c in plans)
+    assert 0 < answered < len(plans), "the moments lie on both sides of the answer"
