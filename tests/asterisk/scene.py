@@ -42,6 +42,7 @@ def fault_company(
     ring_time: timedelta = RING_TIME,
     wrap_up_time: timedelta = timedelta(0),
     announce_every: timedelta = timedelta(0),
+    rona_after: int = 1,
 ) -> Company:
     """One queue, a number that leads straight to it, a menu that keeps a caller for a minute."""
     nodes = (
@@ -69,7 +70,7 @@ def fault_company(
         queues=(
             Queue(
                 name="line", label={"en": "Line"}, ring_time=ring_time, wrap_up_time=wrap_up_time,
-                gap_time=timedelta(0), announce_every=announce_every,
+                gap_time=timedelta(0), announce_every=announce_every, rona_after=rona_after,
             ),
         ),
         flows=(
@@ -227,11 +228,19 @@ class Scene:
             seen = {n: last.get(n, "gone") for n in numbers}
             ids = await self.call_ids(0, numbers)
             facts = "\n".join(str(e) for e in (await self.facts(next(iter(ids.values()))))[-12:])
-            queue = await self.product.pbx.rx("queue show rd_line")
             raise AssertionError(
-                f"not {place} within {within} s: {seen}\n{facts}\n{queue}\n{self.product.log_text()}"
+                f"not {place} within {within} s: {seen}\n{facts}\n{await self.picture()}"
             ) from None
         return last
+
+    async def picture(self) -> str:
+        """Everything that helps to understand a failure: agents by the journal, channels, queue, the service's words."""
+        changes = await self.product.events(ev.AgentStateChanged)
+        agents = {e.agent_id: e for e in changes}.values()
+        rows = [f"{e.agent_id} {e.state} {e.kind} {e.reason} {e.call_id} {e.at}" for e in agents]
+        channels = await self.product.pbx.rx("core show channels concise")
+        queue = await self.product.pbx.rx("queue show rd_line")
+        return "\n".join([*rows, channels, queue, self.product.log_text()])
 
     async def line(self) -> list[str]:
         """The callers who stand in the fallback Queue(), the next one first."""
