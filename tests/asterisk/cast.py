@@ -1,12 +1,14 @@
 """People who are everywhere when a fault comes, and what must be true of them afterwards.
 
-Three talk, one rings, four wait (one of them may be hearing his position), one is in a menu. Each check waits for what it
-wants and counts what is missing in the row of the fault table.
+Three talk, one rings, four wait (one of them may be hearing his position), one is in a menu; ``RINGDESK_FAULT_TALKING`` and
+``RINGDESK_FAULT_WAITING`` make them more (the full row: 50 and 20). Each check waits for what it wants and counts what
+is missing in the row of the fault table.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import time
 from collections.abc import AsyncIterator
@@ -20,9 +22,16 @@ from tests.asterisk.invariants import until_accounted, until_consistent
 from tests.asterisk.scene import MENU, RING_TIME, Scene, Seen, is_quiet
 from tests.until import until
 
-TALKING = ("agent1", "agent2", "agent3")
-LATE = "agent4"
-FALLBACK_LIMIT = 10.0
+_TALKING = int(os.environ.get("RINGDESK_FAULT_TALKING", "3"))
+_WAITING = int(os.environ.get("RINGDESK_FAULT_WAITING", "4"))
+TALKING = tuple(f"agent{i}" for i in range(1, _TALKING + 1))
+LATE = f"agent{_TALKING + 1}"
+PEOPLE = _TALKING + 3
+"""Those, and two whom nobody calls before a test makes them ready."""
+_PATIENCE = 20 + _TALKING + _WAITING
+"""Seconds that so many need to come to where they shall be."""
+FALLBACK_LIMIT = float(os.environ.get("RINGDESK_SAFE_SECONDS", "40"))
+"""Until then every waiting caller is with an agent or in the fallback; the full row says 10."""
 
 
 @dataclass
@@ -59,7 +68,7 @@ class Cast:
 async def everywhere(
     stage: Scene, chance: random.Random, *, has_menu: bool = True
 ) -> AsyncIterator[Cast]:
-    """Three talk, one rings, four wait (one hears his position), one is in a menu."""
+    """Some talk, one rings, some wait (one hears his position), one is in a menu."""
     since = await stage.product.last()
     async with contextlib.AsyncExitStack() as stack:
         late = timedelta(seconds=chance.uniform(2, RING_TIME.total_seconds() - 3))
@@ -67,11 +76,11 @@ async def everywhere(
         slow = await stack.enter_async_context(stage.phones(LATE, answer_after=late))
         await slow.desktops[0].command("agent.not_ready", reason="break")
         talking = await stage.call(stack, len(TALKING))
-        await stage.until_at("talking", talking)
+        await stage.until_at("talking", talking, _PATIENCE)
         ringing = (await stage.call(stack, 1))[0]
         await stage.until_at("waiting", [ringing])
-        waiting = await stage.call(stack, 4, per_second=2)
-        await stage.until_at(("waiting", "visiting"), waiting)
+        waiting = await stage.call(stack, _WAITING, per_second=2)
+        await stage.until_at(("waiting", "visiting"), waiting, _PATIENCE)
         waiting = await stage.by_arrival(waiting, since)
         menu = ""
         if has_menu:
@@ -134,7 +143,7 @@ async def everybody_is_known_again(
 ) -> None:
     """The service's view is Asterisk's; the talks went on; waiting callers are back in line."""
     waiting = [n for n in cast.line if n not in talks]
-    await stage.until_at(("waiting", "visiting"), waiting, 20)
+    await stage.until_at(("waiting", "visiting"), waiting, _PATIENCE)
     async with contextlib.AsyncExitStack() as stack:
         for login in (*TALKING, LATE):
             desktop = await stack.enter_async_context(stage.desktop(login))

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 ROUNDS_VARIABLE, SEED_VARIABLE = "RINGDESK_FAULT_ROUNDS", "RINGDESK_FAULT_SEED"
@@ -31,8 +32,10 @@ class Row:
     gaps: int = 0  # facts still missing after repair: ends, tickets, recordings, links of the chain
     ghosts: int = 0  # rings, channels or calls that nobody is behind
     stuck: int = 0  # agents whose state the phones contradict
+    truth: list[float] = field(default_factory=list)
+    """Seconds from the end of the fault until everybody was known again, one a round."""
     notes: list[str] = field(default_factory=list)
-    """Times or other figures, one a round."""
+    """Other figures, one a round."""
 
 
 _rows: dict[str, Row] = {}
@@ -53,12 +56,27 @@ def as_text(rows: Iterable[Row | Mapping[str, object]]) -> str:
     """The table for people."""
     values: list[dict[str, Any]] = [asdict(r) if isinstance(r, Row) else dict(r) for r in rows]
     width = max((len(str(v["fault"])) for v in values), default=5)
-    lines = ["fault".ljust(width) + "".join(f"  {head}" for head in _HEADS)]
+    heads = (*_HEADS, "s until truth, median and longest")
+    lines = ["fault".ljust(width) + "".join(f"  {head}" for head in heads)]
     for value in values:
-        cells = (f"  {value[key]!s:>{len(head)}}" for key, head in zip(COUNTS, _HEADS, strict=True))
+        cells = [f"{value[key]!s:>{len(head)}}" for key, head in zip(COUNTS, _HEADS, strict=True)]
+        times = value["truth"]
+        known = f"{median(times):.1f} {max(times):.1f}" if times else ""
+        cells.append(f"{known:>{len(heads[-1])}}")
         notes = " ".join(value["notes"])
-        lines.append(str(value["fault"]).ljust(width) + "".join(cells) + f"  {notes}")
+        lines.append("  ".join([str(value["fault"]).ljust(width), *cells, notes]).rstrip())
     return "\n".join(lines)
+
+
+def added(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What each fault cost over several runs: one row a fault, by name; notes are left out."""
+    sums: dict[str, Row] = {}
+    for found in rows:
+        row = sums.setdefault(found["fault"], Row(found["fault"]))
+        for key in COUNTS:
+            setattr(row, key, getattr(row, key) + found[key])
+        row.truth += found["truth"]
+    return [asdict(sums[name]) for name in sorted(sums)]
 
 
 def summary() -> str:

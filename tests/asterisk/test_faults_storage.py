@@ -171,7 +171,9 @@ async def test_a_database_that_cannot_be_written_stops_no_call(place: Place, fau
         file = product.settings.database_file
         async with locked(file) if fault == "locked" else full(place.database_disk()):
             await routing_goes_on(stage, farm.desktops[0], row, LOCK_SECONDS)
+        back = time.monotonic()
         await until(lambda: no_alarm(product), 30)
+        row.truth.append(time.monotonic() - back)
         await farm.desktops[0].until(lambda d: not d.sections["link"]["text"], 10)
         await farm.desktops[0].command("agent.not_ready", reason="break")
         await until_consistent(stage, row)

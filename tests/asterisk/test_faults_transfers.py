@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import random
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -106,8 +107,10 @@ async def test_a_caller_who_is_being_handed_over_is_not_lost(
             await stage.until_at("talking", [number], 40)
         else:
             await stage.until_at(("talking", "rd-hold", "rd-consult"), [number], 40)
+        back = time.monotonic()
         await product.start()
         await until_consistent(stage, row)
+        row.truth.append(time.monotonic() - back)
         assert number in await stage.callers(), "dropped"
         await stage.end_all([number])
         await until(lambda: is_over(stage), 30)  # agents who still consult hang up
