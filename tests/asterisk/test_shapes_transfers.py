@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cti.domain import events as ev
-from tests.asterisk.shapes import ASKED, BEGIN, BY, MARKS, MENU, OUTSIDE, SERVED, Centre
+from tests.asterisk.shapes import ASKED, BEGIN, BY, DIALLED, MARKS, MENU, OUTSIDE, SERVED, Centre
 
 pytestmark = MARKS
 AGAIN = SERVED + " RINGING TALKING WRAP_UP READY"
@@ -161,13 +161,15 @@ async def test_parked_and_forgotten(at: Centre, by: str) -> None:
     )
 
 
-async def test_who_began_an_internal_call_sends_the_other_on(at: Centre) -> None:
+@BY
+async def test_who_began_an_internal_call_sends_the_other_on(at: Centre, by: str) -> None:
     await at.begin()
     ann = at.desks["ann"]
-    await ann.begin_call("phone", "agent", "1002")
+    await ann.begin_call(by, "agent", "1002")
     call_id = await at.begun()
     await at.reaches(call_id, "talking", "bob")
-    await ann.send_on("phone", "agent", "1003")
+    await ann.until("TALKING")
+    await ann.send_on(by, "agent", "1003")
     await at.reaches(call_id, "talking", "cai")
     await at.desks["bob"].phone.do("hang_up")
     await at.told(
@@ -176,5 +178,5 @@ async def test_who_began_an_internal_call_sends_the_other_on(at: Centre) -> None
         ended_by="caller",
         has_ticket=False,
         recordings=0,
-        agents={"ann": "TALKING NOT_READY", "bob": ASKED, "cai": ASKED},
+        agents={"ann": DIALLED, "bob": ASKED, "cai": ASKED},
     )
