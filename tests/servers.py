@@ -130,6 +130,7 @@ class Postgres(Server):
         super().__init__("postgres")
         self._numbers = itertools.count(1)
         self._psql = "psql"
+        self._command: tuple[str, ...] = ()
         self._template = ""  # the tables are made once and copied
 
     def begin(self) -> None:
@@ -150,11 +151,15 @@ class Postgres(Server):
             "shared_buffers": "16MB",
         }
         options = [text for key, value in settings.items() for text in ("-c", f"{key}={value}")]
-        self.start(
-            *(str(programs / "postgres"), "-D", str(data), *options),
-            socket_file=self.folder / ".s.PGSQL.5432",
-        )
+        self._command = (str(programs / "postgres"), "-D", str(data), *options)
         self._psql = str(programs / "psql")
+        self.again()
+
+    def again(self) -> None:
+        """Start it, or start it again after ``stop``, with what was committed."""
+        socket_file = self.folder / ".s.PGSQL.5432"
+        socket_file.unlink(missing_ok=True)
+        self.start(*self._command, socket_file=socket_file)
         self._wait_until_it_takes_queries()
 
     def new_database(self) -> str:

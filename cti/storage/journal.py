@@ -263,6 +263,7 @@ class SqlJournal:
             try:
                 if loop.time() - looked_at >= INBOX_TIME.total_seconds():
                     looked_at = loop.time()
+                    await self._lock.keep()
                     await self.take_in()
                 if not await self._is_woken():
                     continue

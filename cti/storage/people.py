@@ -1,12 +1,14 @@
-"""Accounts and sessions on SQL."""
+"""Accounts and sessions on SQL. Where the database is away, their methods raise ``OSError``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import BindParameter, Boolean, String, bindparam, delete, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cti.domain.ids import AgentId
@@ -15,6 +17,9 @@ from cti.ports import Session
 from cti.storage.base import Base, UtcDateTime
 from cti.storage.database import Database
 from cti.storage.prepared import Prepared
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class UserRow(Base):
@@ -69,28 +74,49 @@ def _user(row: Any) -> User:
     )
 
 
+def _told_plainly(
+    method: Callable[P, Coroutine[Any, Any, R]],
+) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Whatever is wrong with the database is an ``OSError``, and never a lost connection of our caller's."""
+
+    @wraps(method)
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await method(*args, **kwargs)
+        except IntegrityError:
+            raise
+        except (SQLAlchemyError, OSError) as exc:
+            raise OSError("accounts and sessions can't be read or written now") from exc
+
+    return wrapper
+
+
 class SqlAccounts:
     """``cti.ports.Accounts`` on a database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @_told_plainly
     async def by_login(self, login: str) -> User | None:
         """See the port."""
         async with self._database.read() as session:
             row = await session.scalar(select(UserRow).where(UserRow.login == login))
         return _user(row) if row else None
 
+    @_told_plainly
     async def by_id(self, user_id: AgentId) -> User | None:
         """See the port."""
         # Asked at every ping of every desktop, hence prepared.
         row = await self._database.look(lambda c: _USER.first(c, {"key": user_id}))
         return _user(row) if row else None
 
+    @_told_plainly
     async def all(self) -> Sequence[User]:
         """See the port."""
         return [_user(row) for row in await self._database.look(_EVERYBODY.rows)]
 
+    @_told_plainly
     async def password_hash(self, user_id: AgentId) -> str | None:
         """See the port."""
         async with self._database.read() as session:
@@ -98,6 +124,7 @@ class SqlAccounts:
                 select(UserRow.password_hash).where(UserRow.user_id == user_id)
             )
 
+    @_told_plainly
     async def save(self, user: User, password_hash: str | None = None) -> None:
         """See the port."""
         async with self._database.write() as session:
@@ -118,6 +145,7 @@ class SqlSessions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @_told_plainly
     async def add(self, session: Session) -> None:
         """See the port."""
         async with self._database.write() as db:
@@ -132,6 +160,7 @@ class SqlSessions:
                 )
             )
 
+    @_told_plainly
     async def find(self, token_hash: str) -> Session | None:
         """See the port."""
         row = await self._database.look(lambda c: _SESSION.first(c, {"key": token_hash}))
@@ -146,6 +175,7 @@ class SqlSessions:
             expires_at=row.expires_at,
         )
 
+    @_told_plainly
     async def touch(self, token_hash: str, last_seen_at: datetime, expires_at: datetime) -> None:
         """See the port."""
         async with self._database.write() as db:
@@ -155,11 +185,13 @@ class SqlSessions:
                 .values(last_seen_at=last_seen_at, expires_at=expires_at)
             )
 
+    @_told_plainly
     async def remove(self, token_hash: str) -> None:
         """See the port."""
         async with self._database.write() as db:
             await db.execute(delete(SessionRow).where(SessionRow.token_hash == token_hash))
 
+    @_told_plainly
     async def remove_of(self, user_id: AgentId) -> None:
         """See the port."""
         async with self._database.write() as db:

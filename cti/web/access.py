@@ -73,6 +73,11 @@ async def errors_middleware(request: web.Request, handler: Handler) -> web.Strea
         return error_answer(ApiError(exc.status, error_id, message, keep))
     except ConnectionError:
         raise
+    except OSError as exc:
+        log.error("request failed", route=_route_name(request), error=str(exc))
+        return error_answer(
+            ApiError(503, "storage_unavailable", "The database does not answer. Try again soon.")
+        )
     except Exception:  # the outermost frame of a request
         log.exception("request failed", route=_route_name(request))
         return error_answer(ApiError(500, "internal", "Something went wrong on our side."))

@@ -83,7 +83,11 @@ class DesktopSockets:
             self._sign_in.note("foreign_origin", detail="desktop")
             await socket.close(code=CloseCode.FOREIGN_ORIGIN, message=b"foreign origin")
             return socket
-        who = await self._sign_in.find(request.cookies.get(COOKIE, ""))
+        try:
+            who = await self._sign_in.find(request.cookies.get(COOKIE, ""))
+        except OSError:  # the database is away: the page tries again
+            await socket.close(code=CloseCode.GOING_AWAY, message=b"not now")
+            return socket
         if who is None:
             await socket.close(code=CloseCode.SIGNED_OUT, message=b"signed out")
             return socket

@@ -153,3 +153,23 @@ def test_limiter_forgets_the_longest_untouched() -> None:
     assert limiter.wait_time("10049", now=0.0) == 1
     limiter.failed("10049", now=1.0)
     assert limiter.wait_time("10049", now=1.0) == 2
+
+
+async def test_while_the_database_is_away_nobody_is_put_out_and_the_refusal_says_why(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.sign_in()
+    (hashed,) = site.sessions.by_hash
+
+    async def away(_hashed: str) -> None:
+        raise OSError("no database")
+
+    monkeypatch.setattr(site.sessions, "find", away)
+    assert await site.desk.is_alive(hashed)
+    response = await site.client.get("/api/v1/session")
+    assert response.status == 503
+    assert (await response.json())["error"]["id"] == "storage_unavailable"
+    monkeypatch.undo()
+    assert (await site.client.get("/api/v1/session")).status == 200
+    await site.desk.sign_out(hashed)
+    assert not await site.desk.is_alive(hashed)
