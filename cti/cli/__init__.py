@@ -1,6 +1,17 @@
 """The commands: ``ringdesk …``. Each module adds its own to ``app``; ``deployment.py`` is what they share."""
 
-from cti.cli import check, doctor, journal, pbx, reconcile, service, size, subject
+from cti.cli import check, doctor, figures, journal, pbx, reconcile, service, size, subject
 from cti.cli.app import app
 
-__all__ = ["app", "check", "doctor", "journal", "pbx", "reconcile", "service", "size", "subject"]
+__all__ = [
+    "app",
+    "check",
+    "doctor",
+    "figures",
+    "journal",
+    "pbx",
+    "reconcile",
+    "service",
+    "size",
+    "subject",
+]
