@@ -65,8 +65,7 @@ def picture(registry: ChannelRegistry, call: TrackedCall, at: datetime) -> list[
     call.parties = [p for p in call.parties if p in inside]
     if call.connected not in inside:
         call.connected = None
-        if call.ended_by != "caller":  # who hung up at the moment of the answer has hung up
-            call.ended_by = ""
+        call.goes_on()
         call.parties = [p for p in call.parties if p != inside[0]]
     main = call.connected or inside[0]
     is_new = call.connected is None

@@ -82,7 +82,7 @@ class TrackedCall:
     is_fallback: bool = False
     is_recording: bool = False
     pause_reason: str = "agent"  # of the next RecordingPaused
-    ended_by: str = ""  # who was seen to hang up, or commanded it
+    ended_by: str = ""  # who was seen to hang up, or commanded it; see ``goes_on``
     heir: LegId | None = (
         None  # by command the call hangs on this leg from now on: its RdAnchor is due
     )
@@ -102,6 +102,11 @@ class TrackedCall:
     def own_line(self) -> TrackedLeg | None:
         """The second line that the agent's phone opened to consult; none by command."""
         return next((leg for leg in self.legs.values() if leg.role == "own"), None)
+
+    def goes_on(self) -> None:
+        """Whoever left has left one conversation, not ended the call; a caller who hung up has hung up."""
+        if self.ended_by != "caller":
+            self.ended_by = ""
 
     def leg_at(self, endpoint: Endpoint) -> TrackedLeg | None:
         """The leg of a phone that takes part, or else any leg of it."""
@@ -209,7 +214,7 @@ class ChannelRegistry:
 
         None: the old anchor's channel is gone, or was never a phone's.
         """
-        call.heir = None
+        call.heir, call.ended_by = None, ""
         old_id, old_channel = call.leg_id, call.channel
         was_here = self._by_uniqueid.get(old_id) is call
         leg = call.legs.pop(LegId(uniqueid), None)

@@ -54,7 +54,8 @@ class Transfers:
         is_consulting = call.consult is not None and call.consult.is_up
         if call.held_by == "agent" and call.agent_leg is not None and not is_consulting:
             self._orphans.append(call.agent_leg)
-        call.connected, call.parties, call.held_by, call.ended_by = None, [], "", ""
+        call.connected, call.parties, call.held_by = None, [], ""
+        call.goes_on()
 
     def _of(self, message: Message, at: datetime, state: str) -> tuple[TrackedCall, list[ev.Event]]:
         """The call of a user event; one never heard of is repaired by what the event carries.

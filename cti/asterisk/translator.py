@@ -157,7 +157,8 @@ class Translator(Transfers):
     def _lost(self, message: Message, at: datetime) -> list[ev.Event]:
         endpoint = parse_endpoint(message.headers["Agent"])
         call, out = self._of(message, at, "agent_lost")
-        call.connected, call.held_by, call.ended_by = None, "", ""
+        call.connected, call.held_by = None, ""
+        call.goes_on()
         return [*out, ev.AgentLegLost(at=at, call_id=call.call_id, endpoint=endpoint)]
 
     # ---- phones that are dialled ---------------------------------------------------------------

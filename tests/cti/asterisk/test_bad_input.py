@@ -17,7 +17,16 @@ from cti.domain.ids import Endpoint
 from cti.wire.ami import Message, encode_action
 from tests.contracts.switch_rig import FakeRig
 from tests.cti.asterisk.test_transfers import B_ANSWERS, END_OF_B, END_OF_OWN, SECOND_LINE
-from tests.cti.asterisk.test_translator import END_OF_CALL, END_OF_LEG, RD_IN, TALKING, World
+from tests.cti.asterisk.test_translator import (
+    B1,
+    CALLER,
+    END_OF_CALL,
+    END_OF_LEG,
+    RD_IN,
+    TALKING,
+    USER,
+    World,
+)
 from tests.fakes.asterisk_channels import FakeCaller
 from tests.fakes.clock import settle
 
@@ -106,6 +115,24 @@ def test_who_hangs_up_while_he_is_handed_over_was_handed_to_nobody(kind: str) ->
     )
     assert names == ["LegEnded"] * 3
     assert world.is_clean()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        f"UserEvent UserEvent=RdXfer {USER} From=1201 Kind=agent To=1202 {CALLER}",
+        f"UserEvent UserEvent=RdPark {USER} From=1201 Slot=701 {CALLER}",
+        f"UserEvent UserEvent=RdLost {USER} Agent=1201 {CALLER}",
+        f"UserEvent UserEvent=RdWait {USER} T0=1795303765500 Queue=sales {CALLER}",
+    ],
+)
+def test_what_the_dialplan_still_tells_of_a_caller_who_hung_up_does_not_hide_that(
+    told: str,
+) -> None:
+    world = World()
+    world.see(*TALKING, f"HangupRequest {CALLER}", told, f"BridgeLeave {B1} {CALLER}", END_OF_LEG)
+    [ended] = [e for e in world.see(END_OF_CALL) if isinstance(e, ev.CallEnded)]
+    assert ended.ended_by == "caller"
 
 
 # ---- answers -----------------------------------------------------------------------------------
