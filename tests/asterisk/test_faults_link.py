@@ -135,7 +135,7 @@ async def serve(stage: Scene, chance: random.Random, row: Row, count: int = 6) -
     since = await stage.product.last()
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(stage.phones("agent5", "agent6"))
-        numbers = await stage.call(stack, count)
+        numbers = await stage.by_arrival(await stage.call(stack, count), since)
         await stage.until_at("talking", numbers[:2], 40)
         await stage.until_at(("waiting", "visiting"), numbers[-1:], 40)
         await stage.end_all([numbers[-1]])
