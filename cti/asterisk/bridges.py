@@ -143,7 +143,7 @@ def _in_room(
 ) -> list[ev.Event]:
     """On hold is who can be retrieved: Bridge fails as long as the phone is on its way to the room."""
     call = who.call if isinstance(who, TrackedLeg) else who
-    if call is None or call.held_by == "agent" or call.consult is not None:
+    if call is None or call.held_by == "agent" or call.consult is not None or call.is_renewed:
         return []
     inside, leg = registry.members(bridge_id), call.agent_leg
     if leg is None or call.leg_id not in inside or leg.leg_id not in inside:

@@ -81,6 +81,7 @@ class TrackedCall:
     rang: set[Endpoint] = field(default_factory=set)  # phones that said so since they were dialled
     is_fallback: bool = False
     is_recording: bool = False
+    is_renewed: bool = False  # both are in their rooms for a moment, so that they hear each other
     pause_reason: str = "agent"  # of the next RecordingPaused
     ended_by: str = ""  # who was seen to hang up, or commanded it; see ``goes_on``
     heir: LegId | None = (

@@ -26,6 +26,8 @@ from cti.domain.ids import (
 )
 from cti.ports import Clock, QueueMirror
 
+_ROOM_TIME = timedelta(seconds=2)  # until who was sent to his room is there
+
 
 class AmiCallControl(TransferControl):
     """``cti.ports.CallControl`` over the AMI link."""
@@ -112,6 +114,47 @@ class AmiCallControl(TransferControl):
             SwitchUnavailable: no link.
         """
         await self._do(act.set_variable(self._call(call_id).channel, "RD_AGENT", endpoint))
+
+    async def renew_sound(self, call: TrackedCall) -> None:
+        """Let caller and phone begin to hear each other anew, where a phone's own transfer brought them together.
+
+        Asterisk goes on with the translator of whom the phone heard before, and that one takes the new voice's packets
+        for late ones, by their numbers: half of the phones would hear nothing (docs/decisions/0035). On
+        their way through the rooms of a held call both get new ones. Where nothing is translated, nothing is done.
+
+        Raises:
+            CommandRefused: somebody hung up meanwhile.
+            SwitchUnavailable: no link.
+        """
+        leg = self._agent_leg(call)
+        if call.parties or call.held_by or call.consult is not None:
+            return
+        if await self._format_of(call.channel) == await self._format_of(leg.channel):
+            return
+        rooms = self._registry.bridge_of
+        before, call.is_renewed = rooms(call.leg_id), True
+        try:
+            await self._do(
+                *self._peers(call.channel, leg.channel),
+                act.redirect_two(
+                    call.channel, ("rd-hold", "caller"), leg.channel, ("rd-hold", "agent")
+                ),
+            )
+            await self._until(lambda: rooms(call.leg_id) not in ("", before), _ROOM_TIME)
+            await self._in_room(call, leg)
+            await self._do(act.bridge(call.channel, leg.channel))
+        except CommandRefused:
+            if leg.leg_id not in call.legs:
+                # He hung up meanwhile, and nobody else would look for the caller in his room.
+                await self._try(act.redirect(call.channel, "rd-after", "s"))
+            raise
+        finally:
+            call.is_renewed = False
+
+    async def _format_of(self, channel: str) -> str:
+        headers = {"Channel": channel, "Variable": "CHANNEL(audionativeformat)"}
+        answer = await self._link.action("Getvar", headers, epoch=self._link.epoch)
+        return answer.get("Value")
 
     # ---- talking -------------------------------------------------------------------------------
 

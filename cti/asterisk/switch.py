@@ -237,6 +237,8 @@ class Switch:
                 self._in_background(self.control.hang_up_orphan(orphan))
             for leg in self.translator.take_adopted():
                 self._in_background(self.control.name_agent(leg.call.call_id, leg.endpoint))
+            for call in self.translator.take_joined():
+                self._in_background(self.control.renew_sound(call))
             for call_id in self.translator.take_strays():
                 self._in_background(self.control.requeue(call_id))
         except Exception:  # the consumer's outermost frame: one event must not stop the next

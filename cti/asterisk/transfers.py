@@ -30,6 +30,7 @@ class Transfers:
         self.registry = registry
         self._orphans: list[TrackedLeg | TrackedCall] = []
         self._strays: list[CallId] = []
+        self._joined: list[TrackedCall] = []
 
     def take_orphans(self) -> list[TrackedLeg | TrackedCall]:
         """Who was left alone on hold, since the other side hung up: phones and callers, each once.
@@ -43,6 +44,11 @@ class Transfers:
         """Callers on hold whose agent hung up while he spoke with somebody else: back into the queue, each once."""
         strays, self._strays = self._strays, []
         return strays
+
+    def take_joined(self) -> list[TrackedCall]:
+        """Callers whom a phone's own transfer brought into another conversation, each once."""
+        joined, self._joined = self._joined, []
+        return joined
 
     def take_adopted(self) -> list[TrackedLeg]:
         """Phones that the dialplan doesn't know its callers are with, each once."""
@@ -208,6 +214,18 @@ class Transfers:
         return self._left_to(call, leg, at)
 
     def _attended_transfer(self, message: Message, at: datetime) -> list[ev.Event]:
+        out = self._handed_over(message, at)
+        # The caller, or, where the phone handed over the other way round, the one consulted.
+        who = self.registry.find(message.get("TransfereeUniqueid"))
+        if who is None or message.get("DestType") != "Bridge":
+            return out
+        call = who.call if isinstance(who, TrackedLeg) else who
+        gone = (message.get("OrigTransfererUniqueid"), message.get("SecondTransfererUniqueid"))
+        if call.connected is not None and call.connected not in gone:
+            self._joined.append(call)
+        return out
+
+    def _handed_over(self, message: Message, at: datetime) -> list[ev.Event]:
         first = self.registry.find(message.headers["OrigTransfererUniqueid"])
         leg = self.registry.find(message.get("TransfereeUniqueid"))
         if isinstance(first, TrackedCall) and isinstance(leg, TrackedLeg) and leg.call is first:

@@ -38,7 +38,7 @@ from tests.until import until
 pytestmark = [
     pytest.mark.asterisk,
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
 ]
 E = TypeVar("E", bound=ev.CallEvent)
 CALLER, AGENT = 440.0, 880.0
@@ -390,10 +390,16 @@ async def test_a_wideband_phone_and_a_narrowband_caller(stage: Stage, codec: str
         assert_both_recorded(await stage.recording(cai.desktop))
 
 
-async def test_a_wideband_colleague_hears_the_caller_who_is_handed_over(stage: Stage) -> None:
-    """His sound was transcoded from the agent's before, and is from the caller's now."""
+@pytest.mark.parametrize("by", ["page", "first line", "second line"])
+async def test_a_wideband_colleague_hears_the_caller_who_is_handed_over(
+    stage: Stage, by: str
+) -> None:
+    """His sound was transcoded from the agent's before, and is from the caller's now.
+
+    By command, or by REFER with Replaces on either of the phone's two lines.
+    """
     async with (
-        stage.line("cai", ["PCMU"]) as phone,
+        stage.line("cai", ["PCMA"]) as phone,
         stage.desk("cai", phone) as cai,
         stage.line("dee", ["opus"]) as wideband,
         stage.desk("dee", wideband, is_ready=False) as dee,
@@ -401,12 +407,24 @@ async def test_a_wideband_colleague_hears_the_caller_who_is_handed_over(stage: S
     ):
         await cai.until("TALKING")
         await assert_talking(caller, phone)
-        call_id = cai.desktop.sections["call"]["call_id"]
-        target = {"kind": "agent", "value": stage.product.agent("dee").endpoint}
-        await cai.desktop.command("call.consult", call_id=call_id, target=target)
+        number = stage.product.agent("dee").endpoint
+        if by == "page":
+            await cai.command("consult", target={"kind": "agent", "value": number})
+        else:
+            first = (await phone.wait_for("incoming"))["call"]
+            await phone.do("hold", call=first)
+            await cai.until_call(state="on_hold")
+            second = await phone.do("call", uri=f"sip:{number}@{stage.product.place.sip}")
         await dee.until("TALKING")
-        await cai.desktop.until(lambda d: d.sections["call"]["consult"]["state"] == "talking")
-        await cai.desktop.command("call.complete", call_id=call_id)
+        await stage.fact(ev.ConsultConnected)
+        assert (await wideband.wait_for("media", active=True))["codec"].lower() == "opus"
+        assert (await wideband.hear(2)).share(AGENT) > HEARD
+        if by == "page":
+            await cai.command("complete")
+        elif by == "first line":
+            await phone.do("hand_over", call=first, to=second)
+        else:
+            await phone.do("hand_over", call=second, to=first)
         await assert_talking(caller, wideband)
         await caller.do("hang_up")
 

@@ -256,6 +256,12 @@ class FakeAsterisk:
             when = [("CoreStartupDate", "2026-03-02"), ("CoreStartupTime", self.started)]
             door.answer("Success", "", action_id, *when)
             return
+        if name == "getvar":
+            asked = self.channels.get(headers["channel"])
+            value = asked.variables.get(headers["variable"], "") if asked is not None else ""
+            answer = "Success" if asked is not None else "Error"
+            door.answer(answer, "", action_id, ("Variable", headers["variable"]), ("Value", value))
+            return
         method = getattr(self, f"_do_{name}", None)
         if method is None:
             door.answer("Error", "Invalid/unknown command", action_id)

@@ -19,6 +19,7 @@ from tests.cti.asterisk.test_translator import (
     LEG,
     RD_IN,
     RD_WAIT,
+    ROOM,
     TALKING,
     USER,
     World,
@@ -87,8 +88,40 @@ def test_the_phone_consults_on_its_second_line_and_hands_over(world: World) -> N
     )
     assert names == ["CallRetrieved", "CallConnected", "ConsultEnded", "LegEnded", "LegEnded"]
     assert state(world) == (CallState.TALKING, "1202")
+    assert [call.call_id for call in world.translator.take_joined()] == [CALL]
+    assert world.translator.take_joined() == []
     world.see(f"BridgeLeave {B2} {CALLER}", f"BridgeLeave {B2} {B}", END_OF_B, END_OF_CALL)
     assert world.is_clean()
+
+
+def test_handed_over_on_the_second_line(world: World) -> None:
+    """The one consulted comes to the caller, instead of the other way round."""
+    world.see(*TALKING, *SECOND_LINE, *B_ANSWERS)
+    names = world.names(
+        f"Unhold {OWN}",
+        f"BridgeLeave {B2} {B}",
+        f"BridgeLeave {B1} {AGENT}",
+        f"BridgeEnter {B1} {B}",
+        "AttendedTransfer Result=Success OrigTransfererUniqueid=pbx1-1795303770.5"
+        " SecondTransfererUniqueid=pbx1-1795303765.2 TransfereeUniqueid=pbx1-1795303770.6 DestType=Bridge",
+        END_OF_OWN,
+        END_OF_LEG,
+    )
+    assert names == ["CallConnected", "ConsultEnded", "LegEnded", "LegEnded"]
+    assert [call.call_id for call in world.translator.take_joined()] == [CALL]
+    world.see(END_OF_B, END_OF_CALL)
+    assert world.is_clean()
+
+
+def test_whose_sound_begins_anew_is_not_on_hold(world: World) -> None:
+    world.see(*TALKING)
+    call = world.registry.call(CALL)
+    assert call is not None
+    call.is_renewed = True
+    assert world.names(*ROOM, f"BridgeEnter {B2} {CALLER}", f"BridgeEnter {B2} {AGENT}") == []
+    assert state(world) == (CallState.TALKING, "1201")
+    call.is_renewed = False
+    assert world.names(*ROOM) == ["CallHeld"]
 
 
 def test_handed_over_while_the_one_consulted_still_rings(world: World) -> None:
@@ -104,6 +137,7 @@ def test_handed_over_while_the_one_consulted_still_rings(world: World) -> None:
     )
     assert names == ["CallRetrieved", "CallTransferred", "LegEnded", "LegEnded"]
     assert state(world) == (CallState.TRANSFERRING, None)
+    assert world.translator.take_joined() == []  # whoever answers hears him from the beginning
     names = world.names(
         f"DialEnd {CALLER} {DEST_B} DialStatus=ANSWER",
         f"BridgeEnter {B3} {B}",
