@@ -78,6 +78,7 @@ async def wait(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
             Try=variables["RD_TRY"],
         )
     seen, still = pbx.variables.get("RD_HB", ""), 0
+    variables["RD_SEEN"] = seen
     while not pbx.is_down:
         key = await channel.wait_for_key(_SECOND, _KEYS)
         if key:
@@ -85,6 +86,7 @@ async def wait(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
             continue
         beat = pbx.variables.get("RD_HB", "")
         seen, still = beat, still + 1 if beat == seen else 0
+        variables["RD_SEEN"] = seen
         if still >= int(pbx.variables["RD_STALE"]):
             pbx.variables["RD_DOWN"] = beat
     return FALLBACK
@@ -95,6 +97,12 @@ async def visit(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
     variables = channel.variables
     if channel.exten == "T":
         variables["RD_NEXT"] = ""
+        beat, loops = pbx.variables.get("RD_HB", ""), int(pbx.variables["RD_LEASE"])
+        if beat == variables.get("RD_SEEN") and loops >= int(pbx.variables["RD_STALE"]):
+            channel.set_lease(0)
+            user_event(pbx, channel, "RdBack")
+            pbx.variables["RD_DOWN"] = beat
+            return FALLBACK
     elif variables["RD_STATE"] not in ("waiting", "visiting"):
         return WAIT
     else:
