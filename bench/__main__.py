@@ -25,6 +25,7 @@ MODULES = {
     "P5": "bench.ami",
     "P7": "bench.agi",
     "P10": "bench.pop",
+    "P12": "bench.matching",
     "P15": "bench.peaks",
     "CPU": "bench.cpu",
     "REBUILD": "bench.journal_rebuild",

@@ -1,0 +1,270 @@
+"""A naive ACD, written from ``docs/queues.md`` and not from the code: who gets whom, looking at everybody each time.
+
+It knows agents, callers and the rules, nothing of phones, legs, events, indices or timers. All times are whole seconds.
+Where the order is left to chance it takes what it is told was drawn, if that was allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+FAR = 10**9
+Expression = list[list[tuple[str, int]]]
+"""A demand as alternatives of (skill, level) pairs that are all needed; ``[[]]`` demands nothing."""
+
+
+@dataclass
+class RefQueue:
+    strategy: str = "longest_idle"
+    relax: list[tuple[int, int, Expression | None]] = field(default_factory=list)
+    tiers: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass
+class RefAgent:
+    name: str
+    rank: int
+    queues: set[str]
+    skills: dict[str, int]
+    penalties: dict[str, int]
+    state: str = "out"  # out, away, free, ring, talk
+    will_be_away: bool = False
+    is_reachable: bool = True  # his phone is known to be idle
+    idle_since: int = 0
+    said_ready: int = 0
+    changed: int = 0  # when his state changed last
+    taken: int = 0
+    busy: int = 0
+    ready: int = 0
+    missed: int = 0  # callers in a row
+
+    def become(self, state: str, now: int) -> None:
+        if self.state == "talk":
+            self.busy += now - self.changed
+        elif self.state in ("free", "ring"):
+            self.ready += now - self.changed
+        if self.state == "out":
+            self.taken = self.busy = self.ready = 0
+        self.state, self.changed = state, now
+
+    def occupancy(self, now: int) -> Fraction:
+        ready = self.ready + now - self.changed
+        return Fraction(self.busy, self.busy + ready) if self.busy + ready else Fraction(0)
+
+
+@dataclass
+class RefCaller:
+    name: str
+    number: int  # order of arrival
+    queue: str
+    enqueued: int
+    credit: int
+    demand: Expression
+    persons: list[str]
+    preferred: set[str]
+    state: str = "waits"  # waits, ring, talk; unsure: where he is, just now
+    agent: str = ""
+    tried: dict[str, int] = field(default_factory=dict)
+    person: int | None = None  # index of the one whom he waits for
+
+
+class Reference:
+    """The rule, word for word."""
+
+    def __init__(
+        self, queues: dict[str, RefQueue], *, person_time: int, is_strict: bool, rona_after: int = 2
+    ) -> None:
+        self.queues = queues
+        self.rona_after = rona_after
+        self.person_time = person_time
+        self.is_strict = is_strict
+        self.agents: dict[str, RefAgent] = {}
+        self.callers: dict[str, RefCaller] = {}
+        self.last_rank: dict[str, int] = {}
+        self.now = 0
+
+    # ---- the line ------------------------------------------------------------------------------
+
+    def order(self) -> list[RefCaller]:
+        """Everybody who waits, the longest effective wait first."""
+
+        def key(caller: RefCaller) -> tuple[int, int, int]:
+            if self.is_strict:
+                return (-caller.credit, caller.enqueued, caller.number)
+            return (0, caller.enqueued - caller.credit, caller.number)
+
+        return sorted((c for c in self.callers.values() if c.state == "waits"), key=key)
+
+    def settle_person(self, caller: RefCaller, start: int) -> None:
+        """From ``start`` on, the first person who is free, or busy and still worth waiting for."""
+        caller.person = None
+        in_time = self.now < caller.enqueued + self.person_time
+        for index in range(start, len(caller.persons)):
+            agent = self.agents[caller.persons[index]]
+            if agent.name in caller.tried:
+                continue
+            is_busy = agent.state in ("ring", "talk") and not agent.will_be_away
+            if self.is_free(agent) or (is_busy and in_time):
+                caller.person = index
+                return
+
+    def keep_persons(self) -> None:
+        """Who waits for somebody who is gone, or for too long, goes on to the next."""
+        for caller in self.order():
+            if caller.person is None:
+                continue
+            self.settle_person(caller, caller.person)
+
+    @staticmethod
+    def is_free(agent: RefAgent) -> bool:
+        return agent.state == "free" and agent.is_reachable
+
+    # ---- who gets whom -------------------------------------------------------------------------
+
+    def candidates(self, caller: RefCaller) -> list[RefAgent]:
+        if caller.person is not None:
+            agent = self.agents[caller.persons[caller.person]]
+            return [agent] if self.is_free(agent) else []
+        wait, rules = self.now - caller.enqueued, self.queues[caller.queue]
+        demand = caller.demand
+        for after, minus, other in rules.relax:
+            if wait >= after:
+                demand = other if other is not None else caller.demand
+                demand = [[(s, max(1, level - minus)) for s, level in way] for way in demand]
+        tier = FAR
+        if rules.tiers:
+            tier = max([penalty for after, penalty in rules.tiers if wait >= after] or [0])
+        return [
+            a
+            for a in self.agents.values()
+            if self.is_free(a)
+            and caller.queue in a.queues
+            and a.penalties.get(caller.queue, 0) <= tier
+            and any(all(a.skills.get(s, 0) >= level for s, level in way) for way in demand)
+        ]
+
+    def demanded(self, caller: RefCaller) -> Expression:
+        rules, wait = self.queues[caller.queue], self.now - caller.enqueued
+        demand = caller.demand
+        for after, minus, other in rules.relax:
+            if wait >= after:
+                demand = other if other is not None else caller.demand
+                demand = [[(s, max(1, level - minus)) for s, level in way] for way in demand]
+        return demand
+
+    def best(self, caller: RefCaller, found: list[RefAgent], drawn: str | None) -> RefAgent:
+        fresh = [a for a in found if caller.tried.get(a.name, -1) < a.said_ready]
+        found = fresh or found
+        found = [a for a in found if a.name in caller.preferred] or found
+        least = min(a.penalties.get(caller.queue, 0) for a in found)
+        found = [a for a in found if a.penalties.get(caller.queue, 0) == least]
+        strategy = self.queues[caller.queue].strategy
+        if strategy == "random":
+            return next((a for a in found if a.name == drawn), found[0])
+        return min(found, key=self.keys(caller)[strategy])
+
+    def keys(self, caller: RefCaller) -> dict[str, Callable[[RefAgent], tuple[object, ...]]]:
+        last = self.last_rank.get(caller.queue, -1)
+        count = len(self.agents)
+
+        def skilled(a: RefAgent) -> int:
+            ways = [
+                sum(a.skills[s] for s, _ in way)
+                for way in self.demanded(caller)
+                if all(a.skills.get(s, 0) >= level for s, level in way)
+            ]
+            return max(ways, default=0)
+
+        return {
+            "longest_idle": lambda a: (a.idle_since, a.name),
+            "round_robin": lambda a: ((a.rank - last - 1) % count,),
+            "fewest_calls": lambda a: (a.taken, a.idle_since, a.name),
+            "least_occupied": lambda a: (a.occupancy(self.now), a.idle_since, a.name),
+            "most_skilled": lambda a: (-skilled(a), a.idle_since, a.name),
+            "linear": lambda a: (a.rank,),
+            "least_flexible": lambda a: (len(a.queues), len(a.skills), a.idle_since, a.name),
+        }
+
+    def match(self, drawn: dict[str, str]) -> list[tuple[str, str]]:
+        """All pairs that come to be now, in order."""
+        self.keep_persons()
+        pairs = []
+        for caller in self.order():
+            found = self.candidates(caller)
+            if found:
+                agent = self.best(caller, found, drawn.get(caller.name))
+                agent.become("ring", self.now)
+                caller.state, caller.agent, caller.person = "ring", agent.name, None
+                self.last_rank[caller.queue] = agent.rank
+                pairs.append((caller.name, agent.name))
+        return pairs
+
+    # ---- what happens --------------------------------------------------------------------------
+
+    def sign_in(self, name: str) -> None:
+        agent = self.agents[name]
+        agent.become("away", self.now)
+
+    def say_ready(self, name: str) -> None:
+        agent = self.agents[name]
+        if agent.state in ("ring", "talk"):
+            agent.will_be_away = False
+            agent.said_ready = self.now
+        elif agent.state == "away":
+            agent.become("free", self.now)
+            agent.idle_since = agent.said_ready = self.now
+            agent.missed = 0
+
+    def say_away(self, name: str) -> None:
+        agent = self.agents[name]
+        if agent.state in ("ring", "talk"):
+            agent.will_be_away = True
+        elif agent.state == "free":
+            agent.become("away", self.now)
+
+    def sign_out(self, name: str) -> None:
+        self.agents[name].become("out", self.now)
+
+    def arrive(self, caller: RefCaller) -> None:
+        self.callers[caller.name] = caller
+        self.settle_person(caller, 0)
+
+    def hang_up(self, name: str) -> None:
+        """A caller leaves; who rang for him keeps his turn, who spoke with him begins a new one."""
+        caller = self.callers.pop(name)
+        if caller.agent:
+            self.release(caller.agent, is_new_turn=caller.state == "talk")
+
+    def answer(self, name: str) -> None:
+        caller = self.callers[name]
+        agent = self.agents[caller.agent]
+        caller.state = "talk"
+        agent.become("talk", self.now)
+        agent.taken += 1
+        agent.missed = 0
+
+    def miss(self, name: str) -> None:
+        """The agent let it ring, once too often and he is away; the caller keeps his place."""
+        caller = self.callers[name]
+        agent = self.agents[caller.agent]
+        agent.missed += 1
+        if agent.missed >= self.rona_after:
+            agent.will_be_away, agent.missed = True, 0
+        self.release(agent.name, is_new_turn=False)
+        caller.tried[agent.name] = self.now
+        caller.state, caller.agent = "unsure", ""
+
+    def wait_again(self, name: str) -> None:
+        """The switch says that he waits: only now can he be offered again."""
+        caller = self.callers[name]
+        caller.state = "waits"
+        self.settle_person(caller, 0)
+
+    def release(self, name: str, *, is_new_turn: bool) -> None:
+        agent = self.agents[name]
+        agent.become("away" if agent.will_be_away else "free", self.now)
+        agent.will_be_away = False
+        if is_new_turn:
+            agent.idle_since = self.now

@@ -1,0 +1,365 @@
+"""The core against the naive reference: the same pairs in the same order.
+
+Random arrivals, answers, refusals, breaks and restarts, over all strategies, with skills, tiers, own and last agents.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase as HypothesisPhase
+from hypothesis import strategies as st
+
+from acd import decisions as d
+from acd import model
+from acd.model import AgentState, Configuration, Phase, Profile
+from acd.rules import CustomerGroup, Relaxation, Tier
+from acd.strategy import Strategy
+from acd.tally import Tallies
+from cti.domain import events as ev
+from cti.domain.calls import CallTable
+from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
+from tests.acd.reference import Expression, RefAgent, RefCaller, Reference, RefQueue
+from tests.acd.world import World, rules, seconds
+from tests.fakes.clock import START_AT
+
+pytestmark = pytest.mark.unit
+
+NAMES = ("ann", "ben", "cas", "dee")
+QUEUES = ("x", "y")
+PERSON_TIME = 20
+SKILLS = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 10))
+WAYS: st.SearchStrategy[Expression] = st.lists(
+    st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(1, 10)), max_size=2),
+    min_size=1,
+    max_size=2,
+)
+
+
+def text_of(demand: Expression) -> str:
+    """The expression in the language of the product."""
+    if any(not way for way in demand):
+        return ""
+    ways = [" & ".join(f"{skill}>={level}" for skill, level in way) for way in demand]
+    return " | ".join(f"({way})" for way in ways)
+
+
+def _relaxations(steps: dict[int, int], *, ends: bool) -> list[tuple[int, int, Expression | None]]:
+    """Lower levels step by step; ``ends``: in the end nothing is demanded."""
+    relax: list[tuple[int, int, Expression | None]] = []
+    for after, minus in sorted(steps.items()):
+        relax.append((after, minus, None))
+    if relax and ends:
+        relax.append((relax[-1][0] + 5, 0, [[]]))
+    return relax
+
+
+@st.composite
+def companies(draw: st.DrawFn, strategy: str) -> tuple[Configuration, Reference]:
+    """A company, for both."""
+    reference = Reference({}, person_time=PERSON_TIME, is_strict=draw(st.booleans()))
+    queues = {}
+    for name in QUEUES:
+        steps = draw(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 5)), max_size=2))
+        relax = _relaxations(dict(steps), ends=draw(st.booleans()))
+        opens: list[tuple[int, int]] = []
+        if draw(st.booleans()):
+            opens = [(0, 1)] if draw(st.booleans()) else [(5, 0), (15, 3)]
+        reference.queues[name] = RefQueue(strategy, relax, opens)
+        queues[QueueName(name)] = rules(
+            QueueName(name),
+            ring_time=seconds(10_000),
+            rona_after=reference.rona_after,
+            strategy=Strategy(strategy),
+            relaxations=tuple(
+                Relaxation(seconds(a), m, None if e is None else text_of(e)) for a, m, e in relax
+            ),
+            tiers=tuple(Tier(seconds(after), penalty) for after, penalty in opens),
+        )
+    profiles = {}
+    for rank, name in enumerate(NAMES):
+        served = draw(st.sampled_from([{"x"}, {"x", "y"}, {"x", "y"}]))
+        skills = draw(SKILLS)
+        penalties = draw(
+            st.dictionaries(st.sampled_from(sorted(served)), st.sampled_from([0, 0, 3]))
+        )
+        reference.agents[name] = RefAgent(name, rank, served, skills, penalties)
+        profiles[AgentId(name)] = Profile(
+            AgentId(name),
+            frozenset(QueueName(q) for q in served),
+            (Endpoint(f"{1000 + rank}"),),
+            skills,
+            {QueueName(q): n for q, n in penalties.items()},
+            rank,
+        )
+    gold = CustomerGroup(seconds(7), "", frozenset({AgentId("cas")}))
+    config = Configuration(
+        queues,
+        profiles,
+        groups={"gold": gold},
+        person_time=seconds(PERSON_TIME),
+        is_strict=reference.is_strict,
+    )
+    return config, reference
+
+
+class Both:
+    """The core and the reference, side by side."""
+
+    def __init__(self, config: Configuration, reference: Reference) -> None:
+        self.config, self.reference = config, reference
+        self.world = World(config)
+        self.calls = CallTable()
+        self.journal: list[ev.Event] = []
+        self.seen = self.agreed = 0
+        self.legs: dict[str, LegId] = {}
+        self.count = 0
+
+    @property
+    def clock(self) -> int:
+        return round((self.world.now - START_AT).total_seconds())
+
+    def phone(self, name: str) -> Endpoint:
+        return self.config.profiles[AgentId(name)].phones[0]
+
+    def tell(self, event: d.Input) -> None:
+        """One input for the core, as the service gives it: the journal and the call table hear it first."""
+        if isinstance(event, ev.CallEvent):
+            self.calls.apply(event)
+            self.journal.append(event)
+        self.world.step(event)
+        self.note()
+
+    def note(self) -> None:
+        """What the core published stands in the journal."""
+        told = [x.event for x in self.world.log[self.seen :] if isinstance(x, d.Publish)]
+        self.seen = len(self.world.log)
+        self.journal += told
+
+    def agree(self) -> None:
+        """Both made the same pairs since the last time; each new ring reaches its phone."""
+        self.note()
+        made = [x for x in self.world.log[self.agreed :] if isinstance(x, d.Reserve)]
+        self.agreed = len(self.world.log)
+        pairs = [(str(x.call_id), str(x.agent_id)) for x in made]
+        self.reference.now = self.clock
+        assert self.reference.match(dict(pairs)) == pairs
+        for caller, agent in pairs:
+            self.dial(caller, agent)
+
+    def dial(self, caller: str, agent: str) -> None:
+        self.count += 1
+        self.legs[caller] = leg = LegId(f"leg{self.count}")
+        self.call(ev.LegDialled, caller, leg_id=leg, endpoint=self.phone(agent))
+
+    def call(self, kind: type[ev.CallEvent], caller: str, **values: Any) -> None:
+        self.tell(kind(at=self.world.now, call_id=CallId(caller), **values))
+
+    # ---- what happens --------------------------------------------------------------------------
+
+    def do(self, data: st.DataObject, what: str) -> None:
+        """One thing, if it can happen now."""
+        reference = self.reference
+        reference.now = self.clock
+        states = {
+            "answer": ("ring",),
+            "miss": ("ring",),
+            "hang_up": ("waits", "ring", "talk"),
+            "end": ("talk",),
+        }
+        if what in states:
+            able = [c.name for c in reference.callers.values() if c.state in states[what]]
+            if able:
+                getattr(self, what)(data.draw(st.sampled_from(able)))
+        elif what in ("ready", "away", "out"):
+            getattr(self, what)(data.draw(st.sampled_from(NAMES)))
+        elif what == "arrive":
+            self.arrive(data)
+        elif what == "crash":
+            self.crash()
+            return
+        self.agree()
+
+    def arrive(self, data: st.DataObject) -> None:
+        self.count += 1
+        name, queue = f"c{self.count}", data.draw(st.sampled_from(QUEUES))
+        demand: Expression = data.draw(st.one_of(st.just([[]]), st.just([[]]), WAYS))
+        credit = data.draw(st.sampled_from([0, 0, 5, 30]))
+        is_gold = data.draw(st.booleans())
+        has_own = data.draw(st.integers(0, 3)) == 0
+        names = st.lists(st.sampled_from(NAMES), max_size=2, unique=True)
+        dedicated = data.draw(names) if has_own else []
+        last = data.draw(st.sampled_from([None, *NAMES])) if has_own else None
+        self.call(ev.CallOffered, name, leg_id=LegId(name))
+        if text_of(demand):
+            self.call(ev.DemandSet, name, demand=text_of(demand), by="menu")
+        group = "gold" if is_gold else ""
+        ids = tuple(AgentId(a) for a in dedicated)
+        self.tell(d.CallerKnown(CallId(name), group, ids, AgentId(last) if last else None))
+        persons = list(dedicated)
+        if last is not None and queue in self.reference.agents[last].queues:
+            persons.append(last)
+        self.reference.arrive(
+            RefCaller(
+                name, self.count, queue, self.clock, credit + 7 * is_gold,
+                [[]] if not text_of(demand) else demand, persons, {"cas"} if is_gold else set(),
+            )
+        )  # fmt: skip
+        at = self.world.now
+        self.call(
+            ev.CallEnqueued,
+            name,
+            queue=QueueName(queue),
+            enqueued_at=at,
+            credit_time=seconds(credit),
+        )
+
+    def hang_up(self, caller: str) -> None:
+        known = self.reference.callers[caller]
+        if known.agent:
+            where = {"leg_id": self.legs[caller], "endpoint": self.phone(known.agent), "cause": 16}
+            self.call(ev.CallEnded, caller, cause=16, ended_by="caller")
+            self.reference.hang_up(caller)
+            self.call(ev.LegEnded, caller, **where)
+        else:
+            self.reference.hang_up(caller)
+            self.call(ev.CallEnded, caller, cause=16, ended_by="caller")
+
+    def end(self, caller: str) -> None:
+        self.hang_up(caller)
+
+    def answer(self, caller: str) -> None:
+        agent = self.reference.callers[caller].agent
+        self.call(ev.CallConnected, caller, leg_id=self.legs[caller], endpoint=self.phone(agent))
+        self.reference.answer(caller)
+
+    def miss(self, caller: str) -> None:
+        agent = self.reference.callers[caller].agent
+        leg = {"leg_id": self.legs[caller], "endpoint": self.phone(agent)}
+        entry = self.world.state.entries[CallId(caller)]
+        self.call(ev.CallNotAnswered, caller, endpoint=self.phone(agent), result="no_answer")
+        self.call(ev.LegEnded, caller, cause=16, **leg)
+        self.reference.miss(caller)
+        self.agree()
+        self.reference.wait_again(caller)
+        self.call(
+            ev.CallEnqueued, caller, queue=entry.queue, enqueued_at=entry.enqueued_at,
+            credit_time=entry.credit_time, attempt=1,
+        )  # fmt: skip
+
+    def ready(self, name: str) -> None:
+        if self.reference.agents[name].state == "out":
+            self.reference.sign_in(name)
+            self.tell(d.SignIn(AgentId(name), self.phone(name)))
+            self.tell(
+                ev.PhoneStateChanged(at=self.world.now, endpoint=self.phone(name), state="idle")
+            )
+        self.reference.say_ready(name)
+        self.tell(d.SayReady(AgentId(name)))
+
+    def away(self, name: str) -> None:
+        if self.reference.agents[name].state != "out":
+            self.reference.say_away(name)
+            self.tell(d.SayNotReady(AgentId(name), "lunch"))
+
+    def out(self, name: str) -> None:
+        if self.reference.agents[name].state in ("away", "free"):
+            self.reference.sign_out(name)
+            self.tell(d.SignOut(AgentId(name)))
+
+    def wait(self, by: int) -> None:
+        """Time passes second by second, so that both look at the same instants."""
+        for _ in range(by):
+            self.world.wait(1)
+            self.agree()
+
+    def crash(self) -> None:
+        """The service is killed and starts again from its journal; Asterisk still has all calls."""
+        tallies, states = Tallies(), {}
+        demands, missed = [], []
+        for event in self.journal:
+            tallies.note(event)
+            if isinstance(event, ev.AgentStateChanged):
+                states[event.agent_id] = event
+            elif isinstance(event, ev.DemandSet):
+                demands.append(event)
+            elif isinstance(event, ev.AgentDidNotAnswer):
+                missed.append(event)
+        answered = frozenset(
+            CallId(c.name) for c in self.reference.callers.values() if c.state == "talk"
+        )
+        live = tuple(self.calls.live())
+        here = {call.call_id for call in live}
+        facts = [
+            d.CallerKnown(e, c.group, c.dedicated, c.last_agent_id)
+            for e, c in self.world.state.claims.items()
+        ]
+        self.world.state, self.world.wakes = model.empty(self.config), []
+        self.tell(
+            d.Restored(
+                tuple(states.values()), answered, live,
+                tuple(e for e in demands if e.call_id in here),
+                tuple(e for e in missed if e.call_id in here), tallies.found,
+            )
+        )  # fmt: skip
+        reference = self.reference
+        reference.last_rank.clear()
+        for fact in facts:
+            self.tell(fact)
+        self.tell(d.Linked(live))
+        for (
+            call_id,
+            entry,
+        ) in self.world.state.entries.items():  # of one instant: as they were found
+            reference.callers[str(call_id)].number = entry.sequence - 10**6
+        for agent in reference.agents.values():
+            agent.is_reachable = False
+            agent.missed = 0
+            told = states.get(AgentId(agent.name))
+            if told is not None:  # his turn counts from what was told of him last
+                agent.idle_since = agent.said_ready = round((told.at - START_AT).total_seconds())
+        for caller in reference.order():
+            reference.settle_person(caller, 0)
+        for name in NAMES:
+            self.tell(
+                ev.PhoneStateChanged(at=self.world.now, endpoint=self.phone(name), state="idle")
+            )
+            reference.agents[name].is_reachable = True
+            self.agree()
+
+
+ACTS = (
+    ["arrive"] * 5
+    + ["answer"] * 3
+    + ["ready"] * 4
+    + ["miss", "hang_up", "end", "end", "away", "out", "crash"]
+)
+
+
+@pytest.mark.parametrize("strategy", [s.value for s in Strategy if s is not Strategy.RING_ALL])
+@settings(
+    max_examples=6,
+    deadline=None,
+    # Making a failing day shorter takes minutes; its steps are told as they are.
+    phases=[HypothesisPhase.explicit, HypothesisPhase.reuse, HypothesisPhase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_the_core_does_what_the_naive_reference_does(strategy: str, data: st.DataObject) -> None:
+    both = Both(*data.draw(companies(strategy)))
+    for name in NAMES:
+        both.ready(name)
+        both.wait(1)
+    for _ in range(data.draw(st.integers(10, 30))):
+        if data.draw(st.integers(0, 4)) == 0:
+            both.wait(data.draw(st.integers(1, 15)))
+        else:
+            both.do(data, data.draw(st.sampled_from(ACTS)))
+        entries = both.world.state.entries.values()
+        in_core = {str(e.call_id) for e in entries if e.phase is Phase.WAITING}
+        assert in_core == {c.name for c in both.reference.callers.values() if c.state == "waits"}
+        agents = both.world.state.agents.values()
+        ready = {str(a.agent_id) for a in agents if a.state is AgentState.READY}
+        assert ready == {a.name for a in both.reference.agents.values() if a.state == "free"}
