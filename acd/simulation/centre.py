@@ -26,6 +26,8 @@ from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
 
 MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)
 """The instant 0 of all simulated days; a Monday."""
+_QUIET_S = 3600.0
+"""A day ends when for so long nothing but announcements has happened: whoever waits still waits in vain."""
 _WORKING = frozenset({AgentState.TALKING.value, AgentState.WRAP_UP.value})
 _AWAY = frozenset({AgentState.LOGGED_OUT.value, AgentState.NOT_READY.value})
 
@@ -46,7 +48,7 @@ class Outcome:
     caller: Caller
     wait_s: float
     agent_id: AgentId | None = None  # None: hung up
-    chosen_s: float = math.nan  # when the agent was chosen
+    chosen_s: float = math.nan  # when an agent was chosen, whom he may not have waited for
 
     @property
     def is_answered(self) -> bool:
@@ -67,11 +69,13 @@ class Day:
 
 
 def simulate(
-    configuration: Configuration, shifts: Iterable[Shift], callers: Sequence[Caller]
+    configuration: Configuration,
+    shifts: Iterable[Shift],
+    callers: Sequence[Caller],
+    done_s: float = 30.0,
 ) -> Day:
-    """Let one day happen."""
-    run = _Run(configuration, callers)
-    return run.day(shifts)
+    """Let one day happen; ``done_s``: how long agents write where they end the wrap-up themselves."""
+    return _Run(configuration, callers, done_s).day(shifts)
 
 
 @dataclass(slots=True)
@@ -90,14 +94,18 @@ Action = Callable[[], None]
 
 
 class _Run:
-    def __init__(self, configuration: Configuration, callers: Sequence[Caller]) -> None:
+    def __init__(
+        self, configuration: Configuration, callers: Sequence[Caller], done_s: float
+    ) -> None:
         self._configuration = configuration
+        self._done_s = done_s
         self._callers = callers
         self._state: State = model.empty(configuration)
         self._now_s = 0.0
         self._now = MIDNIGHT
         self._heap: list[tuple[float, int, Action]] = []
         self._pushed = 0
+        self._last_s = 0.0  # the last thing that is to come by itself
         self._steps = 0
         self._live: dict[CallId, _Live] = {}
         self._outcomes: dict[int, Outcome] = {}
@@ -113,7 +121,7 @@ class _Run:
             if shift.to_s < math.inf:
                 self._at(shift.to_s, lambda a=shift.agent_id: self._go(a))  # type: ignore[misc]
         self._next_caller(0)
-        while self._heap:
+        while self._heap and self._heap[0][0] <= self._last_s + _QUIET_S:
             self._now_s, _, act = heapq.heappop(self._heap)
             self._now = MIDNIGHT + timedelta(seconds=self._now_s)
             act()
@@ -128,8 +136,10 @@ class _Run:
             steps=self._steps,
         )
 
-    def _at(self, at_s: float, act: Action) -> None:
+    def _at(self, at_s: float, act: Action, *, is_wake: bool = False) -> None:
         self._pushed += 1
+        if not is_wake:
+            self._last_s = max(self._last_s, at_s)
         heapq.heappush(self._heap, (at_s, self._pushed, act))
 
     # ---- the core ------------------------------------------------------------------------------
@@ -156,7 +166,7 @@ class _Run:
             self._wakes.discard((wake.at, subject))
             self._step(d.Due(subject))
 
-        self._at(max(self._now_s, (wake.at - MIDNIGHT).total_seconds()), due)
+        self._at(max(self._now_s, (wake.at - MIDNIGHT).total_seconds()), due, is_wake=True)
 
     def _note(self, event: ev.Event) -> None:
         match event:
@@ -168,9 +178,13 @@ class _Run:
             case ev.CallAbandoned():
                 live = self._live[event.call_id]
                 wait_s = event.wait_time.total_seconds()
-                self._outcomes[live.caller.number] = Outcome(live.caller, wait_s)
+                outcome = Outcome(live.caller, wait_s, None, live.chosen_s)
+                self._outcomes[live.caller.number] = outcome
             case ev.AgentStateChanged():
                 self._count(event.agent_id, event.state)
+                if event.state == AgentState.WRAP_UP.value and event.until_at is None:
+                    who, since = event.agent_id, self._now
+                    self._at(self._now_s + self._done_s, lambda: self._done(who, since))
 
     def _count(self, agent_id: AgentId, state: str) -> None:
         before, since_s = self._since.get(agent_id, (AgentState.LOGGED_OUT.value, 0.0))
@@ -184,9 +198,15 @@ class _Run:
 
     def _come(self, agent_id: AgentId) -> None:
         endpoint = self._configuration.profiles[agent_id].phones[0]
-        self._step(d.SignIn(agent_id, endpoint))
-        self._step(ev.PhoneStateChanged(at=self._now, endpoint=endpoint, state="idle"))
+        if self._state.agents[agent_id].state is AgentState.LOGGED_OUT:
+            self._step(d.SignIn(agent_id, endpoint))
+            self._step(ev.PhoneStateChanged(at=self._now, endpoint=endpoint, state="idle"))
         self._step(d.SayReady(agent_id))
+
+    def _done(self, agent_id: AgentId, since_at: datetime) -> None:
+        agent = self._state.agents[agent_id]
+        if agent.state is AgentState.WRAP_UP and agent.since_at == since_at:
+            self._step(d.SayReady(agent_id))
 
     def _go(self, agent_id: AgentId) -> None:
         self._step(d.SignOut(agent_id))

@@ -23,6 +23,7 @@ class Figures:
     offered: int
     answered: int
     abandoned: int
+    left: int  # still waiting when all agents had gone
     service_level: float
     abandonment: float
     answer_s: float
@@ -63,6 +64,7 @@ def figures(
         offered=len(told),
         answered=len(answered),
         abandoned=len(told) - len(answered),
+        left=day.left,
         service_level=service_level(told, within_s, short_s),
         abandonment=_share(len(told) - len(answered), len(told)),
         answer_s=_share(sum(o.wait_s for o in answered), len(answered)),
@@ -97,11 +99,12 @@ def service_level(
 
 def overtakers(day: Day) -> list[Outcome]:
     """Callers who were taken although an earlier one waited whom the same agent serves."""
-    moments: list[tuple[float, int, Outcome]] = []  # 0 leaves, 1 is taken, 2 comes
+    moments: list[tuple[float, int, Outcome]] = []  # 0 comes, 1 is taken, 2 hangs up
     for o in day.outcomes:
         at_s = o.caller.at_s
         moments.append((at_s, 0, o))
-        moments.append((o.chosen_s, 1, o) if o.is_answered else (at_s + o.wait_s, 2, o))
+        is_chosen = not math.isnan(o.chosen_s)
+        moments.append((o.chosen_s, 1, o) if is_chosen else (at_s + o.wait_s, 2, o))
     moments.sort(key=lambda m: (m[0], m[1], m[2].caller.number))
     waiting: dict[QueueName, dict[int, float]] = {}  # by number: place; in the order of arrival
     found = []

@@ -1,6 +1,6 @@
 """The commands: ``ringdesk …``. Each module adds its own to ``app``; ``deployment.py`` is what they share."""
 
-from cti.cli import check, doctor, figures, journal, pbx, reconcile, service, size, subject
+from cti.cli import check, doctor, figures, journal, pbx, reconcile, service, size, subject, whatif
 from cti.cli.app import app
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "service",
     "size",
     "subject",
+    "whatif",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -121,6 +122,24 @@ def test_credit_is_a_place_and_no_overtaking() -> None:
     assert overtakers(told) == []
 
 
+def test_who_hangs_up_while_it_rings_is_overtaken_by_nobody() -> None:
+    told = day(
+        centre((ANNA, (SALES,)), (BEN, (SALES,))),
+        caller(1, patience=9, answer_s=10),
+        caller(2, answer_s=1),
+    )
+    assert [o.is_answered for o in told.outcomes] == [False, True]
+    assert overtakers(told) == []
+
+
+def test_wrap_up_until_the_agent_is_done() -> None:
+    configuration = centre((ANNA, (SALES,)))
+    rules = QueueRules(SALES, wrap_up_time=None, gap_time=timedelta(0))
+    configuration = replace(configuration, queues={SALES: rules})
+    told = simulate(configuration, [Shift(ANNA)], numbered([caller(10), caller(20)]), done_s=45)
+    assert waits(told) == [0, 95]
+
+
 def test_figures_by_hand() -> None:
     told = day(
         centre((ANNA, (SALES,))),
@@ -144,3 +163,11 @@ def test_nothing_to_count_is_not_a_number() -> None:
     found = figures(day(centre((ANNA, (SALES,)))))
     assert math.isnan(found.service_level)
     assert found.as_json()["service_level"] is None
+
+
+def test_announcements_alone_keep_no_day_alive() -> None:
+    configuration = centre((ANNA, (SALES,)))
+    rules = QueueRules(SALES, announce_every=timedelta(seconds=45))
+    configuration = replace(configuration, queues={SALES: rules})
+    told = simulate(configuration, [Shift(ANNA, 0, 5)], numbered([caller(10)]))
+    assert (told.left, list(told.outcomes)) == (1, [])
