@@ -19,6 +19,7 @@ from acd.simulation.callers import Traffic, day_of, steady
 from acd.simulation.centre import Outcome, Shift, simulate
 from acd.simulation.chance import NEVER, Draw, Exponential, spread_of
 from acd.simulation.figures import service_level
+from acd.strategy import Strategy
 from bench.fcfs_alis import Classes, long_run
 from bench.report import Figure, Part
 from cti.domain.ids import AgentId, Endpoint, QueueName
@@ -54,16 +55,17 @@ class Compared:
 
 
 def centre(
-    served: Mapping[str, frozenset[str]], wrap_up_time: timedelta = timedelta(0)
+    served: Mapping[str, frozenset[str]], strategy: Strategy = Strategy.LONGEST_IDLE
 ) -> Configuration:
     """Agents (named by their phones) and their queues; no gap, no announcements."""
     names = sorted(frozenset().union(*served.values()))
     rules = [
         QueueRules(
             QueueName(name),
-            wrap_up_time=wrap_up_time,
+            wrap_up_time=timedelta(0),
             gap_time=timedelta(0),
             announce_every=timedelta(0),
+            strategy=strategy,
         )
         for name in names
     ]

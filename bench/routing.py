@@ -2,7 +2,8 @@
 
 Three centres of thirty agents and three queues, at loads of 0.8, 0.95 and 1.05; Poisson arrivals in the mix 50/30/20, handle
 times exponential with 180 s, patience exponential with 120 s. Common random numbers: with each seed both sides get the
-same callers. The bound is Erlang A of the same agents in one pool, which no routing can pass.
+same callers. Ours asks whom the fewest other queues need, of equals the longest idle (``least_flexible``). The bound is
+Erlang A of the same agents in one pool, which no routing can pass.
 
 Cross-training, not routing, raises the share answered within 20 s: a fair order makes those wait who came
 last, and a random one lets those starve who are late already, which that share doesn't see. So it is told beside the 99th
@@ -21,6 +22,7 @@ from acd.simulation.callers import Traffic, day_of, steady
 from acd.simulation.centre import Day, Shift, simulate
 from acd.simulation.chance import Exponential, spread_of
 from acd.simulation.figures import Figures, figures, spread
+from acd.strategy import Strategy
 from bench import app_queue
 from bench.closed_forms import centre
 from bench.report import Figure, Part
@@ -67,7 +69,7 @@ class Cell:
 def measure(topology: str, load: float, seeds: Sequence[int], hours: float = HOURS) -> Cell:
     """Let the days happen on both sides."""
     served = TOPOLOGIES[topology]
-    configuration = centre(served)
+    configuration = centre(served, Strategy.LEAST_FLEXIBLE)
     shifts = [Shift(agent_id) for agent_id in configuration.profiles]
     queues = {AgentId(a): frozenset(map(QueueName, names)) for a, names in served.items()}
     per_hour = load * len(served) / HANDLE_S * 3600
