@@ -17,7 +17,7 @@ import structlog
 
 from acd.figures_book import FiguresBook, Period, QueueCells
 from acd.figures_counts import QueueFigures, Thresholds
-from acd.figures_intervals import bounds_of, day_of
+from acd.figures_intervals import bounds_of, day_of, quarter_of
 from cti.domain import events as ev
 from cti.domain.ids import AgentId, QueueName
 from cti.ports import Clock, EventBus, Timer, Unsubscribe
@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 TICK = timedelta(seconds=1)
 UNWATCHED_TICKS = 10
+RECENT_TIME = timedelta(hours=1)
+"""What was offered earlier changes seldom, and is read anew every ``WHOLE_EVERY`` only."""
+WHOLE_EVERY = timedelta(minutes=5)
 _ROUNDS = 3
 """The book is behind: after something happened the day is read so often."""
 
@@ -119,6 +122,9 @@ class FiguresBoard:
         self._task: asyncio.Task[None] | None = None
         self._unsubscribe: list[Unsubscribe] = []
         self._touched: set[QueueName] = set()
+        self._cells: QueueCells = {}  # of the day
+        self._day: date | None = None
+        self._whole_at = float("-inf")  # when the whole day was read last
 
     # ---- life ----------------------------------------------------------------------------------
 
@@ -211,15 +217,28 @@ class FiguresBoard:
     async def _read(self) -> None:
         now = self._clock.now()
         day = day_of(now, self.zone)
+        period = self._period(now, day)
         try:
-            cells = await self.book.queues(
-                Period(*bounds_of(day, self.zone)), self.thresholds(self.profiles), now
-            )
+            cells = await self.book.queues(period, self.thresholds(self.profiles), now)
         except OSError:
             log.warning("figures: the day can't be read, will try again")
-            self._rounds = _ROUNDS
+            self._rounds, self._whole_at = _ROUNDS, float("-inf")
             return
-        self._tell(by_queue(cells), day)
+        kept = {key: cell for key, cell in self._cells.items() if key[1] < period.begin_at}
+        self._cells = kept | cells if day == self._day else cells
+        self._day = day
+        self._tell(by_queue(self._cells), day)
+
+    def _period(self, now: datetime, day: date) -> Period:
+        """The whole day, or only what may have changed: the last hour, and the quarters in which somebody still waits."""
+        begin_at, end_at = bounds_of(day, self.zone)
+        monotonic = self._clock.monotonic()
+        if day != self._day or monotonic - self._whole_at >= WHOLE_EVERY.total_seconds():
+            self._whole_at = monotonic
+            return Period(begin_at, end_at)
+        open_at = [at for (_, at), cell in self._cells.items() if cell.waiting]
+        from_at = min([quarter_of(now - RECENT_TIME), *open_at])
+        return Period(min(max(begin_at, from_at), end_at), end_at)
 
     def _tell(self, days: Mapping[QueueName, QueueFigures], day: date | None = None) -> None:
         """Number what changed and wake whoever watches it."""

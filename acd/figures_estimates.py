@@ -19,6 +19,16 @@ from cti.ports import Clock, EventBus, Timer, Unsubscribe
 SETTLE_TIME = timedelta(seconds=1)
 """Who has an agent by then needed no estimate."""
 _AWAY = frozenset({"LOGGED_OUT", "NOT_READY"})
+_CONCERNS = (
+    ev.AgentStateChanged,
+    ev.CallEnqueued,
+    ev.CallAnswered,
+    ev.CallConnected,
+    ev.CallOverflowed,
+    ev.CallLeftByKey,
+    ev.CallEnded,
+    ev.WaitEstimated,
+)
 
 
 class Line(Protocol):

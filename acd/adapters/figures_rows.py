@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from acd import figures, figures_agents
 from acd.adapters.tables import AgentQuarterRow, AgentSeatRow, VisitRow, table
@@ -97,7 +96,8 @@ class AgentTimesProjection:
         for event in events:
             times.apply(event)
         cells, changed = times.take()
-        _add(connection, [_quarter_row(who, at, cell) for (who, at), cell in cells.items()])
+        counted = [_quarter_row(who, at, cell) for (who, at), cell in cells.items()]
+        put(connection, self.tables[0], counted, sums=figures_agents.COUNTS)
         put(connection, self.tables[1], [_seat_row(seat) for seat in changed])
 
 
@@ -133,15 +133,3 @@ def _seat_row(seat: Seat) -> dict[str, Any]:
 def _quarter_row(agent_id: AgentId, quarter_at: datetime, cell: AgentFigures) -> dict[str, Any]:
     counts = {name: getattr(cell, name) for name in figures_agents.COUNTS}
     return {"agent_id": agent_id, "quarter_at": quarter_at, **counts}
-
-
-def _add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Add to the quarters what was counted."""
-    if not rows:
-        return
-    quarters = table(AgentQuarterRow)
-    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    adding = dialect.insert(quarters)
-    sums = {name: quarters.c[name] + adding.excluded[name] for name in figures_agents.COUNTS}
-    keys = [column.name for column in quarters.primary_key]
-    connection.execute(adding.on_conflict_do_update(index_elements=keys, set_=sums), list(rows))

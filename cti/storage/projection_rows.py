@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -25,6 +26,7 @@ from cti.domain.records import from_record
 from cti.ports import Recorded
 from cti.storage.base import Base
 from cti.storage.journal_rows import JournalRow, record_of
+from cti.storage.prepared import Prepared
 
 _JOURNAL = Base.metadata.tables[JournalRow.__tablename__]
 _COLUMNS = (_JOURNAL.c.sequence, _JOURNAL.c.name, _JOURNAL.c.version, _JOURNAL.c.data)
@@ -57,6 +59,17 @@ _OF_CALLS = (
 )
 
 
+_MOVE = Prepared(
+    update(ProjectionRow)
+    .where(
+        ProjectionRow.name == bindparam("of_name"),
+        ProjectionRow.version == bindparam("of_version"),
+        ProjectionRow.sequence == bindparam("old"),
+    )
+    .values(sequence=bindparam("place"))
+)
+
+
 class Moved(Exception):
     """Somebody else has moved the projection's place: what is in memory doesn't fit any more."""
 
@@ -86,28 +99,36 @@ def move(connection: Connection, name: str, version: int, old: int, place: int) 
     Raises:
         Moved: it doesn't stand there any more.
     """
-    moved = connection.execute(
-        update(ProjectionRow)
-        .where(
-            ProjectionRow.name == name,
-            ProjectionRow.version == version,
-            ProjectionRow.sequence == old,
-        )
-        .values(sequence=place)
-    )
-    if moved.rowcount != 1:
+    values = {"of_name": name, "of_version": version, "old": old, "place": place}
+    if _MOVE.change(connection, values) != 1:
         raise Moved
 
 
-def put(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Add rows or change them, whole."""
-    if not rows:
-        return
-    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    adding = dialect.insert(table)
-    values = {c.name: adding.excluded[c.name] for c in table.columns if not c.primary_key}
+def put(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[dict[str, Any]],
+    sums: Collection[str] = (),
+) -> None:
+    """Add rows or change them, whole; what stands in ``sums`` is added to what is there."""
+    if rows:
+        is_sqlite = connection.dialect.name == "sqlite"
+        _putting(table, is_sqlite, frozenset(sums)).change_many(connection, rows)
+
+
+@cache
+def _putting(table: Table, is_sqlite: bool, sums: frozenset[str]) -> Prepared:
+    # Made once: to write such a statement down costs more than to run it.
+    dialect: Any = sqlite if is_sqlite else postgresql
+    adding = dialect.insert(table).values({c.name: bindparam(c.name) for c in table.columns})
+    new = adding.excluded
+    values = {
+        c.name: table.c[c.name] + new[c.name] if c.name in sums else new[c.name]
+        for c in table.columns
+        if not c.primary_key
+    }
     keys = [column.name for column in table.primary_key]
-    connection.execute(adding.on_conflict_do_update(index_elements=keys, set_=values), list(rows))
+    return Prepared(adding.on_conflict_do_update(index_elements=keys, set_=values))
 
 
 def page(
