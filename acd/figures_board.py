@@ -32,6 +32,9 @@ WHOLE_EVERY = timedelta(minutes=5)
 _ROUNDS = 3
 """The book is behind: after something happened the day is read so often."""
 
+_FEWEST_CALLS = 3
+"""So many say how long a call takes."""
+
 _COUNTED = (
     ev.CallEnqueued,
     ev.CallAnswered,
@@ -184,7 +187,7 @@ class FiguresBoard:
         """Mean talk, hold and wrap-up of the queue's calls today; None: too few to say."""
         live = self._live.get(queue)
         mean_s = live.today.average_handle_time_s if live is not None else None
-        is_known = live is not None and live.today.answered >= _ROUNDS and mean_s
+        is_known = live is not None and live.today.answered >= _FEWEST_CALLS and mean_s
         return timedelta(seconds=mean_s) if is_known and mean_s else None
 
     # ---- following -----------------------------------------------------------------------------
