@@ -200,6 +200,13 @@ class Desk:
         """Attended transfer: join the other sides of two calls by REFER with Replaces."""
         self._of(call).xferReplaces(self._of(to), pj.CallOpParam())
 
+    def mix(self, call: int, to: int) -> None:
+        """A conference that the phone makes by itself: the other sides of two calls hear each other through it."""
+        for one in self._of(call).sounds():
+            for other in self._of(to).sounds():
+                one.startTransmit(other)
+                other.startTransmit(one)
+
     def listen(self, path: str, seconds: float, call: int | None = None) -> None:
         """Record what is heard for so long; ``heard`` tells when the file is complete."""
         conversation = self._of(call)

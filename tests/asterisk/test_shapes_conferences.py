@@ -6,8 +6,11 @@ import pytest
 
 from cti.domain import events as ev
 from cti.domain.ids import CallId
+from sip_sim.farm import CALLER_TONE
+from sip_sim.phone import SoftPhone
 from tests.asterisk.desk import to
 from tests.asterisk.shapes import ASKED, BEGIN, MARKS, OUTSIDE, SERVED, Centre
+from tests.until import until
 
 pytestmark = MARKS
 
@@ -105,6 +108,46 @@ async def test_conference_with_a_number_outside(at: Centre) -> None:
         ended_by="caller",
         agents={"ann": SERVED},
     )
+
+
+@pytest.mark.parametrize("leaves", ["party", "agent", "caller"])
+async def test_conference_that_the_phone_mixes_by_itself(at: Centre, leaves: str) -> None:
+    """Asterisk sees two lines of one phone, neither on hold; that they are mixed it can't know."""
+    (ann,), bob, caller = await at.begin("ann"), at.desks["bob"], at.callers["cal"]
+    call_id = await at.talking("ann")
+    first = await ann.line()
+    await ann.phone.do("hold", call=first)
+    await at.reaches(call_id, "on_hold", "ann")
+    second = await ann.dial(bob.endpoint)
+    await at.fact(ev.ConsultConnected)
+    await ann.phone.do("retrieve", call=first)
+    await at.fact(ev.CallRetrieved)
+    await at.reaches(call_id, "talking", "ann")
+    await ann.phone.do("mix", call=first, to=second)
+    await until(lambda: _hears(bob.phone, CALLER_TONE), 20)
+    assert (ann.desktop.state, bob.desktop.state) == ("TALKING", "TALKING")
+    if leaves == "agent":
+        await ann.phone.do("hang_up", call=first)
+        await ann.phone.do("hang_up", call=second)
+    elif leaves == "party":
+        await bob.phone.do("hang_up")
+        assert (await at.fact(ev.ConsultEnded)).result == "ended"
+        await at.reaches(call_id, "talking", "ann")
+        await caller.do("hang_up")
+    else:
+        await caller.do("hang_up")
+        assert (await at.fact(ev.ConsultEnded)).result == "caller_gone"
+        await ann.phone.do("hang_up", call=second)
+    await at.told(
+        call_id,
+        f"{BEGIN}on_hold consulting talking|{BEGIN}on_hold consulting talking consulting",
+        ended_by="agent" if leaves == "agent" else "caller",
+        agents={"ann": SERVED, "bob": ASKED},
+    )
+
+
+async def _hears(phone: SoftPhone, tone: float) -> bool:
+    return (await phone.hear()).share(tone) > 0.5
 
 
 async def test_a_party_who_is_added_does_not_answer(at: Centre) -> None:
