@@ -133,16 +133,31 @@ class FiguresBoard:
 
     def start(self, now: Iterable[ev.QueueChanged]) -> None:
         """Take the queues as they are, and follow."""
-        told = {view.queue: view for view in now}
-        at = self._clock.now()
-        for name, profile in self.profiles.items():
-            view = told.get(name) or _nobody(name, at)
-            self._live[name] = Live(profile, day_of(at, self.zone), view, QueueFigures())
+        self._take({view.queue: view for view in now})
         self._unsubscribe = [
             self._bus.subscribe(self._on_queue, ev.QueueChanged),
             self._bus.subscribe(self._on_counted, *_COUNTED),
         ]
         self._timer = self._clock.call_later(timedelta(0), self._tick)
+
+    def configure(self, queues: Iterable[QueueProfile], zone: tzinfo) -> None:
+        """The company has changed: other queues, names or promises. What is known of the others stays."""
+        self.profiles = {profile.name: profile for profile in queues}
+        self.zone = zone
+        self._take({name: live.now for name, live in self._live.items()})
+        self._day, self._rounds = None, _ROUNDS
+        self._touched |= set(self.profiles)
+
+    def _take(self, told: Mapping[QueueName, ev.QueueChanged]) -> None:
+        at = self._clock.now()
+        day = day_of(at, self.zone)
+        live = {}
+        for name, profile in self.profiles.items():
+            old = self._live.get(name)
+            today = old.today if old is not None else QueueFigures()
+            view = told.get(name) or _nobody(name, at)
+            live[name] = Live(profile, day, view, today, old.sequence if old is not None else 0)
+        self._live = live
 
     async def stop(self) -> None:
         """Follow no more."""
@@ -165,13 +180,9 @@ class FiguresBoard:
         """All queues, in the order of the company."""
         return list(self._live.values())
 
-    def of(self, queue: QueueName) -> Live:
-        """One queue.
-
-        Raises:
-            KeyError: there is none of this name.
-        """
-        return self._live[queue]
+    def of(self, queue: QueueName) -> Live | None:
+        """One queue; None: there is none of this name (any more)."""
+        return self._live.get(queue)
 
     def thresholds(self, queues: Iterable[QueueName]) -> dict[QueueName, Thresholds]:
         """What these queues promise."""

@@ -126,7 +126,8 @@ class FiguresStream:
         while True:
             await self._clock.sleep(PAUSE)
             changed = await watch.next()
-            await self._send(socket, "changes", [self._board.of(name) for name in changed])
+            shown = [live for name in changed if (live := self._board.of(name)) is not None]
+            await self._send(socket, "changes", shown)
 
     async def _send(self, socket: web.WebSocketResponse, kind: str, shown: list[Live]) -> None:
         message: dict[str, Any] = {
@@ -144,7 +145,7 @@ class FiguresStream:
         return int(number) if is_ours and int(number) <= self._board.sequence else None
 
     async def _session_end(self, who: SignedIn, watch: Watch, ended: asyncio.Event) -> None:
-        """Return when the session is over, or its person may see other queues than he watches."""
+        """Return when the session is over, or its person sees other queues now: he comes back for those."""
         while not ended.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CHECK_EVERY.total_seconds()):
@@ -155,7 +156,7 @@ class FiguresStream:
                 return
 
     def _sees(self, user: User, watch: Watch) -> bool:
-        return watch.queues <= self._desk.scope(user).queues
+        return watch.queues == self._desk.scope(user).queues
 
 
 async def _read(socket: web.WebSocketResponse) -> None:

@@ -34,6 +34,12 @@ class Figures:
     stream: FiguresStream
     metrics: QueueMetrics
     routes: Sequence[Route]
+    people: list[Member]
+
+    def configure(self, company: Company, users: Iterable[User]) -> None:
+        """The company has changed; takes effect at once, who watches is told."""
+        self.people[:] = members_of(company, users)
+        self.board.configure(queue_profiles(company), ZoneInfo(company.time_zone))
 
     def start(self, acd: AcdService, past: Iterable[Event]) -> None:
         """Begin to follow; the ACD is told of each event before."""
@@ -93,4 +99,4 @@ def build_figures(
     desk = FiguresDesk(board, lambda: people, clock, bus)
     stream = FiguresStream(board, desk, sign_in, origins, clock, boot_id)
     routes = [*stream.routes(), *desk.routes()]
-    return Figures(board, estimates, stream, QueueMetrics(board, clock), routes)
+    return Figures(board, estimates, stream, QueueMetrics(board, clock), routes, people)

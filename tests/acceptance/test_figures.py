@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from acd.adapters.figures_memory import MemoryFigures
+from acd.figures_board import FiguresBoard
 from acd.figures_book import Period
 from acd.figures_counts import QueueFigures, Slice, Thresholds
 from acd.figures_intervals import bounds_of
@@ -162,6 +163,12 @@ async def test_a_wait_is_estimated_journalled_and_compared(centre: Centre) -> No
     assert again.position == 1
 
 
+def abandoned(board: FiguresBoard) -> int:
+    live = board.of(SALES_QUEUE)
+    assert live is not None
+    return live.today.abandoned
+
+
 async def test_the_board_tells_watchers_once_a_second_and_forgets_yesterday(
     centre: Centre,
 ) -> None:
@@ -172,6 +179,7 @@ async def test_the_board_tells_watchers_once_a_second_and_forgets_yesterday(
     await centre.wait(3)
     assert await watch.next() == [SALES_QUEUE]
     live = board.of(SALES_QUEUE)
+    assert live is not None
     assert (live.now.waiting, live.today.offered, live.today.waiting) == (1, 1, 1)
     before = board.sequence
     await centre.wait(5)
@@ -179,8 +187,26 @@ async def test_the_board_tells_watchers_once_a_second_and_forgets_yesterday(
     caller.hang_up()
     await centre.wait(3)
     assert await watch.next() == [SALES_QUEUE]
-    assert board.of(SALES_QUEUE).today.abandoned == 1
+    assert abandoned(board) == 1
     centre.clock.step_wall(timedelta(hours=8))  # past midnight in Shanghai
     await centre.wait(12)
-    assert board.of(SALES_QUEUE).today.offered == 0
+    assert abandoned(board) == 0
     forget()
+
+
+async def test_a_company_that_changes_keeps_the_figures_of_what_stays(centre: Centre) -> None:
+    caller = await centre.waiting()
+    await centre.wait(2)
+    caller.hang_up()
+    await centre.until(lambda: centre.is_over(caller))
+    await centre.wait(12)
+    figures_part, company = centre.service.figures, centre.service.company
+    other = company.queues[1].model_copy(update={"name": "night"})
+    kept = company.queues[0].model_copy(update={"short_abandon_time": timedelta(seconds=1)})
+    changed = company.model_copy(update={"queues": (kept, other)})
+    figures_part.configure(changed, centre.service.agents)
+    assert [live.profile.name for live in figures_part.board.live()] == ["sales", "night"]
+    assert abandoned(figures_part.board) == 1
+    assert (await figures(centre)).short_abandoned == 0  # two seconds are long now
+    await centre.wait(12)
+    assert abandoned(figures_part.board) == 1
