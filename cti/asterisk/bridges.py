@@ -79,6 +79,8 @@ def picture(registry: ChannelRegistry, call: TrackedCall, at: datetime) -> list[
             call.legs[main].role = "agent"
             registry.adopted.append(call.legs[main])
         out.append(told(ev.CallConnected, call.call_id, call.legs[main], at))
+        if call.asks is not None and call.asks.call.consult is not None:
+            call.asks.call.consult.is_up = True  # somebody of the queue that was asked
     elif was_held == "agent" and not joined:
         out.append(ev.CallRetrieved(at=at, call_id=call.call_id, by="agent"))
     elif not joined:
@@ -93,7 +95,7 @@ def consult_over(call: TrackedCall, result: str, at: datetime) -> list[ev.Event]
     if consult is None:
         return []
     # Whose channel goes first is chance; who hung up is known.
-    if consult.left_by == "agent" and result in ("ended", "no_answer"):
+    if consult.left_by == "agent" and result not in ("completed", "joined", "caller_gone"):
         result = "cancelled"
     elif consult.left_by == "other" and result == "cancelled":
         result = "ended"
@@ -161,8 +163,8 @@ def _consulting(
     if consult is None or leg is None or consult.is_up:
         return []
     inside = registry.together(bridge_id)
-    own = (e.leg_id for e in call.legs.values() if e.role == "own" or e.leg_id == call.connected)
-    if leg.leg_id not in inside or not any(leg_id in inside for leg_id in own):
+    mine = (call.agent_leg, call.own_line)
+    if leg.leg_id not in inside or not any(e is not None and e.leg_id in inside for e in mine):
         return []
     consult.is_up = True
     return [told(ev.ConsultConnected, call.call_id, leg, at)]
@@ -191,14 +193,16 @@ def _adopt(
         if isinstance(who, TrackedCall):
             continue
         if isinstance(who, TrackedLeg):
-            out += _taken_from(who.call, call, who, at)
-        leg = registry.add_leg(call, uniqueid, channel, endpoint)
+            out += _taken_from(registry, who.call, call, who, at)
+        # Who comes to somebody that speaks with the caller already makes a conference.
+        role = "party" if call.connected in members else "agent"
+        leg = registry.add_leg(call, uniqueid, channel, endpoint, role)
         out.append(dialled(call.call_id, leg, at))
     return out
 
 
 def _taken_from(
-    other: TrackedCall, call: TrackedCall, leg: TrackedLeg, at: datetime
+    registry: ChannelRegistry, other: TrackedCall, call: TrackedCall, leg: TrackedLeg, at: datetime
 ) -> list[ev.Event]:
     """The agent of another call is with this caller: what became of that call?"""
     if other.connected == leg.leg_id:
@@ -207,6 +211,8 @@ def _taken_from(
     if other.consult_of != call.call_id:
         return []
     # Consulted through a queue: what had to wait there is one with the call that it was for.
+    if registry.is_over(other.call_id):
+        return consult_over(call, "completed", at)  # told when it ended
     other.ended_by = "merged"
     out: list[ev.Event] = [ev.CallMerged(at=at, call_id=other.call_id, into_call_id=call.call_id)]
     return out + consult_over(call, "completed", at)
@@ -226,6 +232,7 @@ def _merge(
         ev.CallEnded(at=at, call_id=other.call_id, cause=16, ended_by="merged"),
     ]
     if other.consult_of == call.call_id:
-        out += consult_over(call, "completed", at)
+        # By command the agent is still with the one he asked, else he has handed the caller over.
+        out += consult_over(call, "joined" if other.asks else "completed", at)
     leg = registry.absorb(call, other)
     return out + ([dialled(call.call_id, leg, at)] if leg is not None else [])

@@ -46,16 +46,28 @@ class World:
         customers = {self._of(row, "RD_CALL") for row in own if not self._of(row, "RD_OUT")}
         begun = [row for row in own if self._of(row, "RD_OUT")]
         self.began = {self._of(row, "RD_CALL"): endpoint_of(row.get("Channel")) for row in begun}
+        for row in own:
+            if asked := self._of(row, "RD_ASKS"):
+                endpoint = endpoint_of(row.get("Channel"))
+                self.began[self._of(row, "RD_CALL")] = endpoint
+                if self._of(row, "RD_OUT"):
+                    self.began[asked] = endpoint
         busy = self._busy(rows)
         self.serves: dict[str, str] = {}
         """The id of a second line → the call whose agent opened it."""
         self.consults: dict[str, str] = {}
         """The same for one that is a call of its own, since it waits in a queue."""
+        self.asks = {
+            self._of(row, "RD_CALL"): self._of(row, "RD_ASKS")
+            for row in own
+            if self._of(row, "RD_ASKS")
+        }
+        """Calls by which an agent's leg asks a queue for his own caller → the call of that one."""
         for row in begun:
             call_id, endpoint = self._of(row, "RD_CALL"), endpoint_of(row.get("Channel"))
             older = busy.get(endpoint or Endpoint(""), [])
             served = next((c for age, c in older if c != call_id and age < _age(row)), "")
-            if served and call_id not in customers:
+            if served and call_id not in customers and call_id not in self.asks:
                 is_calling = self._of(row, "RD_STATE") == "calling"
                 (self.serves if is_calling else self.consults)[call_id] = served
         self.anchors = [
@@ -146,6 +158,12 @@ class World:
                 role,
             )
             found[call_id] = (*found.get(call_id, ()), leg)
+        for row in self.anchors:
+            served, endpoint = self._of(row, "RD_ASKS"), endpoint_of(row.get("Channel"))
+            if served and endpoint is not None:
+                uniqueid, name = LegId(row.get("Uniqueid")), row.get("Channel")
+                leg = SeenLeg(uniqueid, name, endpoint, False, row.get("BridgeId"))
+                found[served] = (*found.get(served, ()), leg)
         return found
 
 

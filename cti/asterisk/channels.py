@@ -73,6 +73,7 @@ class TrackedCall:
     queue: QueueName | None = None
     origin: Endpoint | None = None  # the phone of ours that the call hangs on, or began with
     consult_of: CallId | None = None
+    asks: TrackedLeg | None = None  # the agent's leg that is this call's caller, to ask a queue
     legs: dict[LegId, TrackedLeg] = field(default_factory=dict)
     connected: LegId | None = None  # the leg that talks with the caller, or is held
     parties: list[LegId] = field(default_factory=list)  # legs in the conversation beside that one
@@ -206,6 +207,28 @@ class ChannelRegistry:
         self.serve(own_id, call)
         return self.add_leg(call, uniqueid, channel, endpoint, "own")
 
+    def lend(self, leg: TrackedLeg, call: TrackedCall) -> None:
+        """A leg's channel is a call's caller as well, for a while: by command its agent asks a queue for his own caller.
+
+        Until ``give_back`` the channel is found as that call's anchor.
+        """
+        call.asks, call.origin, call.consult_of = leg, leg.endpoint, leg.call.call_id
+        self._by_uniqueid[leg.leg_id] = call
+
+    def give_back(self, call: TrackedCall) -> None:
+        """What the agent asked the queue is over: his channel is only a leg again."""
+        leg, call.connected = call.asks, None
+        if self.calls.get(call.call_id) is call:
+            del self.calls[call.call_id]
+            self._remember(call.call_id)
+            self._forget_aliases(call.call_id)
+        if leg is not None and self._by_uniqueid.get(leg.leg_id) is call:
+            self._by_uniqueid[leg.leg_id] = leg
+
+    def asked_for(self, call: TrackedCall) -> TrackedCall | None:
+        """The call by which this call's agent asks a queue, by command."""
+        return next((c for c in self.calls.values() if c.asks and c.asks.call is call), None)
+
     def serve(self, own_id: CallId, call: TrackedCall) -> None:
         """What is told of this id concerns that call."""
         self._aliases[own_id] = call.call_id
@@ -232,7 +255,10 @@ class ChannelRegistry:
         return self.add_leg(call, old_id, old_channel, endpoint)
 
     def absorb(self, call: TrackedCall, other: TrackedCall) -> TrackedLeg | None:
-        """Two calls are one: the other's anchor is a leg of this one from now on."""
+        """Two calls are one: the other's anchor is a leg of this one from now on; None where it is one already."""
+        if other.asks is not None and other.asks.call is call:
+            self.give_back(other)
+            return None
         self.calls.pop(other.call_id, None)
         self._aliases[other.call_id] = call.call_id
         self._by_uniqueid.pop(other.leg_id, None)
@@ -260,7 +286,8 @@ class ChannelRegistry:
 
     def tails(self) -> list[TrackedLeg]:
         """Legs of calls that are over: an agent and the one he consulted talk on without the caller."""
-        legs = (who for who in self._by_uniqueid.values() if isinstance(who, TrackedLeg))
+        legs = [who for who in self._by_uniqueid.values() if isinstance(who, TrackedLeg)]
+        legs += [call.asks for call in self.calls.values() if call.asks is not None]
         return [leg for leg in legs if self.calls.get(leg.call.call_id) is not leg.call]
 
     def _remember(self, call_id: CallId) -> None:

@@ -87,6 +87,9 @@ class AmiCallControl(TransferControl):
         before, call.ended_by = call.ended_by, "agent" if call.connected else "system"
         # Whoever is consulted or in a conference would talk on with the others.
         others = [leg.channel for leg in call.legs.values()] if call.consult or call.parties else []
+        if call.asks is not None:  # an agent asks a queue: he goes back to his own caller
+            await self._do(act.redirect(call.channel, "rd-asked", "s"))
+            return
         try:
             await self._do(
                 act.set_variable(call.channel, "RD_HUNGUP", "1"), act.hang_up(call.channel)

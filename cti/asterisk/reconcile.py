@@ -43,6 +43,9 @@ def reconcile(
     for seen in sorted(snapshot.calls.values(), key=lambda s: (s.enqueued_at or at, s.leg_id)):
         tracked = _track(registry, seen, before.get(seen.call_id))
         out += _repairs(seen, believed.get(seen.call_id), tracked, at)
+    for seen in snapshot.calls.values():
+        if seen.is_asking and seen.consult_of is not None:
+            _lend(registry, registry.calls[seen.call_id], registry.calls.get(seen.consult_of))
     for half in snapshot.halves:
         whose = registry.call(half.call_id) if half.call_id else None
         if whose is not None:
@@ -50,7 +53,10 @@ def reconcile(
         if half.bridge_id:
             registry.enter(half.bridge_id, half.uniqueid, half.channel)
     for tail in tails:
-        if registry.find(tail.leg_id) is not None:
+        known = registry.find(tail.leg_id)
+        if isinstance(known, TrackedCall) and known.asks is None and known.consult_of is not None:
+            registry.lend(tail, known)  # the one he asked for is gone, they talk on
+        if known is not None:
             continue
         if tail.leg_id in snapshot.channels:
             registry.add_leg(tail.call, tail.leg_id, tail.channel, tail.endpoint, tail.role)
@@ -89,6 +95,18 @@ def _track(registry: ChannelRegistry, seen: SeenCall, before: TrackedCall | None
     elif before is not None and before.held_by == "phone" and before.connected == call.connected:
         call.held_by = "phone"  # the bridge doesn't show the phone's own hold
     return call
+
+
+def _lend(registry: ChannelRegistry, call: TrackedCall, served: TrackedCall | None) -> None:
+    """An agent asks a queue: his leg is a caller, too."""
+    leg = served.legs.get(call.leg_id) if served is not None else None
+    if leg is None or served is None:
+        return
+    registry.lend(leg, call)
+    if served.consult is not None:
+        served.consult.is_up = call.connected is not None
+        if not served.consult.target_kind:
+            served.consult.target_kind, served.consult.target = "queue", call.queue or ""
 
 
 def _consult(seen: SeenCall, before: TrackedCall | None) -> TrackedConsult:

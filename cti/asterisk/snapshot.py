@@ -71,6 +71,8 @@ class SeenCall:
     consultant: Endpoint | None = None
     """The phone whose agent speaks with somebody else, the caller being on hold."""
     consult_of: CallId | None = None
+    is_asking: bool = False
+    """Its caller is the leg of that call's agent, who asks a queue by command."""
     second_lines: tuple[CallId, ...] = ()
     """The ids that the dialplan gave to the second lines of its agent's phone."""
 
@@ -140,7 +142,8 @@ def _call(row: Message, world: World) -> SeenCall:
     if is_held and not inside and called and not consulting:
         # On hold, and his agent is in a bridge with somebody else, or dials: they consult.
         agent_leg, others = _consult_by_command(called, others, agent)
-        consulting = len(others) > 1 or any(leg.bridge_id for leg in called)
+        is_asking = call_id in world.asks.values()
+        consulting = is_asking or len(others) > 1 or any(leg.bridge_id for leg in called)
     legs = (*inside[:1], *parties, *others)
     # A word that a newer dialplan uses must not cost the call: the bridge tells most of it.
     said_state = _STATES.get(variables.get("RD_STATE", ""), CallState.TRANSFERRING)
@@ -148,7 +151,9 @@ def _call(row: Message, world: World) -> SeenCall:
     queue, t0 = variables.get("RD_QUEUE", ""), variables.get("RD_T0", "")
     was_enqueued = state not in (CallState.OFFERED, CallState.MENU) and bool(queue)
     began = world.began.get(call_id)
-    consult_of = world.consults.get(call_id, "")
+    asked_for = world.asks.get(call_id, "")
+    consult_of = asked_for or world.consults.get(call_id, "")
+    direction = "internal" if asked_for else variables.get("RD_DIR", "")
     return SeenCall(
         call_id=call_id,
         leg_id=LegId(row.headers["Uniqueid"]),
@@ -167,9 +172,10 @@ def _call(row: Message, world: World) -> SeenCall:
         agent_leg=agent_leg,
         parties=parties,
         origin=began,
-        direction=variables.get("RD_DIR", "") or ("internal" if began else "inbound"),
+        direction=direction or ("internal" if began else "inbound"),
         consultant=agent_leg.endpoint if agent_leg and consulting else None,
         consult_of=parse_call_id(consult_of) if consult_of else None,
+        is_asking=bool(asked_for),
         second_lines=tuple(CallId(k) for k, served in world.serves.items() if served == call_id),
     )
 

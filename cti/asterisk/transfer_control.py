@@ -106,6 +106,9 @@ class TransferControl:
         """See ``CallControl``."""
         call = self._call(call_id)
         leg = self._leg(call, endpoint)
+        if call.asks is not None:  # who was asked goes; the one who asked goes back to his caller
+            await self._do(act.hang_up(leg.channel))
+            return
         # Afterwards the caller's Dial is over although he talks on: that is meant.
         await self._do(act.set_variable(call.channel, "RD_HUNGUP", "1"), act.hang_up(leg.channel))
 
@@ -124,8 +127,8 @@ class TransferControl:
             raise CommandRefused("wrong_state", "a conference can't be put on hold")
         if call.held_by == "phone":
             raise CommandRefused("held_by_phone", "the caller is on hold by the phone's own key")
-        if target.kind not in ("agent", "outside"):
-            raise CommandRefused("no_such_target", "consult a person or a number outside")
+        if target.kind not in ("agent", "queue", "outside"):
+            raise CommandRefused("no_such_target", "consult a person, a queue or a number outside")
         customer, agent = self._sides(call, endpoint)
         names = (
             *self._peers(customer, agent),
@@ -141,7 +144,8 @@ class TransferControl:
     async def complete_consult(self, call_id: CallId) -> None:
         """See ``CallControl``."""
         call = self._call(call_id)
-        consult, leg = self._consult(call), call.consulted_leg
+        consult, asked = self._consult(call), self._registry.asked_for(call)
+        leg = asked.agent_leg if asked is not None else call.consulted_leg
         if leg is None or not consult.is_up:
             target = Target(consult.target_kind, consult.number or consult.target)
             await self.transfer(call_id, target, consult.endpoint)
@@ -149,6 +153,10 @@ class TransferControl:
         mine = [e.channel for e in call.legs.values() if e.endpoint == consult.endpoint]
         consult.is_completing = True
         try:
+            if (
+                asked is not None
+            ):  # whoever was found by a queue knows no room but that of his own call
+                await self._do(act.set_variable(leg.channel, "RD_PEER", call.channel))
             if call.held_by == "agent":
                 await self._to_room(call, leg)
             await self._do(
@@ -173,7 +181,11 @@ class TransferControl:
         if call.own_line is not None:
             await self._do(act.hang_up(call.own_line.channel))
             return  # his phone holds the caller, and takes him back by its own key
-        if leg is not None:
+        asked = self._registry.asked_for(call)
+        if asked is not None:
+            asked.ended_by = asked.ended_by or "caller"
+            await self._do(act.redirect(agent.channel, "rd-asked", "s"))
+        elif leg is not None:
             await self._try(act.hang_up(leg.channel))
         await self._in_room(call, agent)
         await self._do(act.bridge(call.channel, agent.channel))
@@ -186,6 +198,7 @@ class TransferControl:
             raise CommandRefused("wrong_state", "the one who is being called has not answered yet")
         agent = call.own_line or self._agent_leg(call)
         await self._do(
+            *self._ask_no_more(call),
             act.set_variable(call.channel, "RD_JOIN", agent.channel),
             act.redirect(call.channel, "rd-join", "s"),
         )
@@ -239,6 +252,23 @@ class TransferControl:
         await self._notify(parse_endpoint(endpoint))
 
     # ---- inside --------------------------------------------------------------------------------
+
+    def _ask_no_more(self, call: TrackedCall) -> tuple[act.Action, ...]:
+        """An agent and the one whom a queue found for him are in his caller's call from now on, and in no other."""
+        asked = self._registry.asked_for(call)
+        if asked is None:
+            return ()
+        leg, found = asked.channel, asked.agent_leg
+        own = call.call_id if call.origin == asked.origin else ""
+        names = [
+            ("StopMixMonitor", {"Channel": leg}),
+            act.set_variable(leg, "RD_ASKS", ""),
+            act.set_variable(leg, "RD_CALL", own),
+            act.set_variable(leg, "RD_REF", call.call_id),
+        ]
+        if found is not None:
+            names.append(act.set_variable(found.channel, "RD_REF", call.call_id))
+        return tuple(names)
 
     def _peers(self, customer: str, agent: str) -> tuple[act.Action, act.Action]:
         """Each side of a held call learns who the other is, so that neither waits for one who is gone."""

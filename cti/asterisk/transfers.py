@@ -94,6 +94,8 @@ class Transfers:
         is_known = self.registry.call(call_id) or self.registry.find(message.headers["Uniqueid"])
         if self.registry.is_over(call_id):
             raise CallIsOver
+        if message.get("For"):
+            return self._asks(message, at)
         if is_known is not None or endpoint is None:
             return []
         kind, uniqueid = message.headers["Kind"], message.headers["Uniqueid"]
@@ -121,15 +123,62 @@ class Transfers:
         )
         return [offered, *out]
 
+    def _asks(self, message: Message, at: datetime) -> list[ev.Event]:
+        """By command the agent asks a queue for his caller: his channel becomes a caller, and stays his leg."""
+        call_id, uniqueid = parse_call_id(message.headers["Call"]), message.headers["Uniqueid"]
+        served = self.registry.call(parse_call_id(message.headers["For"]))
+        out: list[ev.Event] = []
+        if served is not None and served.leg_id == uniqueid and served.agent_leg is not None:
+            # He began the call, and it is not told yet that it hangs on the other side from now on.
+            other = served.agent_leg
+            out = self._hang_on(served, other.leg_id, other.channel, at)
+        leg = self.registry.find(uniqueid)
+        if not isinstance(leg, TrackedLeg) or leg.call is not served or self.registry.call(call_id):
+            return out
+        call = self.registry.add_call(call_id, uniqueid, message.headers["Channel"])
+        self.registry.lend(leg, call)
+        offered = ev.CallOffered(
+            at=at,
+            call_id=call_id,
+            leg_id=call.leg_id,
+            direction="internal",
+            endpoint=leg.endpoint,
+            consult_of=call.consult_of,
+            dnis=message.get("To"),
+        )
+        return [*out, offered]
+
+    def _ended(self, message: Message, at: datetime) -> list[ev.Event]:
+        """News only of a call that was there to ask a queue: all others end with their channel."""
+        call = self.registry.calls.get(parse_call_id(message.headers["Call"]))
+        if call is None or call.asks is None:
+            return []
+        return self._asked(call, call.asks, number(message.get("Cause")), at)
+
+    def _asked(
+        self, call: TrackedCall, leg: TrackedLeg, cause: int, at: datetime
+    ) -> list[ev.Event]:
+        """The agent has asked the queue; whoever answered him there is now his caller's, or gone."""
+        consult, by = leg.call.consult, call.ended_by or "system"
+        out: list[ev.Event] = []
+        if consult is not None and consult.is_completing:
+            by, into = "merged", leg.call.call_id
+            out.append(ev.CallMerged(at=at, call_id=call.call_id, into_call_id=into))
+        self.registry.give_back(call)
+        return [*out, ev.CallEnded(at=at, call_id=call.call_id, cause=cause, ended_by=by)]
+
     def _anchor(self, message: Message, at: datetime) -> list[ev.Event]:
         call_id, uniqueid = parse_call_id(message.headers["Call"]), message.headers["Uniqueid"]
         if self.registry.is_alias(call_id):
             return []  # the one consulted has answered: he is a leg, whatever the dialplan thinks
         call, out = self._of(message, at, "ringing")
-        return out if call.leg_id == uniqueid else [*out, *self._hang_on(call, message, at)]
+        if call.leg_id == uniqueid:
+            return out
+        return [*out, *self._hang_on(call, uniqueid, message.headers["Channel"], at)]
 
-    def _hang_on(self, call: TrackedCall, message: Message, at: datetime) -> list[ev.Event]:
-        uniqueid, channel = message.headers["Uniqueid"], message.headers["Channel"]
+    def _hang_on(
+        self, call: TrackedCall, uniqueid: str, channel: str, at: datetime
+    ) -> list[ev.Event]:
         was_connected = call.connected is not None
         old = self.registry.anchor(call, uniqueid, channel)
         if old is not None and was_connected and call.connected is None:

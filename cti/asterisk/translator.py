@@ -283,6 +283,9 @@ class Translator(Transfers):
 
     def _hangup_request(self, message: Message, _at: datetime) -> list[ev.Event]:
         who = self.registry.find(message.headers["Uniqueid"])
+        if isinstance(who, TrackedCall) and who.asks is not None:
+            who.ended_by = who.ended_by or "caller"
+            who = who.asks
         if isinstance(who, TrackedLeg) and who.call.consult is not None:
             consult = who.call.consult
             consult.left_by = consult.left_by or (
@@ -304,6 +307,9 @@ class Translator(Transfers):
         self._early.pop(local_pair(message.get("Channel")), None)
         out: list[ev.Event] = []
         who = self.registry.find(uniqueid)
+        if isinstance(who, TrackedCall) and who.asks is not None:
+            out += self._asked(who, who.asks, cause, at)
+            who = self.registry.find(uniqueid)
         if isinstance(who, TrackedLeg):
             bridge_id = self.registry.bridge_of(uniqueid)
             self.registry.leave(bridge_id, uniqueid)
@@ -315,6 +321,9 @@ class Translator(Transfers):
             left = self.registry.find(uniqueid)
             return out + (self._leg_gone(left, cause, at) if isinstance(left, TrackedLeg) else [])
         if isinstance(who, TrackedCall):
+            asked = self.registry.asked_for(who) if who.consult is not None else None
+            if asked is not None and asked.asks is not None and asked.connected is None:
+                self._orphans.append(asked.asks)  # there is nobody to ask for any more
             out += bridges.consult_over(who, "caller_gone", at)
             by = who.ended_by or "system"
             if who.held_by == "agent" and who.agent_leg is not None and not out:
@@ -392,6 +401,7 @@ _TABLE: dict[str, _Method] = {
     "RdLost": Translator._lost,
     "RdOut": Translator._out,
     "RdAnchor": Translator._anchor,
+    "RdEnd": Translator._ended,
     "RdDialFail": Translator._dial_failed,
     "RdXfer": Translator._transferred,
     "RdXferFail": Translator._transfer_failed,
@@ -416,7 +426,7 @@ _TABLE: dict[str, _Method] = {
     # Asked for because a person reading a trace wants them; they change nothing here.
     **dict.fromkeys(
         (
-            "RdBack", "RdEnd", "RdKey", "RdQueueLeft", "Newchannel", "OriginateResponse",
+            "RdBack", "RdKey", "RdQueueLeft", "Newchannel", "OriginateResponse",
             "QueueCallerJoin", "QueueCallerLeave", "AgentConnect", "AgentCalled",
         ),
         Translator._nothing,

@@ -257,6 +257,8 @@ class Comparison:
         anchor = self.seen.get(call.anchor) if call.anchor is not None else None
         if anchor is None or anchor.ended_at is None or call.ended_by in ("", "unknown", "merged"):
             return
+        if any(anchor.leg_id in kin.legs for kin in self.calls if kin.call_id == call.kin):
+            return  # by command an agent asked a queue: how his channel ends says nothing of the asking
         if not anchor.hung_up_by:
             agrees = call.ended_by != "caller"
         elif anchor.hung_up_by == anchor.name:

@@ -234,3 +234,40 @@ async def test_a_queue_is_consulted_and_gets_the_caller(at: Centre) -> None:
         agents={"ann": SERVED, "cai": SERVED},
         calls=2,
     )
+
+
+async def test_a_queue_is_asked_by_command_and_gets_the_caller(at: Centre) -> None:
+    await at.begin("ann", "cai")
+    asks = await asking(at, "page", "queue", "help")
+    asked = await at.begun(2)
+    await at.reaches(asked, "talking", "cai")
+    await asks.complete()
+    assert (await at.fact(ev.CallMerged)).into_call_id == asks.call_id
+    await at.reaches(asks.call_id, "talking", "cai")
+    await at.callers["cal"].do("hang_up")
+    await at.told(
+        asks.call_id,
+        f"{BEGIN}consulting talking",
+        ended_by="caller",
+        agents={"ann": SERVED, "cai": SERVED},
+        calls=2,
+    )
+
+
+async def test_a_queue_is_asked_by_command_and_the_caller_taken_back(at: Centre) -> None:
+    """Nobody of the queue answers: she waits there until she goes back to her caller."""
+    await at.begin("ann")
+    asks = await asking(at, "page", "queue", "help")
+    asked = await at.begun(2)
+    await at.reaches(asked, "queue")
+    await asks.cancel()
+    await at.reaches(asks.call_id, "talking", "ann")
+    await at.callers["cal"].do("hang_up")
+    await at.told(
+        asks.call_id,
+        f"{BEGIN}consulting on_hold talking",
+        ended_by="caller",
+        agents={"ann": SERVED},
+        calls=2,
+    )
+    assert (await at.fact(ev.ConsultEnded)).result == "cancelled"

@@ -12,7 +12,7 @@ from cti.domain.errors import CommandRefused
 from cti.domain.ids import CallId, Endpoint
 from cti.domain.targets import Target
 from tests.contracts.switch_rig import Rig
-from tests.contracts.switch_suite import ANN, talking
+from tests.contracts.switch_suite import ANN, RING, talking
 
 Shape = Callable[[Rig], Awaitable[CallId]]
 BOB = Endpoint("1002")
@@ -164,6 +164,145 @@ async def test_the_caller_hangs_up_while_his_agent_consults(rig: Rig) -> None:
     await rig.until(lambda: len(rig.switch.registry) == 0)
 
 
+async def asking(rig: Rig) -> tuple[CallId, CallId]:
+    """Ann talks with the caller and asks the queue help; returns his call and that by which she asks."""
+    call_id = await talking(rig)
+    start = len(rig.bus.seen)
+    await rig.switch.control.consult(call_id, ANN, Target("queue", "help"))
+    started = await rig.event(ev.ConsultStarted)
+    assert (started.call_id, started.target_kind, started.target) == (call_id, "queue", "help")
+    offered = await rig.event(ev.CallOffered, after=start)
+    assert (offered.direction, offered.endpoint, offered.dnis) == ("internal", ANN, "help")
+    assert offered.consult_of == call_id
+    enqueued = await rig.event(ev.CallEnqueued, after=start)
+    assert (enqueued.call_id, enqueued.queue) == (offered.call_id, "help")
+    await reaches(rig, call_id, CallState.CONSULTING, ANN)
+    return call_id, offered.call_id
+
+
+async def answered(rig: Rig) -> tuple[CallId, CallId]:
+    """Bob is offered what ann asks, and answers."""
+    call_id, asked = await asking(rig)
+    await rig.switch.control.offer(asked, BOB, RING)
+    await reaches(rig, asked, CallState.TALKING, BOB)
+    return call_id, asked
+
+
+async def test_a_queue_is_consulted_and_gets_the_caller(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002"), rig.caller():
+        call_id, asked = await answered(rig)
+        start = len(rig.bus.seen)
+        await rig.do(rig.switch.control.complete_consult(call_id))
+        merged = await rig.event(ev.CallMerged)
+        assert (merged.call_id, merged.into_call_id) == (asked, call_id)
+        assert (await rig.event(ev.ConsultEnded)).result == "completed"
+        await reaches(rig, call_id, CallState.TALKING, BOB)
+        ended = [e for e in rig.bus.seen[start:] if isinstance(e, ev.CallEnded)]
+        assert [(e.call_id, e.ended_by) for e in ended] == [(asked, "merged")]
+        await rig.until(
+            lambda: any(isinstance(e, ev.LegEnded) and e.endpoint == ANN for e in rig.bus.seen)
+        )
+        assert rig.bus.names(start).count("CallMerged") == 1
+        await ends(rig, call_id)
+
+
+async def test_a_queue_is_consulted_and_the_caller_sent_there_before_anybody_answers(
+    rig: Rig,
+) -> None:
+    async with rig.phone("1001"), rig.caller():
+        call_id, asked = await asking(rig)
+        start = len(rig.bus.seen)
+        await rig.do(rig.switch.control.complete_consult(call_id))
+        sent = await rig.event(ev.CallTransferred)
+        assert (sent.kind, sent.target_kind, sent.target) == ("consult", "queue", "help")
+        await rig.until(lambda: call_of(rig, asked).state is CallState.ENDED)
+        await rig.until(lambda: call_of(rig, call_id).state is CallState.WAITING)
+        await rig.until(lambda: "LegEnded" in rig.bus.names(start))
+        assert call_of(rig, call_id).queue == "help"
+
+
+@pytest.mark.parametrize("is_answered", [False, True], ids=["waiting", "answered"])
+async def test_the_consultation_of_a_queue_is_cancelled(rig: Rig, is_answered: bool) -> None:
+    async with rig.phone("1001"), rig.phone("1002"), rig.caller():
+        call_id, asked = await (answered(rig) if is_answered else asking(rig))
+        start = len(rig.bus.seen)
+        await rig.do(rig.switch.control.cancel_consult(call_id))
+        assert (await rig.event(ev.ConsultEnded)).result == "cancelled"
+        ended = await rig.event(ev.CallEnded, after=start)
+        assert (ended.call_id, ended.ended_by) == (asked, "caller")
+        await rig.event(ev.CallRetrieved, after=start)
+        await reaches(rig, call_id, CallState.TALKING, ANN)
+        await ends(rig, call_id)
+
+
+async def test_nobody_of_the_queue_answers_and_the_agent_takes_his_caller_back(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002", "busy"), rig.caller():
+        call_id, asked = await asking(rig)
+        start = len(rig.bus.seen)
+        await rig.switch.control.offer(asked, BOB, RING)
+        missed = await rig.event(ev.CallNotAnswered, after=start)
+        assert (missed.call_id, missed.endpoint) == (asked, BOB)
+        assert (await rig.event(ev.CallEnqueued, after=start)).call_id == asked
+        assert call_of(rig, call_id).state is CallState.CONSULTING
+        await rig.do(rig.switch.control.cancel_consult(call_id))
+        assert (await rig.event(ev.ConsultEnded)).result == "cancelled"
+        await reaches(rig, call_id, CallState.TALKING, ANN)
+        await ends(rig, call_id)
+
+
+async def test_the_one_whom_the_queue_found_hangs_up(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002"), rig.caller():
+        call_id, asked = await answered(rig)
+        start = len(rig.bus.seen)
+        await rig.switch.control.leave(asked, BOB)
+        assert (await rig.event(ev.ConsultEnded)).result == "ended"
+        assert (await rig.event(ev.CallEnded, after=start)).call_id == asked
+        await reaches(rig, call_id, CallState.ON_HOLD, ANN)
+        leg = rig.switch.registry.calls[call_id].agent_leg
+        assert leg is not None
+        await rig.until(lambda: rig.switch.registry.bridge_of(leg.leg_id))
+        await rig.switch.control.retrieve(call_id)
+        await rig.event(ev.CallRetrieved, after=start)
+        await ends(rig, call_id)
+
+
+@pytest.mark.parametrize("is_answered", [False, True], ids=["waiting", "answered"])
+async def test_the_caller_hangs_up_while_his_agent_asks_a_queue(
+    rig: Rig, is_answered: bool
+) -> None:
+    async with rig.phone("1001"), rig.phone("1002"):
+        async with rig.caller() as caller:
+            call_id, asked = await (answered(rig) if is_answered else asking(rig))
+            start = len(rig.bus.seen)
+            await caller.hang_up()
+            assert (await rig.event(ev.ConsultEnded, after=start)).result == "caller_gone"
+            await rig.until(lambda: call_of(rig, call_id).state is CallState.ENDED)
+            if is_answered:  # the two talk on
+                assert call_of(rig, asked).state is CallState.TALKING
+                assert "LegEnded" not in rig.bus.names(start)
+                await rig.switch.control.hang_up(asked)
+        await rig.until(lambda: call_of(rig, asked).state is CallState.ENDED)
+        await rig.until(lambda: len(rig.switch.registry) == 0)
+        gone = [e for e in rig.bus.seen if isinstance(e, ev.LegEnded) and e.endpoint == ANN]
+        assert [leg.call_id for leg in gone] == [call_id]
+
+
+async def test_a_queue_is_consulted_and_all_three_confer(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.phone("1002"), rig.caller():
+        call_id, asked = await answered(rig)
+        await rig.switch.control.join_consult(call_id)
+        joined = await rig.event(ev.PartyJoined)
+        assert (joined.call_id, joined.endpoint) == (call_id, BOB)
+        assert (await rig.event(ev.ConsultEnded)).result == "joined"
+        assert call_of(rig, asked).merged_into == call_id
+        await rig.until(lambda: call_of(rig, call_id).state is CallState.CONFERENCE)
+        start = len(rig.bus.seen)
+        await rig.switch.control.leave(call_id, ANN)
+        await reaches(rig, call_id, CallState.TALKING, BOB)
+        assert "CallEnded" not in rig.bus.names(start)
+        await ends(rig, call_id)
+
+
 async def test_a_conference_of_three_from_which_the_agent_goes(rig: Rig) -> None:
     async with rig.phone("1001"), rig.phone("1002"), rig.caller():
         call_id = await consulting(rig)
@@ -289,6 +428,21 @@ async def _conference(rig: Rig) -> CallId:
     return call_id
 
 
+async def _asking(rig: Rig) -> CallId:
+    return (await asking(rig))[0]
+
+
+async def _asking_and_answered(rig: Rig) -> CallId:
+    return (await answered(rig))[0]
+
+
+async def _conference_by_queue(rig: Rig) -> CallId:
+    call_id, _ = await answered(rig)
+    await rig.switch.control.join_consult(call_id)
+    await rig.event(ev.PartyJoined)
+    return call_id
+
+
 async def _transferred(rig: Rig) -> CallId:
     call_id = await talking(rig)
     await rig.switch.control.transfer(call_id, TO_BOB, ANN)
@@ -350,7 +504,10 @@ async def test_a_phone_behind_a_local_channel_hangs_up(rig: Rig) -> None:
         _talking,
         _held,
         consulting,
+        _asking,
+        _asking_and_answered,
         _conference,
+        _conference_by_queue,
         _transferred,
         _handed_over,
         _parked,

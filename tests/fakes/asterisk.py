@@ -219,6 +219,9 @@ class FakeAsterisk:
     def end_call(self, channel: FakeChannel) -> None:
         """``rd-end``, the hangup handler."""
         variables = channel.variables
+        asterisk_transfers.ask_over(self, channel)
+        if not variables["RD_CALL"]:
+            return  # a leg that was a caller for a while
         if variables.get("RD_REC"):
             self.tell("MixMonitorStop", channel.shown())
         user_event(

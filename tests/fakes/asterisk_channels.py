@@ -15,6 +15,7 @@ Place = tuple[str, str]
 SHOWN = (
     "RD_CALL", "RD_REF", "RD_T0", "RD_QUEUE", "RD_CREDIT", "RD_TRY", "RD_STATE", "RD_AGENT",
     "RD_NEXT", "RD_LANG", "RD_REC", "RD_OUT", "RD_DIR", "RD_FROM", "RD_CMD",
+    "RD_ASKS", "RD_PEER",
 )  # fmt: skip
 
 

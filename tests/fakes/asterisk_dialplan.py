@@ -143,6 +143,8 @@ async def after(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
             Try=variables["RD_TRY"],
         )
         return WAIT
+    if variables.get("RD_ASKS"):
+        return ("rd-asked", "s")
     if variables.get("RD_HUNGUP") == "1" or not variables["RD_AGENT"].endswith("w"):
         return None
     return LOST
@@ -161,8 +163,11 @@ async def hold(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
     if channel.exten == "caller":
         anchor(pbx, channel)
     name = channel.variables.get("RD_REF") or channel.variables.get("RD_CALL", "")
+    peer = pbx.channels.get(channel.variables.get("RD_PEER", ""))
     if channel.exten == "caller":
         name = channel.variables["RD_CALL"]
+    elif peer is not None and peer.variables.get("RD_CALL"):
+        name = channel.variables["RD_REF"] = peer.variables["RD_CALL"]
     room = pbx.rooms.get(name)
     if room is None or not room.members:
         room = pbx.rooms[name] = FakeBridge(pbx, "holding_bridge")

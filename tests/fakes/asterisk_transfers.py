@@ -166,13 +166,58 @@ async def consult(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
     pbx.tell("UserEvent", [*head, *_told(exten).items()])
     variables |= {"DIALSTATUS": "CHANUNAVAIL", "HANGUPCAUSE": "3"}
     kind, value = target_of(exten)
+    if kind == "queue":
+        _ask(pbx, channel)
+        variables |= {"RD_QUEUE": value, "DIALSTATUS": "INVALID", "RD_TRY": "0"}
+        variables.pop("RD_QUEUED", None)
+        return WAIT
     if kind == "outside":
         await _dial_out(pbx, channel, value, is_begun=False)
     else:
         await dial(pbx, channel, phone_of(pbx, value), 30)
-    head = [*channel.shown(), ("UserEvent", "RdConsultEnd"), ("Call", call), ("From", own)]
+    return _consult_over(pbx, channel)
+
+
+def _consult_over(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
+    """``rd-consult-end``: back to the caller, if he is still held."""
+    variables = channel.variables
+    own = variables.get("RD_FROM", "")
+    call = ("Call", variables["RD_REF"])
+    head = [*channel.shown(), ("UserEvent", "RdConsultEnd"), call, ("From", own)]
     pbx.tell("UserEvent", [*head, ("Status", variables["DIALSTATUS"])])
+    peer = pbx.channels.get(variables.get("RD_PEER", ""))
+    if variables.get("RD_PEER") and (peer is None or peer.variables["RD_STATE"] != "holding"):
+        return None
     return ("rd-hold", "agent")
+
+
+def _ask(pbx: FakeAsterisk, channel: FakeChannel) -> None:
+    """The agent's channel becomes a caller, with a call of its own."""
+    variables = channel.variables
+    chance = random.Random(channel.uniqueid + variables["RD_REF"]).randint(1, 2147483647)
+    variables |= {"RD_ASKS": variables["RD_REF"], "RD_KEPT": variables.get("RD_CALL", "")}
+    variables["RD_CALL"] = f"{channel.uniqueid}-{chance}"
+    told = {"From": variables["RD_FROM"], **_told(channel.exten), "Cmd": ""}
+    user_event(pbx, channel, "RdOut", **told, For=variables["RD_ASKS"])
+
+
+async def asked(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
+    """``rd-asked``: that call is over."""
+    ask_over(pbx, channel)
+    return _consult_over(pbx, channel)
+
+
+def ask_over(pbx: FakeAsterisk, channel: FakeChannel) -> None:
+    """``rd-asked-end``, also a hangup handler."""
+    variables = channel.variables
+    if not variables.get("RD_ASKS"):
+        return
+    if variables.pop("RD_REC", ""):
+        pbx.tell("MixMonitorStop", channel.shown())
+    status, cause = variables.get("DIALSTATUS", ""), variables.get("HANGUPCAUSE", "0")
+    agent = variables.get("RD_AGENT", "")
+    user_event(pbx, channel, "RdEnd", Agent=agent, Status=status, Cause=cause)
+    variables |= {"RD_CALL": variables["RD_KEPT"], "RD_REF": variables["RD_ASKS"], "RD_ASKS": ""}
 
 
 async def join(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
@@ -204,6 +249,7 @@ CONTEXTS |= {
     "rd-agents": begin,
     "rd-xfer": send_on,
     "rd-consult": consult,
+    "rd-asked": asked,
     "rd-join": join,
     "rd-park": park,
 }
