@@ -103,7 +103,7 @@ class CallCommands:
 
     def _fetch(self, desk: Desk, args: FetchArgs, _: str) -> Work:
         endpoint = self._free_phone(desk)
-        call_id = self._pop.parked_in(args.slot)
+        call_id = self._pop.parking.at(args.slot)
         if call_id is None:
             raise CommandRefused("slot_empty", "Nobody is parked there (any more).")
         return lambda: self._confirmed(
@@ -139,7 +139,7 @@ class CallCommands:
     def _hang_up(self, desk: Desk, args: CallArgs, _: str) -> Work:
         call_id = self._own(desk, args.call_id, "hang_up")
         shown, endpoint = desk.state.shown, self._phone_in(desk)
-        is_leaving = shown is not None and shown.is_consulted
+        is_leaving = desk.state.situation().is_consulted
         if shown is not None and shown.state == "conference" and self._conference_goes_on:
             is_leaving = True  # the others talk on
         if is_leaving:
@@ -193,7 +193,11 @@ class CallCommands:
 
     def _consult(self, desk: Desk, args: TargetArgs, _: str) -> Work:
         call_id, endpoint = self._own(desk, args.call_id, "consult"), self._phone_in(desk)
-        target = self._person(desk, args.target)
+        target = self._target(desk, args.target)
+        if target.kind == "menu":
+            text = "A menu can't be asked: choose a person, a queue or a number outside."
+            raise CommandRefused("menu_asked", text)
+        self._is_reachable(target)
         ask = self._calls.consult
         return self._until(call_id, ev.ConsultStarted, lambda: ask(call_id, endpoint, target))
 
@@ -218,7 +222,7 @@ class CallCommands:
 
     def _park(self, desk: Desk, args: ParkArgs, _: str) -> Work:
         call_id, endpoint = self._own(desk, args.call_id, "park"), self._phone_in(desk)
-        if self._pop.parked_in(args.slot) is not None:
+        if self._pop.parking.at(args.slot) is not None:
             raise CommandRefused("slot_in_use", "Somebody is parked there: choose another place.")
         park = self._calls.park
         return self._until(call_id, ev.CallParked, lambda: park(call_id, args.slot, endpoint))

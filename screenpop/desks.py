@@ -36,6 +36,7 @@ class DeskConfig:
     country: str = "CN"
     disposition_labels: Mapping[str, Labels] = field(default_factory=dict)
     has_outside: bool = False  # numbers outside may be dialled
+    park_time: timedelta = timedelta(seconds=120)  # then a parked caller goes back
 
 
 def me_section(user: User, language: str, now: datetime, config: DeskConfig) -> MeSection:
@@ -88,6 +89,7 @@ class Desk:
             queues=[],
             today=self.today.figures(),
             link={"switch": "down", "text": ""},
+            parked=[],
             directory=None,
         )
         self.state = DesktopState(user, sections, config.queue_labels, config.country, name_of)

@@ -1,4 +1,4 @@
-"""The directory for the transfer dialog: colleagues, queues and parked callers with their live state.
+"""The directory for the transfer dialog: colleagues and queues with their live state.
 
 Of many hundred pages only those with the dialog open want it, so a page asks (``watch``). What they get is made and written
 out once for all of them, at most once a second.
@@ -6,7 +6,7 @@ out once for all of them, at most once a second.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
 
 from cti.domain import events as ev
@@ -30,14 +30,12 @@ class Directory:
         desks: Desks,
         clock: Clock,
         lines: Callable[[], list[LineValue]],
-        parked: Callable[[], Iterable[str]],
         *,
         has_outside: bool,
     ) -> None:
         self._desks = desks
         self._clock = clock
         self._lines = lines
-        self._parked = parked
         self._has_outside = has_outside
         self._people: dict[AgentId, ColleagueValue] = {}
         self._watching: set[AgentId] = set()
@@ -91,7 +89,6 @@ class Directory:
         return DirectorySection(
             colleagues=sorted(self._people.values(), key=lambda c: c["extension"]),
             queues=self._lines(),
-            parked=sorted(self._parked()),
             outside=self._has_outside,
         )
 

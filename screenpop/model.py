@@ -159,6 +159,13 @@ class DesktopState:
         self.shown = replace(self.shown, is_revealed=True)
         return self._draw()
 
+    def refresh(self, facts: CallFacts) -> list[Update]:
+        """Draw the call again, since something else told what is different about it."""
+        if self.shown is None or self.shown.call_id != facts.call_id:
+            return []
+        self._facts = facts
+        return self._draw()
+
     def relabel(self) -> list[Update]:
         """Draw the call again, since the language changed."""
         return self._draw() if self.shown is not None else []
@@ -245,10 +252,12 @@ class DesktopState:
         shown, facts = self.shown, self._facts
         if shown is None or facts is None:
             return Situation("ended")
-        consult = facts.talk.consult
+        talk, consult = facts.talk, facts.talk.consult
+        # Who was found by the queue that a colleague asks is only asked, too.
+        is_found = talk.consult_of is not None and not self.owns(talk.began_by)
         return Situation(
             state=shown.state,
-            is_consulted=shown.is_consulted,
+            is_consulted=shown.is_consulted or is_found,
             consult_is_up=consult is not None and consult.is_up,
             is_recording=facts.recording != "off",
         )
@@ -264,10 +273,14 @@ class DesktopState:
             return None
         number = mask(consult.number, self._country)
         is_outside = consult.target_kind == "outside"
+        waits = "waiting" if consult.target_kind == "queue" else "ringing"
+        label = number if is_outside else self._label(consult.target)
+        if consult.found is not None:
+            label = f"{label} · {self._name_of(consult.found)}"
         return ConsultValue(
-            state="talking" if consult.is_up else "ringing",
+            state="talking" if consult.is_up else waits,
             target=number if is_outside else consult.target,
-            label=number if is_outside else self._label(consult.target),
+            label=label,
         )
 
     def _label(self, target: str) -> str:

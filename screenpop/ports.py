@@ -11,6 +11,7 @@ from typing import Protocol
 
 from cti.domain.events import QueueChanged
 from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, TicketId
+from screenpop.sections import SipValue
 from screenpop.views import AgentView, CallerView, TicketView
 
 
@@ -81,6 +82,13 @@ class SipAccount:
     user: str
     password: str = field(repr=False)
     realm: str
+
+    @property
+    def value(self) -> SipValue:
+        """As the page gets it."""
+        return SipValue(
+            url=self.url, uri=self.uri, user=self.user, password=self.password, realm=self.realm
+        )
 
 
 class PhoneSecrets(Protocol):

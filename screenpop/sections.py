@@ -9,7 +9,17 @@ from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
 SectionName = Literal[
-    "me", "phone", "agent", "call", "customer", "ticket", "queues", "today", "link", "directory"
+    "me",
+    "phone",
+    "agent",
+    "call",
+    "customer",
+    "ticket",
+    "queues",
+    "today",
+    "link",
+    "parked",
+    "directory",
 ]
 Labels = dict[str, str]
 
@@ -71,7 +81,7 @@ class AgentSection(TypedDict):
 
 
 class ConsultValue(TypedDict):
-    """Whom the agent asks while his caller is on hold; ``state`` is ``ringing`` or ``talking``."""
+    """Whom the agent asks while his caller is on hold; ``state`` is ``ringing``, ``waiting`` (in a queue) or ``talking``."""
 
     state: str
     target: str
@@ -230,12 +240,24 @@ class LineValue(TypedDict):
     ready: int
 
 
+class ParkedValue(TypedDict):
+    """A caller in a parking place. ``rings_at``: where he rings, fetched or (``is_over``) going back; empty: nowhere."""
+
+    slot: str
+    name: str
+    number: str  # masked
+    since: str
+    parked_by: str  # a colleague's name; empty: nobody to go back to, so he will go to a queue
+    returns_at: str
+    rings_at: str
+    is_over: bool
+
+
 class DirectorySection(TypedDict):
     """Whom to call and where to send a caller, live; ``outside``: numbers outside may be dialled."""
 
     colleagues: list[ColleagueValue]
     queues: list[LineValue]
-    parked: list[str]
     outside: bool
 
 
@@ -258,6 +280,7 @@ class Sections(TypedDict):
     queues: list[QueueValue]
     today: TodaySection
     link: LinkSection
+    parked: list[ParkedValue]
     directory: DirectorySection | None  # None: not asked for
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -25,22 +26,22 @@ from cti.domain.numbers import CallerNumber, DialPlan, NumberKind, place_of
 from cti.domain.people import User
 from cti.ports import Clock, EventBus, Unsubscribe
 from screenpop import facts as call_facts
+from screenpop import talk as talks
 from screenpop.connection import CloseCode, Connection
 from screenpop.desks import Desk, DeskConfig, Desks, me_section
 from screenpop.directory import Directory
 from screenpop.facts import CallFacts
 from screenpop.lookups import Interest, Lookups
+from screenpop.parking import Parking
 from screenpop.ports import AgentDesk, PhoneSecrets, TicketDesk
 from screenpop.queue_board import QueueBoard
 from screenpop.sections import (
     CustomerSection,
-    PhoneSection,
-    SipValue,
     TicketSection,
 )
 from screenpop.shown import OVER, Shown
 from screenpop.timing import PopTimes
-from screenpop.views import agent_section
+from screenpop.views import agent_section, phone_section
 
 log = structlog.get_logger(__name__)
 
@@ -65,9 +66,16 @@ class ScreenPop:
         self.desks = Desks(config, self.boot)
         self._board = QueueBoard(self.desks, config.queue_labels)
         self.directory = Directory(
-            self.desks, clock, self._board.lines, self._parked, has_outside=config.has_outside
+            self.desks, clock, self._board.lines, has_outside=config.has_outside
         )
         self.lookups = Lookups(tickets, self._looked_up, self._interest, config.disposition_labels)
+        self.parking = Parking(
+            self.desks,
+            self.call,
+            lambda call_id: self.lookups.known(call_id)[0],
+            country=config.country,
+            park_time=config.park_time,
+        )
         self._bus = bus
         self._clock = clock
         self._agents: AgentDesk | None = None  # comes with start(): the ACD is made after us
@@ -315,11 +323,9 @@ class ScreenPop:
         facts = self._fold(event)
         if facts is not None:
             self._arrive(event, facts)
+            self._found(event, facts)
         self._measure(event)
-        for agent_id in list(self._on.get(event.call_id, ())):
-            desk = self.desks.get(agent_id)
-            if desk is None:
-                continue
+        for desk in self._showing(event.call_id):
             desk.send(desk.state.apply(event, facts))
             if desk.state.shown is None:
                 self._leave(desk)
@@ -332,8 +338,7 @@ class ScreenPop:
         ):
             desk.today.apply(event)
             desk.put("today", desk.today.figures())
-        if isinstance(event, (ev.CallParked, ev.CallConnected, ev.CallEnqueued, ev.CallEnded)):
-            self.directory.changed()
+        self.parking.take(event)
         if isinstance(event, ev.CallEnded):
             self._facts.pop(event.call_id, None)
             if event.call_id not in self._on:
@@ -349,6 +354,17 @@ class ScreenPop:
             return None
         self._facts[event.call_id] = facts
         return facts
+
+    def _found(self, event: ev.CallEvent, facts: CallFacts) -> None:
+        """What becomes of the call by which an agent asks a queue shows in the call for which he asks."""
+        served = self._facts.get(facts.talk.consult_of) if facts.talk.consult_of else None
+        if served is None or not isinstance(event, (ev.CallConnected, ev.CallEnqueued)):
+            return
+        endpoint = event.endpoint if isinstance(event, ev.CallConnected) else None
+        served = replace(served, talk=talks.found(served.talk, endpoint))
+        self._facts[served.call_id] = served
+        for desk in self._showing(served.call_id):
+            desk.send(desk.state.refresh(served))
 
     def _arrive(self, event: ev.CallEvent, facts: CallFacts) -> None:
         """A call comes to a desktop by itself: dialled there, rung, asked about, or connected without a pop."""
@@ -433,10 +449,15 @@ class ScreenPop:
     def _looked_up(
         self, call_id: CallId, customer: CustomerSection | None, ticket: TicketSection | None
     ) -> None:
-        for agent_id in self._on.get(call_id, ()):
-            if (desk := self.desks.get(agent_id)) is not None:
-                desk.send(desk.state.set_customer(call_id, customer))
-                desk.send(desk.state.set_ticket(call_id, ticket))
+        self.parking.looked_up(call_id)
+        for desk in self._showing(call_id):
+            desk.send(desk.state.set_customer(call_id, customer))
+            desk.send(desk.state.set_ticket(call_id, ticket))
+
+    def _showing(self, call_id: CallId) -> list[Desk]:
+        """The desktops that a call stands on."""
+        found = (self.desks.get(agent_id) for agent_id in self._on.get(call_id, ()))
+        return [desk for desk in found if desk is not None]
 
     def _soon(self, desk: Desk) -> None:
         if not self._dirty:
@@ -457,33 +478,14 @@ class ScreenPop:
         except CommandRefused:
             return  # takes no calls: his sections stay as they were made
         desk.put("agent", agent_section(view, self._config.reasons, desk.language))
-        kind = None if view.endpoint is None else "desk"
-        sip: SipValue | None = None
-        if view.endpoint is not None and is_browser_phone(view.endpoint):
-            kind = "browser"
-            account = self._phones.sip_account(view.endpoint)
-            if account is not None:
-                sip = SipValue(
-                    url=account.url,
-                    uri=account.uri,
-                    user=account.user,
-                    password=account.password,
-                    realm=account.realm,
-                )
-        state = view.phone if view.endpoint is not None else "unknown"
-        desk.put("phone", PhoneSection(kind=kind, endpoint=view.endpoint, state=state, sip=sip))
+        is_browser = view.endpoint is not None and is_browser_phone(view.endpoint)
+        account = self._phones.sip_account(view.endpoint) if view.endpoint and is_browser else None
+        desk.put("phone", phone_section(view, account.value if account is not None else None))
         desk.put("queues", self._board.values(view.queues))
 
     def call(self, call_id: CallId) -> CallFacts | None:
         """What is known of a live call."""
         return self._facts.get(call_id)
-
-    def parked_in(self, slot: str) -> CallId | None:
-        """Who waits in a parking place."""
-        return next((c for c, facts in self._facts.items() if facts.talk.slot == slot), None)
-
-    def _parked(self) -> Iterable[str]:
-        return [facts.talk.slot for facts in self._facts.values() if facts.talk.slot]
 
 
 def _nothing() -> None:

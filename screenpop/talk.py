@@ -35,6 +35,7 @@ class Consult:
     target: str = ""
     number: CallerNumber = field(default=CallerNumber(NumberKind.WITHHELD), repr=False)
     is_up: bool = False
+    found: Endpoint | None = None  # who of the queue that is asked answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,14 @@ def fold(talk: Talk, event: ev.CallEvent, plan: Plan) -> Talk:
             return replace(talk, inside=(), consult=None, slot=event.slot)
         case _:
             return _fold_consult(talk, event, plan)
+
+
+def found(talk: Talk, endpoint: Endpoint | None) -> Talk:
+    """The queue that is asked found somebody for the agent; None: it has nobody for him (any more)."""
+    if talk.consult is None:
+        return talk
+    consult = replace(talk.consult, is_up=endpoint is not None, found=endpoint)
+    return replace(talk, consult=consult)
 
 
 def _fold_consult(talk: Talk, event: ev.CallEvent, plan: Plan) -> Talk:

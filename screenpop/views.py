@@ -13,13 +13,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from cti.domain.ids import CallId, CustomerId, Endpoint, QueueName, RecordingId, TicketId
+from cti.domain.ids import (
+    CallId,
+    CustomerId,
+    Endpoint,
+    QueueName,
+    RecordingId,
+    TicketId,
+    is_browser_phone,
+)
 from cti.domain.text import clean_name, hide_digits
 from screenpop.sections import (
     AgentSection,
     CustomerSection,
     Labels,
+    PhoneSection,
     ReasonValue,
+    SipValue,
     TicketSection,
     iso,
     iso_or_none,
@@ -200,6 +210,15 @@ def agent_section(view: AgentView, reasons: Sequence[ReasonValue], language: str
         queues=list(view.queues),
         notice=notice.get(language, notice.get("en", view.notice)),
     )
+
+
+def phone_section(view: AgentView, sip: SipValue | None) -> PhoneSection:
+    """The phone that the agent sits at; ``sip`` is how a browser phone registers."""
+    kind = None
+    if view.endpoint is not None:
+        kind = "browser" if is_browser_phone(view.endpoint) else "desk"
+    state = view.phone if view.endpoint is not None else "unknown"
+    return PhoneSection(kind=kind, endpoint=view.endpoint, state=state, sip=sip)
 
 
 def customer_section(view: CallerView) -> CustomerSection:

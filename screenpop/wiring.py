@@ -47,6 +47,7 @@ def desk_config(company: Company, country: str) -> DeskConfig:
         zone=zone,
         country=country,
         has_outside=company.outbound is not None,
+        park_time=company.park_time,
         disposition_labels={
             name: _labels(text) for name, text in company.disposition_labels.items()
         },

@@ -7,7 +7,7 @@ import { stateLabel } from "./labels";
 import type { AgentStateName, Colleague, Target } from "./protocol";
 import { sections } from "./store";
 
-export type Group = "typed" | "recent" | "colleague" | "queue";
+export type Group = "typed" | "parked" | "recent" | "colleague" | "queue";
 
 export interface Reachable {
   id: string;
@@ -126,8 +126,30 @@ function fits(who: Reachable, words: string[]): boolean {
   return words.every((word) => whole.includes(word));
 }
 
+/** What the phone's own *7 and a place's digit mean here: fetch who is parked there. */
+function parkedAt(question: string): Reachable[] {
+  const slot = /^\*7([1-9])$/.exec(question.trim())?.[1];
+  if (!slot) return [];
+  const row = sections.parked.value?.find((each) => each.slot === slot && !each.is_over);
+  return [
+    {
+      id: `parked.${slot}`,
+      group: "parked",
+      target: { kind: "parking", value: slot },
+      name: row ? row.name || row.number : t("parked.place", { slot }),
+      detail: `*7${slot}`,
+      state: "",
+      word: row ? t("parked.place", { slot }) : "",
+      since: row?.since ?? null,
+      blocked: row ? "" : t("refusal.slot_empty"),
+    },
+  ];
+}
+
 /** Everybody whom the question may mean, at most as many as anybody reads. */
-export function find(question: string, withQueues = true): Reachable[] {
+export function find(question: string, withQueues = true, withParked = false): Reachable[] {
+  const parked = withParked ? parkedAt(question) : [];
+  if (parked.length) return parked;
   const everybody = [...colleagues(), ...(withQueues ? queues() : [])];
   const digits = typedNumber(question);
   const words = (digits || question.trim().toLocaleLowerCase()).split(/\s+/).filter(Boolean);

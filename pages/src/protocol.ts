@@ -99,7 +99,7 @@ export interface Target {
 
 /** Whom the agent speaks with, or rings, while the caller is on hold. */
 export interface Consult {
-  state: "ringing" | "talking";
+  state: "ringing" | "waiting" | "talking";
   target: string;
   label: string;
 }
@@ -228,10 +228,24 @@ export interface Colleague {
 export interface Directory {
   colleagues: Colleague[];
   queues: { name: string; label: Labels; waiting: number; ready: number }[];
-  /** The parking places that are taken. */
-  parked: string[];
   /** Whether numbers outside may be dialled. */
   outside: boolean;
+}
+
+/** A caller in a parking place. */
+export interface ParkedRow {
+  slot: string;
+  name: string;
+  /** Masked. */
+  number: string;
+  since: string;
+  /** A colleague; empty: from here he goes to a queue. */
+  parked_by: string;
+  returns_at: string;
+  /** Who is being rung for him; empty: nobody. */
+  rings_at: string;
+  /** His time in the place is over: he goes back. */
+  is_over: boolean;
 }
 
 export interface Sections {
@@ -244,6 +258,7 @@ export interface Sections {
   queues: QueueRow[];
   today: Today;
   link: LinkSection;
+  parked: ParkedRow[];
   directory: Directory | null;
 }
 

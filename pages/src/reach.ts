@@ -9,7 +9,7 @@ import { t } from "./i18n";
 import type { Key } from "./i18n";
 import { isLive, phase } from "./line";
 import type { PhoneCall } from "./phone";
-import type { CallSection, PartyRow } from "./protocol";
+import type { CallSection, ParkedRow, PartyRow } from "./protocol";
 import { sections } from "./store";
 
 /** How long the exchange rings a phone for a command. */
@@ -139,6 +139,10 @@ export const reach = { dial, transfer, complete, cancel, conference, add, move, 
 
 /** What can be done with whoever was picked, from each of the panels. */
 export function dialTo(who: Reachable): void {
+  if (who.target.kind === "parking") {
+    fetchAction(who.target.value).run();
+    return;
+  }
   const before = callId();
   remember(who);
   expect({ why: "dial" });
@@ -182,7 +186,10 @@ export function dropAction(party: PartyRow): Action {
 }
 
 export const PLACES = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
-const isTaken = (slot: string): boolean => Boolean(sections.directory.value?.parked.includes(slot));
+/** Who waits in a place; one whose time is over has left it. */
+const parkedAt = (slot: string): ParkedRow | undefined =>
+  sections.parked.value?.find((row) => row.slot === slot && !row.is_over);
+const isTaken = (slot: string): boolean => parkedAt(slot) !== undefined;
 
 export function parkAction(slot: string): Action {
   return {
@@ -202,7 +209,11 @@ export function fetchAction(slot: string): Action {
     id: `fetch.${slot}`,
     key: "",
     label: () => t("reach.fetch"),
-    blocked: dialBlocked,
+    blocked: () => {
+      const row = parkedAt(slot);
+      if (!row) return t("refusal.slot_empty");
+      return row.rings_at ? t("parked.rings_at", { name: row.rings_at }) : dialBlocked();
+    },
     run: () => {
       layer.value = "";
       expect({ why: "fetch", slot });

@@ -17,6 +17,7 @@ export const sections: { [N in SectionName]: Signal<Sections[N] | null> } = {
   queues: signal<Sections["queues"] | null>(null),
   today: signal<Sections["today"] | null>(null),
   link: signal<Sections["link"] | null>(null),
+  parked: signal<Sections["parked"] | null>(null),
   directory: signal<Sections["directory"]>(null),
 };
 

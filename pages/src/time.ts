@@ -23,6 +23,10 @@ export function secondsSince(instant: string): number {
   return Math.max(0, Math.floor((now() - Date.parse(instant)) / 1000));
 }
 
+export function secondsUntil(instant: string): number {
+  return Math.max(0, Math.ceil((Date.parse(instant) - now()) / 1000));
+}
+
 /** 75 → 1:15, 3700 → 1:01:40. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));

@@ -48,7 +48,23 @@ def _base() -> Json:
         ],
         "today": {"calls": 23, "talk_s": 6130, "wrap_up_s": 1261, "missed": 1, "occupancy": 0.74},
         "link": {"switch": "up", "text": ""},
+        "parked": [parked("3")],
         "directory": None,
+    }
+
+
+def parked(slot: str, seconds: int = 42, **fields: Any) -> Json:
+    """A caller in a parking place, so long since."""
+    return {
+        "slot": slot,
+        "name": "王小明",
+        "number": "138****8000",
+        "since": ago(seconds),
+        "parked_by": "Tom Becker",
+        "returns_at": ago(seconds - 120),
+        "rings_at": "",
+        "is_over": False,
+        **fields,
     }
 
 
@@ -67,7 +83,6 @@ def directory(**fields: Any) -> Json:
             {"name": "billing", "label": {"en": "Billing", "zh": "账单"}, "waiting": 3, "ready": 2},
             {"name": "help", "label": {"en": "Help", "zh": "技术支持"}, "waiting": 0, "ready": 4},
         ],
-        "parked": ["3"],
         "outside": True,
         **fields,
     }

@@ -382,6 +382,44 @@ async def test_nothing_is_answered_that_was_not_asked_for(
     assert "200 INVITE" not in sip.seen
 
 
+async def test_who_is_parked_stands_in_the_list(open_page: OpenPage, stub: StubDesktop) -> None:
+    page = await open_page("ready")
+    opener = page.locator("[data-action=parked]")
+    await expect(opener).to_contain_text("1")
+    await opener.click()
+    row = page.locator("[data-slot='3']")
+    await expect(row).to_contain_text("王小明")
+    await expect(row).to_contain_text("138****8000")
+    await expect(row).to_contain_text("by Tom Becker")
+    await expect(row).to_contain_text("goes back in 1:")
+    await expect(row.locator(".parked-since")).to_have_text(RUNNING)
+    # Somebody else fetches him, and his time is over: told on every desk, whatever is open there.
+    await stub.push("parked", [scenes.parked("3", rings_at="Li Na")])
+    await expect(row).to_contain_text("rings at Li Na")
+    await expect(row.get_by_role("button")).to_be_disabled()
+    await stub.push("parked", [scenes.parked("3", 120, rings_at="Tom Becker", is_over=True)])
+    await expect(row).to_contain_text("time is over: rings at Tom Becker")
+    await stub.push("parked", [])
+    await expect(page.get_by_text("Nobody is parked.")).to_be_visible()
+    await expect(opener.locator(".count")).to_have_count(0)
+
+
+async def test_a_parked_caller_is_fetched_by_his_places_number(
+    open_page: OpenPage, stub: StubDesktop
+) -> None:
+    page = await open_page("ready")
+    await page.locator("[data-action=parked]").click()
+    await page.keyboard.press("4")
+    await expect(page.locator(".strip-note")).to_have_text("Nobody is parked there (any more).")
+    await page.keyboard.press("3")
+    await until(lambda: stub.commands("call.fetch") == [{"slot": "3"}])
+    await page.keyboard.press("F3")
+    await page.keyboard.type("*73")
+    await expect(page.get_by_role("option")).to_contain_text("王小明")
+    await page.keyboard.press("Enter")
+    await until(lambda: stub.commands("call.fetch") == [{"slot": "3"}] * 2)
+
+
 async def test_a_refused_dial_answers_nothing_afterwards(
     open_page: OpenPage, sip: StubSip, stub: StubDesktop
 ) -> None:

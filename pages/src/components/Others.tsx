@@ -5,6 +5,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { layer } from "../actions";
 import { t } from "../i18n";
+import type { Key } from "../i18n";
 import { perform } from "../keys";
 import { isLive, tame } from "../line";
 import type { CallSection, Consult, PartyRow } from "../protocol";
@@ -24,13 +25,19 @@ export function Others() {
   return call.parties.length > 0 ? <Conference parties={call.parties} /> : null;
 }
 
+const CONSULT_WORDS: Record<Consult["state"], Key> = {
+  ringing: "reach.rings",
+  waiting: "reach.waits",
+  talking: "reach.talks",
+};
+
 function Consulting({ consult }: { consult: Consult }) {
   return (
     <Line label={t("reach.consult")}>
       <span class="consulted" role="status">
         <Icon name="person" />
         <bdi class="consulted-name">{tame(consult.label || consult.target)}</bdi>
-        <span class={`consulted-state ${consult.state}`}>{consult.state === "talking" ? t("reach.talks") : t("reach.rings")}</span>
+        <span class={`consulted-state ${consult.state}`}>{t(CONSULT_WORDS[consult.state])}</span>
       </span>
       <ActionButton action={reach.complete} icon="forward" kind="small strong" />
       <ActionButton action={reach.conference} icon="people" kind="small" />

@@ -22,6 +22,7 @@ const TITLES: Record<ReachMode, Key> = { dial: "reach.dial", transfer: "reach.tr
 const GROUPS: Record<Group, Key> = {
   typed: "reach.number",
   recent: "reach.recent",
+  parked: "parked.title",
   colleague: "reach.colleagues",
   queue: "reach.queues",
 };
@@ -60,7 +61,7 @@ function Panel({ mode }: { mode: ReachMode }) {
   const question = useSignal("");
   const at = useSignal(0);
   const list = useRef<HTMLUListElement>(null);
-  const found = find(question.value, mode !== "add"); // a queue joins no conference
+  const found = find(question.value, mode !== "add", mode === "dial"); // a queue joins no conference
   const index = Math.min(at.value, Math.max(0, found.length - 1));
   const chosen = found[index];
   const offered = ways(mode);
