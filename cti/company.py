@@ -29,6 +29,7 @@ from cti.domain.errors import ConfigError, InvalidDemand
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Extension = Annotated[str, Field(pattern=r"^[1-9][0-9]{2,4}$")]
+OutsideNumber = Annotated[str, Field(pattern=r"^\+?[0-9]{2,20}$")]
 Language = Literal["en", "zh"]
 Text = dict[Language, str]
 Skill = Annotated[str, Field(pattern=f"^{SKILL.pattern}$")]
@@ -67,6 +68,7 @@ class Person(_Part):
     skills: dict[Skill, Level] = Field(default_factory=dict)
     # By queue: who has a lower one is asked first; none said: 0.
     penalties: dict[Name, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
+    caller_id: OutsideNumber | None = None  # what he shows outside, unless he chooses another
 
 
 class Relax(_Part):
@@ -240,12 +242,29 @@ class Number(_Part):
         return self
 
 
+class ShownNumber(_Part):
+    """One more number that may be shown outside; to nobody in particular: everybody may."""
+
+    number: OutsideNumber
+    label: Text = Field(default_factory=dict)
+    people: tuple[str, ...] = ()  # logins
+    queues: tuple[Name, ...] = ()  # everybody who serves one of them
+
+    def is_for(self, person: Person) -> bool:
+        """Whether somebody may show it."""
+        is_everybodys = not self.people and not self.queues
+        return (
+            is_everybodys or person.login in self.people or bool({*person.queues} & {*self.queues})
+        )
+
+
 class Outbound(_Part):
     """Where calls to the outside go, and which of them are allowed; without it there are none."""
 
     trunk: Name = "carrier"  # the endpoint is called trunk_<name>
     address: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?$")]
-    caller_id: Annotated[str, Field(pattern=r"^\+?[0-9]{2,20}$")]  # shown to whoever is called
+    caller_id: OutsideNumber  # shown to whoever is called, unless the caller has or chooses another
+    shown: tuple[ShownNumber, ...] = ()
     # A number may be dialled if it begins with one of these and has at most 20 digits.
     allowed: tuple[Annotated[str, Field(pattern=r"^\+?[0-9]{0,18}$", min_length=1)], ...] = ()
     emergency: tuple[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], ...] = ()  # always allowed
@@ -254,6 +273,20 @@ class Outbound(_Part):
     def endpoint(self) -> str:
         """The trunk's name in Asterisk."""
         return f"trunk_{self.trunk}"
+
+    def shown_by(self, person: Person) -> tuple[ShownNumber, ...]:
+        """What somebody may show outside, his own default first."""
+        company = ShownNumber(number=self.caller_id)
+        mine = [company, *(shown for shown in self.shown if shown.is_for(person))]
+        default = person.caller_id or self.caller_id
+        return tuple(sorted(mine, key=lambda shown: shown.number != default))
+
+    @model_validator(mode="after")
+    def _shown_once(self) -> Outbound:
+        numbers = [self.caller_id, *(shown.number for shown in self.shown)]
+        if twice := {number for number in numbers if numbers.count(number) > 1}:
+            raise ValueError(f"outbound: shown twice: {', '.join(sorted(twice))}")
+        return self
 
     @model_validator(mode="after")
     def _own_name(self) -> Outbound:
@@ -348,6 +381,7 @@ class Company(_Part):
                 raise ValueError(f"{what} given twice: {', '.join(sorted(twice))}")
         self._dialled_once()
         self._routing()
+        self._shown_to_known()
         return self
 
     def _routing(self) -> None:
@@ -376,6 +410,18 @@ class Company(_Part):
         for own in self.dedicated:
             where = f"dedicated agent {own.agent}"
             _known(where, "login", {own.agent, *own.deputies}, logins)
+
+    def _shown_to_known(self) -> None:
+        """Numbers shown outside name people and queues that there are; everybody's own is one that he may show."""
+        logins, queues = {p.login for p in self.people}, {q.name for q in self.queues}
+        for shown in self.outbound.shown if self.outbound else ():
+            where = f"outbound, shown number {shown.number}"
+            _known(where, "person", set(shown.people), logins)
+            _known(where, "queue", set(shown.queues), queues)
+        for person in self.people:
+            his = self.outbound.shown_by(person) if self.outbound else ()
+            if person.caller_id is not None and person.caller_id not in {s.number for s in his}:
+                raise ValueError(f"person {person.login}: may not show {person.caller_id} outside")
 
     def _dialled_once(self) -> None:
         """What a phone dials means one thing."""

@@ -307,7 +307,8 @@ class CallCommands:
         return call_id
 
     def _target(self, desk: Desk, wanted: TargetArg) -> Target:
-        return self._rules.target(wanted.kind, wanted.value, desk.user.extension)
+        own, caller_id = desk.user.extension, wanted.caller_id or ""
+        return self._rules.target(wanted.kind, wanted.value, own, caller_id)
 
     def _person(self, desk: Desk, wanted: TargetArg) -> Target:
         """Somebody who can be asked, or take part; a queue or a menu can't."""

@@ -309,6 +309,8 @@ def _ids_of(args: Args) -> dict[str, str]:
         values["target_kind"] = target.kind
         if target.kind != "outside":
             values["target"] = target.value
+        elif target.caller_id is not None:
+            values["caller_id"] = target.caller_id  # one of ours
     return values
 
 

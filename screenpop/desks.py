@@ -13,6 +13,7 @@ from screenpop.connection import CloseCode, Connection, to_json
 from screenpop.model import DesktopState, Update
 from screenpop.sections import (
     AgentSection,
+    CallerIdValue,
     Labels,
     MeSection,
     PhoneSection,
@@ -36,6 +37,8 @@ class DeskConfig:
     country: str = "CN"
     disposition_labels: Mapping[str, Labels] = field(default_factory=dict)
     has_outside: bool = False  # numbers outside may be dialled
+    caller_ids: Mapping[str, Sequence[CallerIdValue]] = field(default_factory=dict)
+    """By extension: what its owner may show outside, his default first."""
     park_time: timedelta = timedelta(seconds=120)  # then a parked caller goes back
 
 

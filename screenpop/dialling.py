@@ -34,16 +34,18 @@ class DialRules:
     queues: frozenset[str] = frozenset()
     numbers: Mapping[str, str] = field(default_factory=dict)  # ours, that callers dial → label
     outside: OutsideRules | None = None
+    shown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By extension: what its owner may show outside, his default first."""
 
-    def target(self, kind: str, value: str, own_extension: str) -> Target:
-        """A checked target.
+    def target(self, kind: str, value: str, own_extension: str, caller_id: str = "") -> Target:
+        """A checked target; ``caller_id``: what somebody outside is to see.
 
         Raises:
             CommandRefused: ``no_such_target``, ``no_such_number``, ``own_number``, ``no_outside_line``,
-                ``number_not_allowed``.
+                ``number_not_allowed``, ``caller_id_not_allowed``.
         """
         if kind == "outside":
-            return self._outside(value, own_extension)
+            return self._outside(value, own_extension, caller_id)
         if kind == "agent":
             if value == own_extension:
                 raise CommandRefused("own_number", "That is your own extension.")
@@ -56,7 +58,15 @@ class DialRules:
             raise CommandRefused("no_such_target", "Nobody is reached there; choose from the list.")
         return _target(kind, value)
 
-    def _outside(self, typed: str, own_extension: str) -> Target:
+    def _shown(self, own_extension: str, caller_id: str) -> str:
+        allowed = self.shown.get(own_extension, ())
+        if caller_id and caller_id not in allowed:
+            raise CommandRefused(
+                "caller_id_not_allowed", "You may not show this number: choose one from the list."
+            )
+        return caller_id or next(iter(allowed), "")
+
+    def _outside(self, typed: str, own_extension: str, caller_id: str) -> Target:
         digits = typed.translate(_SEPARATORS)
         if digits in self.plan.extensions:
             return self.target("agent", digits, own_extension)
@@ -66,22 +76,23 @@ class DialRules:
             raise CommandRefused("no_outside_line", "There is no line to the outside here.")
         if not _DIGITS.fullmatch(digits):
             raise CommandRefused("no_such_number", "This is no telephone number: check the digits.")
+        shown = self._shown(own_extension, caller_id)
         if digits in self.outside.emergency:
-            return _target("outside", digits)
+            return _target("outside", digits, shown)
         number = read_number(digits, self.plan)
         forms = [digits]
         if number.kind in (NumberKind.PUBLIC, NumberKind.SERVICE):
             forms.append(number.key)
         for form in forms:
             if form.startswith(self.outside.allowed):
-                return _target("outside", form)
+                return _target("outside", form, shown)
         raise CommandRefused(
             "number_not_allowed", "Your company's rules don't allow this number; ask a supervisor."
         )
 
 
-def _target(kind: str, value: str) -> Target:
+def _target(kind: str, value: str, shown: str = "") -> Target:
     try:
-        return Target(kind, value)
+        return Target(kind, value, shown)
     except InvalidValue as exc:
         raise CommandRefused("no_such_target", "This can't be dialled.") from exc

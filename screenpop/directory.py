@@ -15,7 +15,7 @@ from cti.domain.ids import AgentId
 from cti.domain.people import Permission, User
 from cti.ports import Clock
 from screenpop.connection import to_json
-from screenpop.desks import Desk, Desks
+from screenpop.desks import Desk, DeskConfig, Desks
 from screenpop.ports import AgentDesk
 from screenpop.sections import ColleagueValue, DirectorySection, LineValue, iso
 
@@ -31,12 +31,12 @@ class Directory:
         clock: Clock,
         lines: Callable[[], list[LineValue]],
         *,
-        has_outside: bool,
+        config: DeskConfig,
     ) -> None:
         self._desks = desks
         self._clock = clock
         self._lines = lines
-        self._has_outside = has_outside
+        self._config = config
         self._people: dict[AgentId, ColleagueValue] = {}
         self._watching: set[AgentId] = set()
         self._is_due = False
@@ -55,7 +55,7 @@ class Directory:
         """A page opened or closed its dialog."""
         if is_open:
             self._watching.add(desk.user.user_id)
-            desk.put("directory", self._value())
+            desk.put("directory", self._mine(desk, self._value()))
         else:
             self._watching.discard(desk.user.user_id)
             desk.put("directory", None)
@@ -89,13 +89,20 @@ class Directory:
         return DirectorySection(
             colleagues=sorted(self._people.values(), key=lambda c: c["extension"]),
             queues=self._lines(),
-            outside=self._has_outside,
+            outside=self._config.has_outside,
+            caller_ids=[],
         )
+
+    def _mine(self, desk: Desk, value: DirectorySection) -> DirectorySection:
+        """What is for this desk alone: the last of its keys."""
+        mine = self._config.caller_ids.get(desk.user.extension, ())
+        return {**value, "caller_ids": list(mine)}
 
     def _send(self) -> None:
         self._is_due = False
         value = self._value()
-        text = to_json(value)
+        shared = to_json(value).removesuffix("[]}")  # written out once for all, but for the end
         for agent_id in self._watching:
             if (desk := self._desks.get(agent_id)) is not None:
-                desk.put("directory", value, text)
+                mine = self._mine(desk, value)
+                desk.put("directory", mine, f"{shared}{to_json(mine['caller_ids'])}}}")

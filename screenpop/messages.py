@@ -58,6 +58,7 @@ class TargetArg(Args):
 
     kind: Literal["agent", "queue", "menu", "outside"]
     value: Annotated[str, Field(min_length=1, max_length=40)]
+    caller_id: Annotated[str, Field(pattern=r"^\+?[0-9]{2,20}$")] | None = None
 
 
 class DialArgs(Args):

@@ -253,12 +253,23 @@ class ParkedValue(TypedDict):
     is_over: bool
 
 
+class CallerIdValue(TypedDict):
+    """A number that somebody may show outside."""
+
+    number: str
+    label: Labels
+
+
 class DirectorySection(TypedDict):
-    """Whom to call and where to send a caller, live; ``outside``: numbers outside may be dialled."""
+    """Whom to call and where to send a caller, live; ``outside``: numbers outside may be dialled.
+
+    ``caller_ids``: what this agent may show there, his default first.
+    """
 
     colleagues: list[ColleagueValue]
     queues: list[LineValue]
     outside: bool
+    caller_ids: list[CallerIdValue]
 
 
 class LinkSection(TypedDict):

@@ -65,9 +65,7 @@ class ScreenPop:
         self.boot = secrets.token_hex(8)
         self.desks = Desks(config, self.boot)
         self._board = QueueBoard(self.desks, config.queue_labels)
-        self.directory = Directory(
-            self.desks, clock, self._board.lines, has_outside=config.has_outside
-        )
+        self.directory = Directory(self.desks, clock, self._board.lines, config=config)
         self.lookups = Lookups(tickets, self._looked_up, self._interest, config.disposition_labels)
         self.parking = Parking(
             self.desks,

@@ -47,6 +47,14 @@ def desk_config(company: Company, country: str) -> DeskConfig:
         zone=zone,
         country=country,
         has_outside=company.outbound is not None,
+        caller_ids={
+            person.extension: [
+                {"number": shown.number, "label": _labels(shown.label)}
+                for shown in company.outbound.shown_by(person)
+            ]
+            for person in company.people
+            if company.outbound is not None
+        },
         park_time=company.park_time,
         disposition_labels={
             name: _labels(text) for name, text in company.disposition_labels.items()
@@ -62,6 +70,11 @@ def dial_rules(company: Company, plan: DialPlan) -> DialRules:
         queues=frozenset(queue.name for queue in company.queues),
         numbers={number.dnis: number.label for number in company.numbers},
         outside=None if outside is None else OutsideRules(outside.allowed, outside.emergency),
+        shown={
+            person.extension: tuple(shown.number for shown in outside.shown_by(person))
+            for person in company.people
+            if outside is not None
+        },
     )
 
 

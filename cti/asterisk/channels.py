@@ -73,6 +73,7 @@ class TrackedCall:
     queue: QueueName | None = None
     origin: Endpoint | None = None  # the phone of ours that the call hangs on, or began with
     consult_of: CallId | None = None
+    shown_number: str = ""  # what was chosen to be shown to the one consulted outside
     asks: TrackedLeg | None = None  # the agent's leg that is this call's caller, to ask a queue
     legs: dict[LegId, TrackedLeg] = field(default_factory=dict)
     connected: LegId | None = None  # the leg that talks with the caller, or is held

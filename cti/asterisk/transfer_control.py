@@ -69,7 +69,7 @@ class TransferControl:
     async def originate(self, endpoint: Endpoint, target: Target, command_id: str) -> None:
         """See ``CallControl``."""
         variables = {"RD_CMD": re.sub(r"[^A-Za-z0-9-]", "", command_id)[:64]}
-        variables[_ANSWER_HEADER] = _ANSWER_NOW
+        variables |= {_ANSWER_HEADER: _ANSWER_NOW, "RD_SHOWN": target.shown}
         phone, exten = f"PJSIP/{parse_endpoint(endpoint)}", act.exten_of(target)
         number = re.sub(r"[^0-9+]", "", target.value)
         await self._do(act.originate(phone, "rd-agents", exten, variables, _RING_MS, number))
@@ -86,6 +86,7 @@ class TransferControl:
         try:
             await self._do(
                 act.set_variable(channel, "RD_FROM", parse_endpoint(sender) if sender else ""),
+                act.set_variable(channel, "RD_SHOWN", target.shown),
                 act.redirect(channel, context, exten),
             )
         except BaseException:
@@ -134,7 +135,9 @@ class TransferControl:
             *self._peers(customer, agent),
             act.set_variable(agent, "RD_REF", call.call_id),
             act.set_variable(agent, "RD_FROM", parse_endpoint(endpoint)),
+            act.set_variable(agent, "RD_SHOWN", target.shown),
         )
+        call.shown_number = target.shown
         there = ("rd-consult", act.exten_of(target))
         if call.held_by == "agent":  # both are in their rooms
             await self._do(*names, act.redirect(agent, *there))
@@ -147,7 +150,8 @@ class TransferControl:
         consult, asked = self._consult(call), self._registry.asked_for(call)
         leg = asked.agent_leg if asked is not None else call.consulted_leg
         if leg is None or not consult.is_up:
-            target = Target(consult.target_kind, consult.number or consult.target)
+            shown = call.shown_number if consult.target_kind == "outside" else ""
+            target = Target(consult.target_kind, consult.number or consult.target, shown)
             await self.transfer(call_id, target, consult.endpoint)
             return
         mine = [e.channel for e in call.legs.values() if e.endpoint == consult.endpoint]
@@ -213,7 +217,7 @@ class TransferControl:
             phone, number = f"PJSIP/{self._phone_of(target.value)}", ""
         elif target.kind == "outside" and self._outside is not None:
             phone = f"PJSIP/{target.value}@{self._outside.trunk}"
-            number = self._outside.shown_number
+            number = target.shown or self._outside.shown_number
         else:
             raise CommandRefused("not_a_person", "only a person or a number can be added")
         await self._ring_into(call, phone, number)

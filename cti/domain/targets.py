@@ -23,10 +23,14 @@ KINDS = frozenset(_FORMS)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A checked place to send a call to; ``value`` of an outside number is personal."""
+    """A checked place to send a call to; ``value`` of an outside number is personal.
+
+    ``shown`` is the number of ours that whoever is called outside sees; empty: the company's.
+    """
 
     kind: str
     value: str = field(repr=False)
+    shown: str = ""
 
     def __post_init__(self) -> None:
         form = _FORMS.get(self.kind)
@@ -34,6 +38,8 @@ class Target:
             raise InvalidValue("kind of target", self.kind)
         if not form.fullmatch(self.value):
             raise InvalidValue(f"target of kind {self.kind}", "")
+        if self.shown and (self.kind != "outside" or not form.fullmatch(self.shown)):
+            raise InvalidValue("number to be shown", self.shown)
 
     @property
     def is_ours(self) -> bool:

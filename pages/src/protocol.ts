@@ -95,6 +95,8 @@ export type CallState =
 export interface Target {
   kind: "agent" | "queue" | "menu" | "outside" | "parking";
   value: string;
+  /** Which of the agent's numbers somebody outside is to see. */
+  caller_id?: string;
 }
 
 /** Whom the agent speaks with, or rings, while the caller is on hold. */
@@ -230,6 +232,8 @@ export interface Directory {
   queues: { name: string; label: Labels; waiting: number; ready: number }[];
   /** Whether numbers outside may be dialled. */
   outside: boolean;
+  /** What this agent may show outside, his default first. */
+  caller_ids: { number: string; label: Labels }[];
 }
 
 /** A caller in a parking place. */

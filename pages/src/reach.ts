@@ -1,6 +1,7 @@
 // Reaching people: dial, send on, consult, bring together, park and fetch, move to another phone. Like actions.ts,
 // each thing stands here once, for buttons, keys and palette.
 
+import { signal } from "@preact/signals";
 import { ask, callId, layer, needsLink, refused } from "./actions";
 import type { Action } from "./actions";
 import { remember } from "./directory";
@@ -9,7 +10,7 @@ import { t } from "./i18n";
 import type { Key } from "./i18n";
 import { isLive, phase } from "./line";
 import type { PhoneCall } from "./phone";
-import type { CallSection, ParkedRow, PartyRow } from "./protocol";
+import type { CallSection, ParkedRow, PartyRow, Target } from "./protocol";
 import { sections } from "./store";
 
 /** How long the exchange rings a phone for a command. */
@@ -137,6 +138,16 @@ const parked: Action = {
 
 export const reach = { dial, transfer, complete, cancel, conference, add, move, parked };
 
+/** The number that the agent chose to show outside; empty: his default. */
+export const callerId = signal("");
+
+/** A target with the number to be shown, where that means something. */
+function aimed(who: Reachable): Target {
+  const allowed = sections.directory.value?.caller_ids ?? [];
+  const isChosen = who.target.kind === "outside" && allowed.slice(1).some((each) => each.number === callerId.value);
+  return isChosen ? { ...who.target, caller_id: callerId.value } : who.target;
+}
+
 /** What can be done with whoever was picked, from each of the panels. */
 export function dialTo(who: Reachable): void {
   if (who.target.kind === "parking") {
@@ -147,20 +158,20 @@ export function dialTo(who: Reachable): void {
   remember(who);
   expect({ why: "dial" });
   const isMade = () => isLive(call()) && callId() !== before;
-  void ask("dial", "call.dial", { target: who.target }, isMade, { timeout: DIAL_MS }).then(unlessDone);
+  void ask("dial", "call.dial", { target: aimed(who) }, isMade, { timeout: DIAL_MS }).then(unlessDone);
 }
 
 export function transferTo(who: Reachable): void {
   const own = callId();
   remember(who);
-  void ask("transfer", "call.transfer", { call_id: own, target: who.target }, () => isOther(own));
+  void ask("transfer", "call.transfer", { call_id: own, target: aimed(who) }, () => isOther(own));
 }
 
 export function consultWith(who: Reachable): void {
   const own = callId();
   remember(who);
   const isBegun = () => isOther(own) || Boolean(call()?.consult);
-  void ask("transfer", "call.consult", { call_id: own, target: who.target }, isBegun);
+  void ask("transfer", "call.consult", { call_id: own, target: aimed(who) }, isBegun);
 }
 
 export function addParty(who: Reachable): void {
@@ -168,7 +179,7 @@ export function addParty(who: Reachable): void {
   remember(who);
   const before = call()?.parties.length ?? 0;
   const isIn = () => isOther(own) || (call()?.parties.length ?? 0) > before;
-  void ask("add_party", "call.add_party", { call_id: own, target: who.target }, isIn, { patience: JOIN_MS });
+  void ask("add_party", "call.add_party", { call_id: own, target: aimed(who) }, isIn, { patience: JOIN_MS });
 }
 
 export function dropAction(party: PartyRow): Action {

@@ -19,7 +19,7 @@ import aiohttp
 import pytest
 
 from asterisk_conf.pjsua2_cache import find_site
-from cti.company import Company, Flow, Node, Number, Outbound, Person, Queue
+from cti.company import Company, Flow, Node, Number, Outbound, Person, Queue, ShownNumber
 from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId
 from cti.domain.segments import CallLife, Segment, concerns, is_gapless, life_of
@@ -36,7 +36,8 @@ E = TypeVar("E", bound=ev.Event)
 PEOPLE = {"ann": "1001", "bob": "1002", "cai": "1003", "dee": "1004"}
 MENU, LINE, DIRECT = "4000", "4001", "4002"
 """What callers dial: a menu (1: sales, 2: help), the queue sales, bob himself."""
-OUTSIDE, SHOWN = "13800000099", "4009999"
+OUTSIDE, SHOWN, ANNS = "13800000099", "4009999", "4008888"
+"""Who is called outside, the number that he sees, and one that ann may show instead."""
 CALLERS = {"cal": "13900000501", "dan": "13900000502"}
 RING_TIMES = {"RD_RING": 3, "RD_CALL_TIME": 3, "RD_OUT_TIME": 3, "RD_TONE_TIME": 1}
 """Seconds that a transfer, a colleague and a number outside ring, and that a tone is heard."""
@@ -84,6 +85,7 @@ def company(carrier_port: int, **changes: Any) -> Company:
         "outbound": Outbound(
             trunk="carrier", address=f"127.0.0.1:{carrier_port}", caller_id=SHOWN,
             allowed=("138",), emergency=("110",),
+            shown=(ShownNumber(number=ANNS, people=("ann",)),),
         ),
         "back_time": timedelta(seconds=3),
         "park_time": timedelta(seconds=3),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cti.domain import events as ev
+from sip_sim.desktop import DesktopRefused
 from tests.asterisk.shapes import (
+    ANNS,
     ASKED,
     BEGIN,
     BY,
@@ -16,6 +18,7 @@ from tests.asterisk.shapes import (
     SERVED,
     SHOWN,
     Centre,
+    to,
 )
 
 pytestmark = MARKS
@@ -92,6 +95,24 @@ async def test_outbound_answered(at: Centre, by: str) -> None:
     shown = await at.carrier.wait_for("incoming")
     assert SHOWN in shown["caller"]
     assert "1001" not in shown["caller"]
+    await at.reaches(call_id, "talking", "ann")
+    await at.recorded(call_id)
+    await at.carrier.do("hang_up")
+    await at.told(
+        call_id, "ringing talking", ended_by="caller|agent", agents={"ann": f"{DIALLED}|{SERVED}"}
+    )
+
+
+async def test_outbound_with_a_number_of_ones_own_shown(at: Centre) -> None:
+    await at.begin()
+    ann, target = at.desks["ann"], {**to("outside", OUTSIDE), "caller_id": ANNS}
+    with pytest.raises(DesktopRefused, match="caller_id_not_allowed"):
+        await at.desks["bob"].desktop.command("call.dial", target=target)
+    await ann.desktop.command("call.dial", target=target)
+    call_id = await at.begun()
+    shown = await at.carrier.wait_for("incoming")
+    assert ANNS in shown["caller"]
+    assert SHOWN not in shown["caller"]
     await at.reaches(call_id, "talking", "ann")
     await at.recorded(call_id)
     await at.carrier.do("hang_up")

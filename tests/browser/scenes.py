@@ -84,6 +84,10 @@ def directory(**fields: Any) -> Json:
             {"name": "help", "label": {"en": "Help", "zh": "技术支持"}, "waiting": 0, "ready": 4},
         ],
         "outside": True,
+        "caller_ids": [
+            {"number": "+864001234567", "label": {}},
+            {"number": "+862155550100", "label": {"en": "Shanghai office", "zh": "上海办公室"}},
+        ],
         **fields,
     }
 

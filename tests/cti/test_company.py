@@ -86,3 +86,43 @@ def test_a_number_has_either_a_flow_or_a_person(number: str) -> None:
 def test_a_number_rings_only_people_who_are_there() -> None:
     with pytest.raises(ConfigError, match="no extension is named 1009"):
         company(base=BASE.replace('"4009", extension: "1001"', '"4009", extension: "1009"'))
+
+
+PEOPLE = """
+people:
+  - {login: ann, name: Ann, staff_number: "1", extension: "1001", queues: [%s], caller_id: "%s"}
+"""
+
+
+def shown(caller_id: str, *, queue: str = "", extra: str) -> list[str]:
+    """What ann may show outside, her default first."""
+    people = PEOPLE % (queue, caller_id)
+    described = company(OUTBOUND % f", shown: [{extra}]" + people)
+    assert described.outbound is not None
+    return [number.number for number in described.outbound.shown_by(described.people[0])]
+
+
+def test_what_somebody_may_show_outside() -> None:
+    queue = company().queues[0].name
+    office, hers = '{number: "400100"}', '{number: "400200", people: [ann]}'
+    line = f'{{number: "400300", queues: [{queue}]}}'
+    every = f"{office}, {hers}, {line}"
+    assert shown("+864001234567", extra=every) == ["+864001234567", "400100", "400200"]
+    assert shown("400200", extra=every)[0] == "400200"
+    assert "400300" in shown("400100", queue=queue, extra=every)
+
+
+@pytest.mark.parametrize(
+    ("caller_id", "extra"),
+    [
+        ("+864001234567", '{number: "12x"}'),
+        ("+864001234567", '{number: "+864001234567"}'),
+        ("+864001234567", '{number: "400100"}, {number: "400100"}'),
+        ("+864001234567", '{number: "400100", people: [nobody]}'),
+        ("+864001234567", '{number: "400100", queues: [moon]}'),
+        ("400999", '{number: "400100"}'),
+    ],
+)
+def test_a_shown_number_that_fits_nobody_is_refused(caller_id: str, extra: str) -> None:
+    with pytest.raises(ConfigError):
+        shown(caller_id, extra=extra)

@@ -58,12 +58,14 @@ RULES = DialRules(
     queues=frozenset({"sales"}),
     numbers={"100": "main"},
     outside=OutsideRules(("0", "+86"), ("110",)),
+    shown={"1001": ("400100", "400200")},
 )
 CONFIG = DeskConfig(
     queue_labels={"sales": {"en": "Sales", "zh": "销售"}},
     reasons=[{"name": "lunch", "label": {"en": "Lunch"}, "paid": False}],
     zone=ZoneInfo("Asia/Shanghai"),
     has_outside=True,
+    caller_ids={"1001": [{"number": "400100", "label": {}}, {"number": "400200", "label": {}}]},
     disposition_labels={"sold": {"en": "Sold", "zh": "已售"}, "other": {"en": "Other"}},
 )
 

@@ -112,7 +112,7 @@ BUTTONS: list[tuple[str, str, dict[str, Any], tuple[Any, ...], str]] = [
         "on_hold",
         "transfer",
         {"target": {"kind": "outside", "value": "0139-0000 1111"}},
-        ("transfer", CALL, Target("outside", "013900001111"), MINE),
+        ("transfer", CALL, Target("outside", "013900001111", "400100"), MINE),
         "transferring",
     ),
     (
@@ -226,7 +226,11 @@ async def test_dialling_from_the_seat(world: World) -> None:
     outside = {"kind": "outside", "value": "+86 139 0000 1111"}
     assert await press("call.dial", target=outside) == "ok"
     [(name, phone, target, command_id)] = world.switch.asked
-    assert (name, phone, target) == ("originate", MINE, Target("outside", "+8613900001111"))
+    assert (name, phone, target) == (
+        "originate",
+        MINE,
+        Target("outside", "+8613900001111", "400100"),
+    )
     assert command_id == f"{LINA.user_id}-1"
     assert press.call["state"] == "dialling"
     assert await press("call.dial", target=outside) == "busy"
@@ -316,6 +320,22 @@ async def test_a_queue_can_be_sent_a_caller_and_asked_but_not_added(world: World
     assert await press("call.consult", **menu) == "menu_asked"
     assert world.switch.asked == []
     assert await press("call.transfer", **wanted) == "ok"
+
+
+async def test_the_number_shown_outside_is_one_of_the_agents_own(world: World) -> None:
+    press = await talking(world)
+    target = {"kind": "outside", "value": "013900001111", "caller_id": "400200"}
+    foreign = {**target, "caller_id": "10086"}
+    assert await press("call.consult", call_id=CALL, target=foreign) == "caller_id_not_allowed"
+    assert world.switch.asked == []
+    assert await press("call.consult", call_id=CALL, target=target) == "ok"
+    wanted = Target("outside", "013900001111", "400200")
+    assert world.switch.asked == [("consult", CALL, MINE, wanted)]
+    accepted = world.of(ev.CommandAccepted)[-1]
+    assert accepted.arguments == {"target_kind": "outside", "caller_id": "400200"}
+    tom = Presser(world, seated(world, TOM))
+    await world.ended()
+    assert await tom("call.dial", target=target) == "caller_id_not_allowed"
 
 
 async def test_a_busy_colleague_is_not_rung(world: World) -> None:

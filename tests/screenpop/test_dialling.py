@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +65,18 @@ def test_what_is_refused(kind: str, typed: str, reason: str) -> None:
         RULES.target(kind, typed, "1001")
     assert refusal.value.reason == reason
     assert str(refusal.value).endswith(".")
+
+
+def test_what_is_shown_outside() -> None:
+    rules = replace(RULES, shown={"1001": ("400100", "400200"), "1002": ("400100",)})
+    assert rules.target("outside", "110", "1001").shown == "400100"  # the default
+    assert rules.target("outside", "01087654321", "1001", "400200").shown == "400200"
+    assert rules.target("outside", "1002", "1001", "400200").shown == ""  # a colleague after all
+    assert RULES.target("outside", "110", "1001").shown == ""
+    for extension in ("1002", "1003"):
+        with pytest.raises(CommandRefused) as refusal:
+            rules.target("outside", "01087654321", extension, "400200")
+        assert refusal.value.reason == "caller_id_not_allowed"
 
 
 def test_without_a_line_outside_nothing_goes_out() -> None:

@@ -25,6 +25,7 @@ async def test_only_who_looks_is_told_and_not_too_often(world: World) -> None:
     assert [c["extension"] for c in shown["colleagues"]] == ["1001", "1002"]
     assert shown["queues"][0]["label"]["zh"] == "销售"
     assert shown["outside"] is True
+    assert [c["number"] for c in shown["caller_ids"]] == ["400100", "400200"]
     for state in ("TALKING", "WRAP_UP", "READY", "TALKING"):
         await world.agent(state, "READY", TOM)
     await world.happen(ev.QueueChanged, None, queue=SALES, waiting=3, longest_since=None, ready=0)
@@ -33,6 +34,8 @@ async def test_only_who_looks_is_told_and_not_too_often(world: World) -> None:
     [told] = _updates(await lina.read())
     assert told["colleagues"][1]["state"] == "TALKING"
     assert told["queues"][0]["waiting"] == 3
+    assert told == lina.desk.state.sections["directory"]  # what was written out is what is meant
+    assert told["caller_ids"] == shown["caller_ids"]
     world.pop.directory.watch(lina.desk, False)
     await world.agent("READY", "TALKING", TOM)
     world.clock.advance(5)

@@ -7,10 +7,10 @@ import { layer, refused } from "../actions";
 import type { Action } from "../actions";
 import { find } from "../directory";
 import type { Group, Reachable } from "../directory";
-import { t } from "../i18n";
+import { label, t } from "../i18n";
 import type { Key } from "../i18n";
 import { perform } from "../keys";
-import { addParty, consultWith, dialTo, parkAction, PLACES, reach, transferTo } from "../reach";
+import { addParty, callerId, consultWith, dialTo, parkAction, PLACES, reach, transferTo } from "../reach";
 import { sections } from "../store";
 import { duration, secondsSince } from "../time";
 import { Icon } from "./Icon";
@@ -114,6 +114,7 @@ function Panel({ mode }: { mode: ReachMode }) {
         ))}
       </ul>
       {found.length === 0 && sections.directory.value && <p class="reach-none faint">{t("reach.nobody")}</p>}
+      <CallerId />
       {mode === "transfer" && <Places />}
       <div class="reach-ways">
         <span class="reach-hint faint">{mode === "transfer" && t("reach.hint")}</span>
@@ -176,6 +177,25 @@ function WayButton({ way, who, go }: { way: Way; who: Reachable | undefined; go(
     >
       {name} <kbd>{way.key}</kbd>
     </button>
+  );
+}
+
+/** Which of his numbers somebody outside is to see; there is nothing to choose where he has one. */
+function CallerId() {
+  const allowed = sections.directory.value?.caller_ids ?? [];
+  if (allowed.length < 2) return null;
+  const chosen = allowed.some((each) => each.number === callerId.value) ? callerId.value : allowed[0]?.number;
+  return (
+    <label class="caller-id">
+      <span class="faint">{t("reach.caller_id")}</span>
+      <select value={chosen} onChange={(event) => (callerId.value = event.currentTarget.value)}>
+        {allowed.map((each, place) => (
+          <option key={each.number} value={each.number}>
+            {[label(each.label, ""), each.number, place === 0 ? t("reach.caller_id_default") : ""].filter(Boolean).join(" · ")}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 
