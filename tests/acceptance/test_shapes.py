@@ -324,8 +324,12 @@ async def test_a_caller_is_parked_and_fetched(centre: Centre) -> None:
     await on_call(centre, lina, "park", slot="3")
     await centre.until(lambda: lina.call == "parked" and lina.state == "WRAP_UP")
     await centre.until(lambda: [row["slot"] for row in tom.sections["parked"]] == ["3"])
-    [first, *_] = tom.sections["directory"]["colleagues"]
-    assert (first["name"], first["extension"], first["state"]) == ("李娜", "1001", "WRAP_UP")
+
+    def first() -> tuple[str, ...]:
+        found = tom.sections["directory"]["colleagues"][0]
+        return found["name"], found["extension"], found["state"]
+
+    await centre.until(lambda: first() == ("李娜", "1001", "WRAP_UP"))
     assert await refusal(centre, tom, "call.fetch", slot="4") == "slot_empty"
     await press(centre, tom, "call.fetch", slot="3")
     await centre.until(lambda: tom.call == "ringing")
