@@ -78,7 +78,7 @@ def simulate(served: Mapping[AgentId, frozenset[QueueName]], callers: Sequence[C
     return Day(
         outcomes=[outcomes[number] for number in sorted(outcomes)],
         left=sum(len(queue.line) for queue in queues.values()),
-        served=dict(served),
+        serves=lambda agent_id, caller: caller.queue in served[agent_id],
         work_s=work_s,
         ready_s={agent_id: now_s - worked for agent_id, worked in work_s.items()},
         steps=0,

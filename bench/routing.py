@@ -66,8 +66,14 @@ class Cell:
         return spread_of([of(a) - of(b) for a, b in zip(self.ours, self.theirs, strict=True)])
 
 
-def measure(topology: str, load: float, seeds: Sequence[int], hours: float = HOURS) -> Cell:
-    """Let the days happen on both sides."""
+def measure(
+    topology: str,
+    load: float,
+    seeds: Sequence[int],
+    hours: float = HOURS,
+    warm_hours: float = WARM_HOURS,
+) -> Cell:
+    """Let the days happen on both sides; callers of the first ``warm_hours`` aren't counted."""
     served = TOPOLOGIES[topology]
     configuration = centre(served, Strategy.LEAST_FLEXIBLE)
     shifts = [Shift(agent_id) for agent_id in configuration.profiles]
@@ -76,7 +82,7 @@ def measure(topology: str, load: float, seeds: Sequence[int], hours: float = HOU
     traffics = [
         Traffic(
             QueueName(name),
-            steady(per_hour * share, WARM_HOURS + hours),
+            steady(per_hour * share, warm_hours + hours),
             Exponential(HANDLE_S),
             Exponential(PATIENCE_S),
         )
@@ -84,7 +90,7 @@ def measure(topology: str, load: float, seeds: Sequence[int], hours: float = HOU
     ]
 
     def count(day: Day) -> Figures:
-        return figures(day, within_s=WITHIN_S, from_s=WARM_HOURS * 3600)
+        return figures(day, within_s=WITHIN_S, from_s=warm_hours * 3600)
 
     days = [day_of(traffics, seed) for seed in seeds]
     return Cell(

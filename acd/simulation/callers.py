@@ -25,6 +25,7 @@ class Caller:
     patience_s: float
     answer_s: float = 0.0  # how long an agent lets him ring
     credit_s: float = 0.0
+    demand: str = ""  # skills that he needs, as the menu would say it
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Traffic:
     patience: Draw
     answer: Draw = AT_ONCE
     credit_s: float = 0.0
+    demands: tuple[str, ...] = ("",)  # one of these, each as likely
 
     def scaled(self, factor: float) -> Traffic:
         """The same with so many times the calls."""
@@ -78,8 +80,8 @@ def numbered(callers: Iterable[Caller]) -> list[Caller]:
 
 
 def _callers(traffic: Traffic, seed: int) -> Iterator[Caller]:
-    talk, patience, answer = (
-        stream(seed, traffic.queue, purpose) for purpose in ("talk", "patience", "answer")
+    talk, patience, answer, need = (
+        stream(seed, traffic.queue, purpose) for purpose in ("talk", "patience", "answer", "demand")
     )
     for at_s in _arrivals(traffic.intervals, seed, traffic.queue):
         yield Caller(
@@ -90,6 +92,7 @@ def _callers(traffic: Traffic, seed: int) -> Iterator[Caller]:
             patience_s=traffic.patience.draw(patience),
             answer_s=traffic.answer.draw(answer),
             credit_s=traffic.credit_s,
+            demand=traffic.demands[int(need.random() * len(traffic.demands))],
         )
 
 

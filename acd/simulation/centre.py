@@ -22,6 +22,7 @@ from acd.model import Configuration, State
 from acd.simulation.callers import Caller
 from acd.states import AgentState
 from cti.domain import events as ev
+from cti.domain.demands import all_of, is_met, parse_demand
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
 
 MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)
@@ -62,7 +63,7 @@ class Day:
 
     outcomes: Sequence[Outcome]  # in the order of arrival
     left: int  # callers who still waited when nothing could happen any more
-    served: dict[AgentId, frozenset[QueueName]]
+    serves: Callable[[AgentId, Caller], bool]  # who may be asked for whom
     work_s: dict[AgentId, float]  # talk and wrap-up
     ready_s: dict[AgentId, float]  # also while it rings
     steps: int  # of the core
@@ -76,6 +77,22 @@ def simulate(
 ) -> Day:
     """Let one day happen; ``done_s``: how long agents write where they end the wrap-up themselves."""
     return _Run(configuration, callers, done_s).day(shifts)
+
+
+def _serving(configuration: Configuration) -> Callable[[AgentId, Caller], bool]:
+    """Queue and skills as demanded at first; who is asked only after a while serves nobody by this."""
+    known: dict[tuple[AgentId, QueueName, str], bool] = {}
+
+    def serves(agent_id: AgentId, caller: Caller) -> bool:
+        key = (agent_id, caller.queue, caller.demand)
+        if key not in known:
+            profile = configuration.profiles[agent_id]
+            texts = (configuration.rules(caller.queue).demand, caller.demand)
+            demand = all_of(parse_demand(text) for text in texts)
+            known[key] = caller.queue in profile.queues and is_met(demand, profile.skills)
+        return known[key]
+
+    return serves
 
 
 @dataclass(slots=True)
@@ -130,7 +147,7 @@ class _Run:
         return Day(
             outcomes=[self._outcomes[n] for n in sorted(self._outcomes)],
             left=len(self._live),
-            served={a: p.queues for a, p in self._configuration.profiles.items()},
+            serves=_serving(self._configuration),
             work_s=self._work_s,
             ready_s=self._ready_s,
             steps=self._steps,
@@ -224,6 +241,9 @@ class _Run:
         self._live[call_id] = _Live(caller)
         if caller.patience_s < math.inf:
             self._at(caller.at_s + caller.patience_s, lambda: self._lose_patience(call_id))
+        if caller.demand:
+            demand = ev.DemandSet(at=self._now, call_id=call_id, demand=caller.demand, by="menu")
+            self._step(demand)
         self._step(
             ev.CallEnqueued(
                 at=self._now,

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from acd.simulation.callers import Caller
 from acd.simulation.centre import Day, Outcome
 from cti.domain.ids import QueueName
 
@@ -106,24 +107,25 @@ def overtakers(day: Day) -> list[Outcome]:
         is_chosen = not math.isnan(o.chosen_s)
         moments.append((o.chosen_s, 1, o) if is_chosen else (at_s + o.wait_s, 2, o))
     moments.sort(key=lambda m: (m[0], m[1], m[2].caller.number))
-    waiting: dict[QueueName, dict[int, float]] = {}  # by number: place; in the order of arrival
+    lines: dict[tuple[QueueName, str], dict[int, Caller]] = {}  # in the order of arrival
     found = []
     for _, what, o in moments:
-        line = waiting.setdefault(o.caller.queue, {})
+        line = lines.setdefault((o.caller.queue, o.caller.demand), {})
         if what == 0:
-            line[o.caller.number] = o.caller.at_s - o.caller.credit_s
+            line[o.caller.number] = o.caller
             continue
-        place = line.pop(o.caller.number)
-        if o.agent_id is not None:
-            lines = (waiting.get(queue) for queue in day.served[o.agent_id])
-            if any(first < place for first in (_first(x) for x in lines if x)):
-                found.append(o)
+        del line[o.caller.number]
+        if o.agent_id is None:
+            continue
+        # Within a queue all have the same credit, so whoever came first has the earliest place.
+        firsts = [next(iter(other.values())) for other in lines.values() if other]
+        if any(_place(x) < _place(o.caller) and day.serves(o.agent_id, x) for x in firsts):
+            found.append(o)
     return found
 
 
-def _first(line: dict[int, float]) -> float:
-    """The earliest place; within a queue all have the same credit, so it is who came first."""
-    return next(iter(line.values()))
+def _place(caller: Caller) -> float:
+    return caller.at_s - caller.credit_s
 
 
 def by_interval(

@@ -1,4 +1,4 @@
-"""What a day in the journal teaches: when callers came, how long was talked and waited, and who was there.
+"""What a day in the journal teaches: when callers came, what they needed, how long was talked and waited, who was there.
 
 Arrivals become a profile of fifteen minutes; talk and ring are drawn from what was measured; patience is exponential with
 the mean that waiting and hanging up give together: all time waited / number of callers who hung up (who was answered
@@ -56,6 +56,7 @@ class _Line:
     """What is learnt of one queue."""
 
     came_s: list[float] = field(default_factory=list)
+    demands: list[str] = field(default_factory=list)
     talks: list[float] = field(default_factory=list)
     rings: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)  # of the answered
@@ -75,6 +76,7 @@ class _Reader:
         self._midnight = midnight
         self._lines: dict[QueueName, _Line] = {}
         self._queue_of: dict[CallId, QueueName] = {}
+        self._demands: dict[CallId, dict[str, str]] = {}  # by who said it, before it was enqueued
         self._reserved_s: dict[CallId, float] = {}
         self._talking: dict[CallId, tuple[AgentId, float]] = {}
         self._there: dict[AgentId, float] = {}
@@ -90,6 +92,10 @@ class _Reader:
                 self._queue_of[event.call_id] = event.queue
                 line = self._lines.setdefault(event.queue, _Line())
                 line.came_s.append((event.enqueued_at - self._midnight).total_seconds())
+                said = self._demands.pop(event.call_id, {}).values()
+                line.demands.append(" & ".join(f"({text})" for text in said if text))
+            case ev.DemandSet() if event.call_id not in self._queue_of:
+                self._demands.setdefault(event.call_id, {})[event.by] = event.demand
             case ev.AgentReserved():
                 self._reserved_s[event.call_id] = at_s
             case ev.CallAnswered() if event.call_id in self._queue_of:
@@ -163,4 +169,5 @@ def _traffic(queue: QueueName, line: _Line, everyone: list[float]) -> Traffic:
         talk=Observed(tuple(line.talks or everyone)),
         patience=patience,
         answer=Observed(tuple(line.rings)) if line.rings else AT_ONCE,
+        demands=tuple(line.demands),
     )

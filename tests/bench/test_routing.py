@@ -13,7 +13,7 @@ RING = next(iter(TOPOLOGIES))
 
 @pytest.fixture(scope="module")
 def cell() -> Cell:
-    return measure(RING, 1.05, seeds=(1, 2), hours=0.25)
+    return measure(RING, 1.05, seeds=(1, 2), hours=0.2, warm_hours=0.1)
 
 
 def test_both_sides_have_the_same_callers_and_only_ours_keeps_the_order(cell: Cell) -> None:

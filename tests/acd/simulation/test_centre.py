@@ -12,6 +12,7 @@ from acd.model import Configuration, Profile, QueueRules
 from acd.simulation.callers import Caller, numbered
 from acd.simulation.centre import Day, Shift, simulate
 from acd.simulation.figures import by_interval, figures, overtakers, service_level
+from acd.strategy import Strategy
 from cti.domain.ids import AgentId, Endpoint, QueueName
 
 pytestmark = pytest.mark.unit
@@ -138,6 +139,34 @@ def test_wrap_up_until_the_agent_is_done() -> None:
     configuration = replace(configuration, queues={SALES: rules})
     told = simulate(configuration, [Shift(ANNA)], numbered([caller(10), caller(20)]), done_s=45)
     assert waits(told) == [0, 95]
+
+
+def test_who_has_the_skill_is_taken_past_somebody_who_needs_another() -> None:
+    configuration = centre((ANNA, (SALES,)), (BEN, (SALES,)))
+    skilled = replace(configuration.profiles[BEN], skills={"lang=zh": 1})
+    configuration = replace(configuration, profiles={**configuration.profiles, BEN: skilled})
+    told = day(
+        configuration,
+        caller(1, talk=50),  # anna's
+        caller(2, talk=100),  # ben's
+        caller(3, demand="lang=zh"),
+        caller(4),
+    )
+    assert [o.agent_id for o in told.outcomes] == [ANNA, BEN, BEN, ANNA]
+    assert waits(told) == [0, 0, 99, 47]
+    assert overtakers(told) == []
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_every_strategy_serves_everybody(strategy: Strategy) -> None:
+    configuration = centre((ANNA, (SALES,)), (BEN, (SALES, HELP)))
+    queues = {n: replace(r, strategy=strategy) for n, r in configuration.queues.items()}
+    told = day(
+        replace(configuration, queues=queues),
+        *(caller(7 * n, answer_s=2, queue=(SALES, HELP)[n % 3 == 0]) for n in range(30)),
+    )
+    assert (told.left, len(told.outcomes)) == (0, 30)
+    assert overtakers(told) == []
 
 
 def test_figures_by_hand() -> None:

@@ -64,6 +64,8 @@ def day() -> History:
         *answered("c1", 32_400, 32_402, 32_405, 32_505),
         agent(32_525, "READY", "WRAP_UP", "c1"),
         *answered("c2", 33_000, 33_030, 33_032, 33_232),
+        ev.DemandSet(at=MIDNIGHT, call_id=CallId("c3"), demand="lang=zh", by="menu"),
+        ev.DemandSet(at=MIDNIGHT, call_id=CallId("c3"), demand="billing>=3", by="ticket"),
         *abandoned("c3", 33_310, 43),
         agent(33_400, "READY", "WRAP_UP", "c2"),
         agent(60_000, "LOGGED_OUT", "READY"),
@@ -90,6 +92,12 @@ def test_talk_and_ring_are_those_that_were() -> None:
     assert sales.answer == Observed((3, 2))
     assert queue_help.talk == Observed((100, 200))  # nobody was answered there: as everywhere
     assert day().done_s == pytest.approx((20 + 168) / 2)
+
+
+def test_skills_are_demanded_as_often() -> None:
+    queue_help, sales = day().traffics
+    assert sales.demands == ("", "", "(lang=zh) & (billing>=3)")
+    assert queue_help.demands == ("",)
 
 
 def test_patience_counts_those_who_were_answered() -> None:
