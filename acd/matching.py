@@ -70,43 +70,52 @@ class _Round:
 
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
-        self.freed = [a for a in turn.freed if turn.is_free(turn.part("agents")[a])]
-        self.heads: list[tuple[Place, int, Slot | AgentId, Iterator[Place]]] = []
-        self.count = 0
+        self.freed = {a: None for a in turn.freed if turn.is_free(turn.part("agents")[a])}
+        self.heads: list[tuple[Place, int, Slot | AgentId, Iterator[Place] | None]] = []
 
     def run(self) -> None:
-        self.begin()
+        self.heads = self.begin()
+        heapq.heapify(self.heads)
         turn, heads = self.turn, self.heads
-        while heads and turn.part("free"):
-            place, _, key, line = heapq.heappop(heads)
+        while heads and turn.part("free") and (self.freed or turn.arrived):
+            place, number, key, line = heapq.heappop(heads)
             entry = turn.entry(place[-1])
             if entry is not None and _is_waiting(turn, entry, key):
                 found = self.find(key, entry)
                 if found is None:
                     continue  # nobody for this line: it isn't looked at any further
+                if line is None:
+                    line = self.behind(key)
+                self.freed.pop(found.agent_id, None)
                 _reserve(turn, entry, found)
-            self.push(key, line)
+            elif line is None:
+                line = self.behind(key)
+            following = next(line, None)
+            if following is not None:
+                heapq.heappush(heads, (following, number, key, line))
 
-    def begin(self) -> None:
+    def begin(self) -> list[tuple[Place, int, Slot | AgentId, Iterator[Place] | None]]:
         """The heads of all lines in which somebody may be served now."""
         turn = self.turn
-        waiting, wanted, able = turn.part("waiting"), turn.part("wanted"), turn.configuration.able
+        waiting, wanted = turn.part("waiting"), turn.part("wanted")
         keys: dict[Slot | AgentId, None] = dict(turn.arrived)
-        if self.freed:
-            for slot in waiting:
-                if slot not in keys and not able(slot).isdisjoint(self.freed):
-                    keys[slot] = None
-            keys.update((agent_id, None) for agent_id in self.freed if agent_id in wanted)
-        for key in keys:
+        for agent_id in self.freed:
+            keys.update(dict.fromkeys(turn.configuration.slots(agent_id, waiting)))
+            if agent_id in wanted:
+                keys[agent_id] = None
+        found: list[tuple[Place, int, Slot | AgentId, Iterator[Place] | None]] = []
+        for number, key in enumerate(keys):
             line = (waiting if isinstance(key, tuple) else wanted).get(key)
             if line is not None:
-                self.push(key, iter(line))
+                found.append((line.first, number, key, None))
+        return found
 
-    def push(self, key: Slot | AgentId, line: Iterator[Place]) -> None:
-        place = next(line, None)
-        if place is not None:
-            self.count += 1
-            heapq.heappush(self.heads, (place, self.count, key, line))
+    def behind(self, key: Slot | AgentId) -> Iterator[Place]:
+        """The places of a line after its first, as the line is now."""
+        line = self.turn.part("waiting" if isinstance(key, tuple) else "wanted")[key]
+        places: Iterator[Place] = iter(line)
+        next(places)
+        return places
 
     def find(self, key: Slot | AgentId, entry: QueueEntry) -> Agent | None:
         """The agent whom this caller gets; None: nobody is free for him."""
@@ -116,7 +125,7 @@ class _Round:
             return cast(Agent, agents[key]) if key in free else None
         able = turn.configuration.able(key)
         if key not in turn.arrived:  # nobody was free for them before this step
-            ids = [a for a in self.freed if a in free and a in able]
+            ids = [a for a in self.freed if a in able]
         elif len(free) > _MANY and _is_plain(turn, entry):
             idle = next((a for _, a in turn.part("idle") if a in able), None)
             return None if idle is None else cast(Agent, agents[idle])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -17,7 +17,7 @@ NO_TIER = 1_000
 """A tier that keeps nobody out."""
 Slot = tuple[QueueName, str, int]
 """What waiting callers have in common for whom the same agents come into question: queue, demand, tier."""
-_SLOTS_KEPT = 4_096
+_SLOTS_KEPT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +162,36 @@ class Configuration:
                 and profile.penalties.get(queue, 0) <= tier
                 and is_met(demand, profile.skills)
             )
-            if len(self._able) >= _SLOTS_KEPT:
-                self._able.clear()
-            self._able[slot] = found
+            self._note(slot, found)
         return found
 
+    def slots(self, agent_id: AgentId, waiting: Mapping[Slot, Any]) -> Iterable[Slot]:
+        """The slots of these for which an agent comes into question, in a fixed order.
+
+        ``able`` was asked for each of them when its line began.
+        """
+        if len(self._able) >= _SLOTS_KEPT:  # some may not have been kept
+            return [slot for slot in waiting if agent_id in self.able(slot)]
+        known = self._slots.get(agent_id, {})
+        if len(known) < len(waiting):
+            return [slot for slot in known if slot in waiting]
+        return [slot for slot in waiting if slot in known]
+
+    def _note(self, slot: Slot, found: frozenset[AgentId]) -> None:
+        if len(self._able) < _SLOTS_KEPT:
+            self._able[slot] = found
+            for who in sorted(found):
+                self._slots.setdefault(who, {})[slot] = None
+
+    # Answers of ``able``, which nothing can change, and the same by agent.
+
     @cached_property
-    def _able(self) -> dict[Any, frozenset[AgentId]]:
-        return {}  # answers of ``able``, which nothing can change
+    def _able(self) -> dict[Slot, frozenset[AgentId]]:
+        return {}
+
+    @cached_property
+    def _slots(self) -> dict[AgentId, dict[Slot, None]]:
+        return {}
 
 
 _NO_GROUP = CustomerGroup()

@@ -8,7 +8,6 @@ free and whose line changed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -181,6 +180,8 @@ class Turn:
         if (was_in, before) != (is_in, place):
             self._touched.update(queue for queue in (was_in, is_in) if queue is not None)
         slot, wants = entry.slot, entry.waits_for
+        if slot is not None and slot not in self.part("waiting"):
+            self.configuration.able(slot)  # from now on it is known which agents have to look here
         old_slot = old.slot if old is not None else None
         old_wants = old.waits_for if old is not None else None
         is_news = self._relist("waiting", old_slot, before, slot, place)
@@ -245,7 +246,7 @@ class Turn:
         available_at = self.now + self.configuration.rules(agent.queue).gap_time
         owed = self.wrap_up_of(agent.call_id, agent.kind, agent.queue)
         if agent.next_state is None and owed is not None:
-            agent = replace(agent, owed=owed)
+            agent = evolve(agent, owed=owed)
         return self.rest(agent, available_at=available_at)
 
     def wrap_up_of(self, call_id: CallId | None, kind: str, queue: QueueName | None) -> Owed | None:

@@ -338,7 +338,7 @@ ACTS = (
 )
 
 
-@pytest.mark.parametrize("strategy", [s.value for s in Strategy if s is not Strategy.RING_ALL])
+@pytest.mark.parametrize("strategy", [s.value for s in Strategy])
 @settings(
     max_examples=6,
     deadline=None,
