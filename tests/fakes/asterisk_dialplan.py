@@ -77,8 +77,10 @@ async def wait(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
             Credit=variables.get("RD_CREDIT", ""),
             Try=variables["RD_TRY"],
         )
-    seen, still = pbx.variables.get("RD_HB", ""), 0
+    seen, still = pbx.variables.get("RD_HB", ""), int(variables.pop("RD_STILL", "0"))
     variables["RD_SEEN"] = seen
+    if still >= int(pbx.variables["RD_STALE"]):
+        pbx.variables["RD_DOWN"] = seen
     while not pbx.is_down:
         key = await channel.wait_for_key(_SECOND, _KEYS)
         if key:
@@ -97,18 +99,17 @@ async def visit(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
     variables = channel.variables
     if channel.exten == "T":
         variables["RD_NEXT"] = ""
-        beat, loops = pbx.variables.get("RD_HB", ""), int(pbx.variables["RD_LEASE"])
-        if beat == variables.get("RD_SEEN") and loops >= int(pbx.variables["RD_STALE"]):
-            channel.set_lease(0)
-            user_event(pbx, channel, "RdBack")
-            pbx.variables["RD_DOWN"] = beat
-            return FALLBACK
-    elif variables["RD_STATE"] not in ("waiting", "visiting"):
+        channel.set_lease(0)
+        user_event(pbx, channel, "RdBack")
+        is_still = pbx.variables.get("RD_HB", "") == variables.get("RD_SEEN")
+        stale, lease = (int(pbx.variables[name]) for name in ("RD_STALE", "RD_LEASE"))
+        variables["RD_STILL"] = str(lease if is_still else stale - 1)
+        return LISTEN
+    if variables["RD_STATE"] not in ("waiting", "visiting"):
         return WAIT
-    else:
-        variables |= {"RD_STATE": "visiting", "RD_NEXT": ""}
-        channel.set_lease(float(pbx.variables["RD_LEASE"]))
-        await run_agi(pbx, channel, "announce")
+    variables |= {"RD_STATE": "visiting", "RD_NEXT": ""}
+    channel.set_lease(float(pbx.variables["RD_LEASE"]))
+    await run_agi(pbx, channel, "announce")
     channel.set_lease(0)
     if variables["RD_NEXT"] == "hangup":
         return None
