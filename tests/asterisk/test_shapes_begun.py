@@ -6,6 +6,7 @@ import pytest
 
 from cti.domain import events as ev
 from sip_sim.desktop import DesktopRefused
+from tests.asterisk.desk import to
 from tests.asterisk.shapes import (
     ANNS,
     ASKED,
@@ -18,7 +19,6 @@ from tests.asterisk.shapes import (
     SERVED,
     SHOWN,
     Centre,
-    to,
 )
 
 pytestmark = MARKS
