@@ -1,4 +1,4 @@
-"""CPU time of a process and of the processes it started, read from ``/proc`` (Linux, proc(5)).
+"""CPU time of a process and of the processes it started, and its memory, read from ``/proc`` (Linux, proc(5)).
 
 The kernel counts in ticks of 10 ms and a process's whole life, so only differences over many calls say something. A child
 that has ended and was waited for stands in its parent's own record (``cutime``, ``cstime``).
@@ -64,6 +64,16 @@ def total(pid: int, stats: Iterable[Stat]) -> CpuTime:
         below |= more
     children = sum(known[child].own_s + known[child].ended_children_s for child in below - {pid})
     return CpuTime(known[pid].own_s, children + known[pid].ended_children_s)
+
+
+def resident_mb(pid: int) -> float:
+    """The memory of a process that lies in RAM now, in MB (2**20 bytes).
+
+    Raises:
+        OSError: the process isn't there.
+    """
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def cpu_time(pid: int) -> CpuTime:

@@ -23,6 +23,10 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 AGENTS = 500
 PER_CALL = 20
 """Events of each call of a burst."""
+WAITING = 100
+"""Callers of a burst who wait at the same time."""
+FREE = 50
+"""Agents whose phones a burst leaves alone."""
 _SLICES = 50
 _LISTS = {
     "coreshowchannels": "CoreShowChannelsComplete",
@@ -105,28 +109,49 @@ def device_rows(calls: int) -> Iterator[tuple[str, Headers]]:
 
 
 def burst(events: int, kind: int) -> list[bytes]:
-    """Callers who come, wait a moment and hang up, among phones that change their states."""
+    """Callers who come, wait among phones that change their states, and hang up ``WAITING`` callers later.
+
+    They wait long enough to be offered to agents; the phones of the first ``FREE`` agents stay as they are, so that
+    there is somebody to be offered to.
+    """
+    calls = events // PER_CALL
     made: list[bytes] = []
-    for number in range(events // PER_CALL):
-        caller = [
-            ("Channel", f"PJSIP/trunk_demo-{number:08x}"),
-            ("Uniqueid", uniqueid(number, kind)),
-        ]
-        known = [*caller, ("Call", call_id(number, kind))]
-        made.append(message("Event", "Newchannel", [*caller, ("Exten", "99000")]))
-        told: list[tuple[str, object]] = [("Dnis", "99000"), ("CallerIDNum", f"8613800{number:06}")]
-        made.append(message("Event", "UserEvent", [("UserEvent", "RdIn"), *known, *told]))
-        wait = [("T0", int(time.time() * 1000)), ("Queue", "selftest"), ("Credit", 0), ("Try", 0)]
-        made.append(message("Event", "UserEvent", [("UserEvent", "RdWait"), *known, *wait]))
-        for turn in range(PER_CALL - 5):
-            device = f"PJSIP/{extension(100 + number * 7 + turn)}"
-            state = ("INUSE", "NOT_INUSE", "RINGING")[turn % 3]
-            made.append(
-                message("Event", "DeviceStateChange", [("Device", device), ("State", state)])
-            )
-        made.append(message("Event", "HangupRequest", caller))
-        made.append(message("Event", "Hangup", [*caller, ("Cause", 16)]))
+    for number in range(calls):
+        made += _arrival(number, kind)
+        if number >= WAITING:
+            made += _departure(number - WAITING, kind)
+    for number in range(max(0, calls - WAITING), calls):
+        made += _departure(number, kind)
     return made
+
+
+def _caller(number: int, kind: int) -> list[tuple[str, object]]:
+    return [("Channel", f"PJSIP/trunk_demo-{number:08x}"), ("Uniqueid", uniqueid(number, kind))]
+
+
+def _arrival(number: int, kind: int) -> list[bytes]:
+    caller = _caller(number, kind)
+    known = [*caller, ("Call", call_id(number, kind))]
+    told: list[tuple[str, object]] = [("Dnis", "99000"), ("CallerIDNum", f"8613800{number:06}")]
+    wait = [("T0", int(time.time() * 1000)), ("Queue", "selftest"), ("Credit", 0), ("Try", 0)]
+    made = [
+        message("Event", "Newchannel", [*caller, ("Exten", "99000")]),
+        message("Event", "UserEvent", [("UserEvent", "RdIn"), *known, *told]),
+        message("Event", "UserEvent", [("UserEvent", "RdWait"), *known, *wait]),
+    ]
+    for turn in range(PER_CALL - 5):
+        device = f"PJSIP/{extension(FREE + (number * 7 + turn) % (AGENTS - FREE))}"
+        state = ("INUSE", "NOT_INUSE", "RINGING")[turn % 3]
+        made.append(message("Event", "DeviceStateChange", [("Device", device), ("State", state)]))
+    return made
+
+
+def _departure(number: int, kind: int) -> list[bytes]:
+    caller = _caller(number, kind)
+    return [
+        message("Event", "HangupRequest", caller),
+        message("Event", "Hangup", [*caller, ("Cause", 16)]),
+    ]
 
 
 class Replay:

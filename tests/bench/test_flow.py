@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bench.flow import _EACH_CALL, _RECORDED, Book, witness
+from bench.flow import _EACH_CALL, _RECORDED, Book, Flow, Witnessed, highest, witness
+from bench.processes import CpuTime
 from bench.report import Spoilt
 
 pytestmark = pytest.mark.unit
@@ -58,3 +59,16 @@ def test_what_calls_lack_is_counted_by_kind(tmp_path: Path) -> None:
     assert (book.count("CallEnded"), book.settled(), book.short()) == (2, 2, 0)
     assert book.is_drained()
     assert book.events() == len(rows) - 1
+
+
+def tried(per_second: float, ring_ms: float = 5.0, failed: int = 0) -> Flow:
+    outcome: Any = SimpleNamespace(succeeded=100 - failed)
+    idle = CpuTime(0, 0)
+    return Flow(per_second, outcome, 100, Witnessed((ring_ms,) * 100), idle, idle, idle)
+
+
+def test_the_highest_rate_is_one_that_was_sustained_each_time() -> None:
+    assert highest([tried(4), tried(6), tried(8, ring_ms=20)]) == 6
+    assert highest([tried(4), tried(6), tried(8, failed=1)]) == 6
+    assert highest([tried(4), tried(6), tried(8, ring_ms=20), tried(6, failed=1)]) == 4
+    assert highest([tried(4, ring_ms=16)]) == 0

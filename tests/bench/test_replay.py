@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bench.replay import PER_CALL, bridge_rows, burst, channel_rows, device_rows, message
+from bench.replay import (
+    FREE,
+    PER_CALL,
+    WAITING,
+    bridge_rows,
+    burst,
+    channel_rows,
+    device_rows,
+    extension,
+    message,
+)
 from cti.asterisk.channels import ChannelRegistry
 from cti.asterisk.snapshot import read_snapshot
 from cti.asterisk.translator import Translator
@@ -34,6 +44,18 @@ def test_a_burst_is_whole_calls() -> None:
         assert len({e.call_id for e in told if isinstance(e, kind)}) == 10
     assert not translator.unknown
     assert not translator.malformed
+
+
+def test_the_callers_of_a_burst_wait_and_somebody_is_free_for_them() -> None:
+    messages = [as_message(data) for data in burst(2 * WAITING * PER_CALL, 1)]
+    waiting = most = 0
+    for one in messages:
+        waiting += (one.get("UserEvent") == "RdWait") - (one.event == "Hangup")
+        most = max(most, waiting)
+    assert waiting == 0
+    assert WAITING <= most <= WAITING + 1
+    moved = {one.get("Device") for one in messages if one.event == "DeviceStateChange"}
+    assert not moved & {f"PJSIP/{extension(number)}" for number in range(FREE)}
 
 
 def test_a_world_is_conversations() -> None:
