@@ -194,10 +194,6 @@ def _entry_due(turn: Turn, entry: QueueEntry) -> None:
         if entry.take_back_at is not None and turn.now >= entry.take_back_at:
             put_fallback(turn, evolve(entry, agent_id=entry.agent_id))
         return
-    if entry.phase is Phase.WAITING:
-        if entry.blocked_until_at is not None and turn.now >= entry.blocked_until_at:
-            entry = evolve(entry, blocked_until_at=None)
-        entry = turn.put_entry(entry)  # he may demand less by now, or wait for nobody in particular
     if entry.announce_at is None or turn.now < entry.announce_at or entry.phase is Phase.CONNECTED:
         return
     every = turn.configuration.rules(entry.queue).announce_every

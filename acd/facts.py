@@ -190,6 +190,7 @@ class QueueEntry:
     demand: str = ""  # at this point of his wait
     tier: int = NO_TIER  # the highest penalty he may get, at this point of his wait
     wants: AgentId | None = None  # the one agent whom he waits for
+    look_at: datetime | None = None  # when time alone changes how he stands
 
     @property
     def place(self) -> Place:
@@ -247,6 +248,7 @@ class State:
     lines: Table[QueueName, Ordered[Place]] = field(default_factory=Table)  # not connected
     waiting: Table[Slot, Ordered[Place]] = field(default_factory=Table)  # for anybody
     wanted: Table[AgentId, Ordered[Place]] = field(default_factory=Table)  # who waits for him alone
+    looks: Ordered[tuple[datetime, CallId]] = field(default_factory=Ordered)  # when to look again
     busy: Table[CallId, tuple[AgentId, ...]] = field(default_factory=Table)  # who is in a call
     shapes: Table[CallId, Shape] = field(default_factory=Table)
     phones: Table[Endpoint, str] = field(default_factory=Table)  # as Asterisk says

@@ -38,6 +38,7 @@ _MANY = 16
 
 def match(turn: Turn) -> None:
     """Reserve agents for callers until no free agent serves a waiting caller."""
+    turn.look()
     _restand(turn)
     if not _may_match(turn):
         if turn.part("is_settled") and (turn.freed or turn.arrived):

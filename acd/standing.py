@@ -10,8 +10,8 @@ Three things change while he waits, each by a rule of his queue or company:
 * **What is known of him** (``Claim``) may come late.
 
 Whom he waits for is settled when he begins to wait, and again, with the next ones in that order, when this agent has
-gone away or the time is up. While he waits for one agent nobody else is asked, and callers behind him go ahead to the others. He has no claim on that
-agent before callers who have waited longer: the order of the line holds there too.
+gone away or the time is up. While he waits for one agent nobody else is asked, and callers behind him go ahead to the
+others. He has no claim on that agent before callers who have waited longer: the order of the line holds there too.
 """
 
 from __future__ import annotations
@@ -51,10 +51,8 @@ class Floor(Protocol):
         """Whether a phone of his is in a call."""
 
 
-def stand(
-    floor: Floor, entry: QueueEntry, claim: Claim, *, is_new: bool
-) -> tuple[QueueEntry, list[datetime]]:
-    """The caller as he stands now, and when that will have to be looked at again.
+def stand(floor: Floor, entry: QueueEntry, claim: Claim, *, is_new: bool) -> QueueEntry:
+    """The caller as he stands now; ``look_at`` is when time alone will change that.
 
     ``is_new``: he begins to wait, or something was learnt of him; only then may he begin to wait for one agent.
     """
@@ -66,10 +64,25 @@ def stand(
     wants = _wanted(floor, entry, claim, None if is_new else entry.wants, is_new=is_new)
     if wants is not None:
         looks.append(entry.enqueued_at + configuration.person_time)
-    now_so = (group.credit_time, demand, tier, wants)
-    if now_so != (entry.group_time, entry.demand, entry.tier, entry.wants):
-        entry = evolve(entry, group_time=group.credit_time, demand=demand, tier=tier, wants=wants)
-    return entry, [at for at in looks if at > floor.now]
+    blocked_until_at = entry.blocked_until_at
+    if blocked_until_at is not None and floor.now >= blocked_until_at:
+        blocked_until_at = None
+    elif blocked_until_at is not None:
+        looks.append(blocked_until_at)
+    look_at = min((at for at in looks if at > floor.now), default=None)
+    now_so = (group.credit_time, demand, tier, wants, blocked_until_at, look_at)
+    was_so = (entry.group_time, entry.demand, entry.tier, entry.wants)
+    if now_so != (*was_so, entry.blocked_until_at, entry.look_at):
+        return evolve(
+            entry,
+            group_time=group.credit_time,
+            demand=demand,
+            tier=tier,
+            wants=wants,
+            blocked_until_at=blocked_until_at,
+            look_at=look_at,
+        )
+    return entry
 
 
 @lru_cache(maxsize=4_096)

@@ -168,9 +168,10 @@ class Turn:
         old = self.entry(entry.call_id)
         if entry.phase is Phase.WAITING:
             is_new = is_new or old is None or old.phase is not Phase.WAITING
-            entry, looks = stand(self, entry, self.claim(entry.call_id), is_new=is_new)
-            for at in looks:
-                self.wake(at, entry.call_id)
+            entry = stand(self, entry, self.claim(entry.call_id), is_new=is_new)
+        elif entry.look_at is not None:
+            entry = evolve(entry, look_at=None)
+        self._look_again(entry.call_id, old.look_at if old is not None else None, entry.look_at)
         self.own("entries")[entry.call_id] = entry
         place = entry.place
         before = old.place if old is not None else place
@@ -190,8 +191,17 @@ class Turn:
             self.arrived.update((key, None) for key in (slot, wants) if key is not None)
         return entry
 
+    def look(self) -> None:
+        """Callers whom time alone lets stand otherwise by now: all of them, in whichever order they are woken."""
+        while (looks := self.part("looks")) and looks.first[0] <= self.now:
+            entry = self.entry(looks.first[1])
+            if entry is not None:
+                self.put_entry(entry)
+
     def drop_entry(self, entry: QueueEntry) -> None:
         """Forget a caller who is gone."""
+        entry = self.part("entries")[entry.call_id]
+        self._look_again(entry.call_id, entry.look_at, None)
         place = entry.place
         if entry.phase is not Phase.CONNECTED:
             self._relist("lines", entry.queue, place, None, place)
@@ -315,6 +325,17 @@ class Turn:
             self.own("free")[agent.agent_id] = agent.idle_since_at
             self.set(idle=self.part("idle").added((agent.idle_since_at, agent.agent_id)))
             self.freed[agent.agent_id] = None
+
+    def _look_again(self, call_id: CallId, old_at: datetime | None, at: datetime | None) -> None:
+        if old_at == at:
+            return
+        looks = self.part("looks")
+        if old_at is not None:
+            looks = looks.removed((old_at, call_id))
+        if at is not None:
+            looks = looks.added((at, call_id))
+            self.wake(at, call_id)
+        self.set(looks=looks)
 
     def own(self, name: str) -> Any:
         """A table of the state, to be written to."""
