@@ -17,7 +17,14 @@ from cti.domain.segments import SegmentKind as K
 from cti.storage.base import Base, UtcDateTime
 
 _MS = timedelta(milliseconds=1)
-_NOT_COUNTED = (ev.PopSent, ev.PopPainted, ev.PopTimed, ev.CallerIdentified, ev.MenuInput)
+_NOT_COUNTED = (
+    ev.PopSent,
+    ev.PopPainted,
+    ev.PopTimed,
+    ev.CallerIdentified,
+    ev.MenuInput,
+    ev.WaitEstimated,
+)
 
 
 class CallRow(Base):

@@ -125,6 +125,21 @@ class Day:
         self._events.append(of(at=_at(t), call_id=call_id, **values))  # type: ignore[call-arg]
 
 
+def borders() -> list[ev.Event]:
+    """Waits on both sides of each threshold, a millisecond apart."""
+    events: list[ev.Event] = []
+    for number, wait in enumerate([4.999, 5.0, 8.999, 9.0, 20.0, 20.001, 60.0, 60.001]):
+        for queue in (SALES, HELP):
+            for is_answered in (True, False):
+                call = CallId(f"border-{number}-{queue}-{is_answered}")
+                told: dict[str, Any] = {"call_id": call, "at": T0 + timedelta(seconds=wait)}
+                events.append(ev.CallEnqueued(at=T0, call_id=call, queue=queue, enqueued_at=T0))
+                if is_answered:
+                    events.append(ev.CallConnected(**told, leg_id=LegId("1"), endpoint=PHONES[TOM]))
+                events.append(ev.CallEnded(**told, cause=16, ended_by="caller"))
+    return events
+
+
 def _at(seconds: float) -> datetime:
     return T0 + timedelta(seconds=seconds)
 
@@ -200,7 +215,7 @@ async def test_a_write_that_fails_is_made_up_for_and_counts_nothing_twice(
 async def test_the_tables_answer_as_the_definitions_do(
     database: Database, journal: SqlJournal
 ) -> None:
-    events = Day(random.Random(11)).make(60)
+    events = Day(random.Random(11)).make(60) + borders()
     memory = MemoryFigures()
     for event in events:
         memory.take(event)
@@ -213,6 +228,8 @@ async def test_the_tables_answer_as_the_definitions_do(
     assert len(queues) > 8
     assert all(figures.is_whole for figures in queues.values())
     assert sum(f.offered for f in queues.values()) == len(memory.every)
+    first = queues[SALES, T0]
+    assert 1 <= first.short_abandoned < first.abandoned
     only = {HELP: THRESHOLDS[HELP]}
     half = replace(DAY, end_at=T0 + timedelta(minutes=30))
     assert await book.queues(half, only, NOW) == await memory.queues(half, only, NOW)
