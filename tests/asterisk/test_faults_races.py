@@ -31,9 +31,9 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(3600),
 ]
-RACES = int(os.environ.get("RINGDESK_RACES", "32"))
+RACES = int(os.environ.get("RINGDESK_RACES", "24"))
 FIRST = int(os.environ.get(SEED_VARIABLE, "0"))
-LANES = int(os.environ.get("RINGDESK_RACE_LANES", "8"))
+LANES = int(os.environ.get("RINGDESK_RACE_LANES", "6"))
 ZOMBIE_SECONDS = float(os.environ.get("RINGDESK_ZOMBIE_SECONDS", "10"))
 """A phone that rings longer for somebody who is gone rings for nobody; the full row says 1."""
 ROW = "R13 hang-up around "
