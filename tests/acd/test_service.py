@@ -15,11 +15,13 @@ from cti.company import parse_company
 from cti.domain import events as ev
 from cti.domain.calls import CallTable
 from cti.domain.errors import CommandRefused
-from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
+from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, LegId, QueueName
+from cti.domain.numbers import DialPlan
 from cti.domain.people import Role, User
 from tests.acd.world import seconds
 from tests.fakes.call_control import Given, RecordingCallControl
 from tests.fakes.clock import VirtualClock, settle
+from tickets.relations import CustomerRelation
 
 pytestmark = pytest.mark.acceptance
 
@@ -30,6 +32,10 @@ people:
 queues:
   - {name: sales, label: {en: Sales}, wrap_up_time: 10, gap_time: 2, announce_every: 45}
 reasons: [{name: lunch, label: {en: Lunch}}]
+skills: [vip]
+customer_groups: [{name: gold, credit_time: 30}]
+dedicated: [{numbers: ["+8613800138000"], agent: anna}]
+last_agent_days: 10
 flows:
   - name: main
     start: in_line
@@ -71,6 +77,20 @@ class Screen:
         self.shown.append((call_id, agent_id, chosen_at, len(self.control.named("offer"))))
 
 
+class Files:
+    """The customers' files: customer 7 is gold and spoke with Ben; they can be unreadable."""
+
+    def __init__(self) -> None:
+        self.is_broken = False
+        self.since_at: datetime | None = None
+
+    async def relation(self, customer_id: CustomerId, since_at: datetime) -> CustomerRelation:
+        self.since_at = since_at
+        if self.is_broken:
+            raise OSError("the disk is gone")
+        return CustomerRelation("gold", BEN) if customer_id == 7 else CustomerRelation()
+
+
 class Centre:
     """The department with everything around it faked."""
 
@@ -83,12 +103,14 @@ class Centre:
         self.bus.subscribe(self.events.append)
         self.calls = CallTable()
         self.bus.subscribe(self.learn)
+        self.files = Files()
         self.acd = self.build()
 
     def build(self) -> AcdService:
         return build_acd(
-            COMPANY, USERS, self.control, self.screen, self.bus, self.clock, self.calls
-        )
+            COMPANY, USERS, self.control, self.screen, self.bus, self.clock, self.calls,
+            plan=DialPlan(), customers=self.files,
+        )  # fmt: skip
 
     def learn(self, event: ev.Event) -> None:
         self.calls.apply(event)
@@ -426,3 +448,60 @@ async def test_what_a_listener_causes_is_told_after_what_caused_it(centre: Centr
     assert names.index("AgentReserved") < names.index("ReservationReleased")
     assert centre.control.named("offer") == []
     assert centre.state() is AgentState.READY
+
+
+async def identify(centre: Centre, name: str, customer: int, ani: str = "") -> CallId:
+    """A caller in the menu whose number was looked up."""
+    call_id = CallId(name)
+    await centre.tell(ev.CallOffered, call_id, leg_id=LegId(name), ani=ani)
+    ids = (CustomerId(customer),)
+    await centre.tell(ev.CallerIdentified, call_id, match="known", customer_ids=ids)
+    return call_id
+
+
+async def join(centre: Centre, call_id: CallId) -> None:
+    now = centre.clock.now()
+    await centre.tell(ev.CallEnqueued, call_id, queue=SALES, enqueued_at=now)
+
+
+async def test_a_known_caller_gets_who_spoke_with_him_last(centre: Centre) -> None:
+    await centre.seat(ANNA, DESK)
+    await centre.seat(BEN, Endpoint("1002"))
+    call = await identify(centre, "known", 7)
+    assert centre.files.since_at == centre.clock.now() - seconds(10 * 86_400)
+    await join(centre, call)
+    assert [g.endpoint for g in centre.control.named("offer")] == ["1002"]
+
+
+async def test_a_caller_with_an_agent_of_his_own_waits_while_that_one_talks(centre: Centre) -> None:
+    await centre.seat(ANNA, DESK)
+    first = await centre.enqueue("first")
+    await centre.talk(first)
+    await centre.seat(BEN, Endpoint("1002"))
+    call = await identify(centre, "own", 1, ani="13800138000")
+    await join(centre, call)
+    assert [g.call_id for g in centre.control.named("offer")] == [first]
+    await centre.clock.advance(seconds(60))
+    assert [g.endpoint for g in centre.control.named("offer")] == [DESK, "1002"]
+
+
+async def test_files_that_cannot_be_read_keep_nobody_from_being_served(centre: Centre) -> None:
+    centre.files.is_broken = True
+    await centre.seat(ANNA, DESK)
+    await join(centre, await identify(centre, "known", 7))
+    assert len(centre.control.named("offer")) == 1
+
+
+async def test_what_was_known_of_waiting_callers_is_known_after_a_restart(centre: Centre) -> None:
+    plain = await centre.enqueue("plain")
+    await centre.clock.advance(seconds(5))
+    gold = await identify(centre, "gold", 7)
+    await centre.tell(ev.DemandSet, gold, demand="vip", by="menu")
+    await join(centre, gold)
+    await centre.restart()
+    await centre.link()
+    await centre.seat(ANNA, DESK)
+    assert [g.call_id for g in centre.control.named("offer")] == [plain], "Anna is no vip's agent"
+    await centre.tell(ev.DemandSet, gold, demand="", by="menu")
+    await centre.seat(BEN, Endpoint("1002"))
+    assert [g.call_id for g in centre.control.named("offer")] == [plain, gold]
