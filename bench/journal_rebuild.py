@@ -1,12 +1,14 @@
 """REBUILD: a journal of a million events, and how long it takes to make all derived rows from it again.
 
 The journal is written by the product itself, 16 events a call as a queue's call has them, into an SQLite file in a temporary
-folder. Measured: writing it, walking its hash chain, and the rebuild of every projection, each of the whole journal.
+folder. Measured: writing it, walking its hash chain, and the rebuild of every projection, each of the whole journal. How far
+it is stands on standard error, a line a tenth.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -93,25 +95,46 @@ def interleaved(count: int) -> Iterator[ev.Event]:
         lanes = [lane for lane in lanes if lane]
 
 
+class Progress:
+    """Says on standard error how far a step is, in tenths."""
+
+    def __init__(self, step: str, count: int) -> None:
+        self._step = step
+        self._count = count
+        self._begun = time.perf_counter()
+        self._told = 0
+
+    def __call__(self, place: int) -> None:
+        """So many events are done with."""
+        tenths = 10 * place // self._count
+        if tenths > self._told:
+            self._told = tenths
+            seconds = time.perf_counter() - self._begun
+            sys.stderr.write(f"  {self._step}: {place:,} of {self._count:,}, {seconds:.0f} s\n")
+            sys.stderr.flush()
+
+
 async def measure(folder: Path, count: int) -> tuple[dict[str, float], int]:
     """Seconds of each step, and the rows that came out."""
     database = Database(f"sqlite+aiosqlite:///{folder}/bench.db")
     await database.migrate()
     journal = SqlJournal(database)
     taken: dict[str, float] = {}
+    written, rebuilt = Progress("written", count), Progress("rebuilt", count)
     begun = time.perf_counter()
     await journal.start()
     for index, event in enumerate(interleaved(count), 1):
         journal.record(event)
         if index % _GROUP == 0:
             await journal.flush()
+            written(index)
     await journal.stop()
     taken["write"] = time.perf_counter() - begun
     begun = time.perf_counter()
     assert await journal.verify() is None
     taken["verify"] = time.perf_counter() - begun
     begun, worked = time.perf_counter(), time.process_time()
-    assert await projections_of(database).rebuild() == count
+    assert await projections_of(database).rebuild(rebuilt) == count
     taken["rebuild"] = time.perf_counter() - begun
     taken["work"] = time.process_time() - worked
     rows = await database.look(
