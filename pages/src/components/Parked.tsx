@@ -34,7 +34,7 @@ export function Parked() {
         {name}
         {rows.length > 0 && <span class="count figures">{rows.length}</span>}
       </button>
-      <Menu name="parked" label={name} role="dialog" class="up right wide">
+      <Menu name="parked" label={name} role="dialog" class="up right parked-menu">
         <div class="parked-list" tabIndex={-1} role="group" aria-label={name} autofocus onKeyDown={onKeyDown}>
           {rows.length === 0 && <p class="faint">{t("parked.nobody")}</p>}
           {rows.map((row) => (
