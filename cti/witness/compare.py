@@ -286,6 +286,8 @@ class Comparison:
         # The first who hangs up in a call is remembered for all of it: one who left long before says nothing.
         if other is None or other.ended_at is None or anchor.ended_at is None:
             return True
+        if other.is_behind:
+            return call.ended_by == "caller" or self._hung_up_too(call, anchor)
         if anchor.ended_at - other.ended_at > _HANGS_ON:
             return True
         return call.ended_by != "caller"

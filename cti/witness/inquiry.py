@@ -262,12 +262,13 @@ def _ended_before(leg: SeenLeg, at: datetime) -> bool:
 def _is_nobodys(leg: SeenLeg) -> bool:
     """A phone that made no call.
 
-    It talked to Asterisk alone, was refused what it dialled, went on on the channel that it picked up, or was
-    rung to begin a call and not lifted.
+    It talked to Asterisk alone, was refused what it dialled, went on on the channel that it picked up, was
+    rung to begin a call and not lifted, or is behind a Local half that is the caller for us.
     """
     is_refused = leg.cause == _REFUSED and not leg.hung_up_by
     is_silent = leg.answered_at is None and (is_refused or leg.is_rung_first)
-    return leg.context in _ALONE or is_silent or leg.gave_way_to is not None
+    went_on = leg.gave_way_to is not None or leg.is_behind
+    return leg.context in _ALONE or is_silent or went_on
 
 
 def _holds(outage: Span, leg: SeenLeg) -> bool:

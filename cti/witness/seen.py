@@ -2,7 +2,8 @@
 
 A leg is an Asterisk channel, known by its Uniqueid (our LegId). Asterisk's own helpers (two halves of a
 ``Local`` channel, announcers, recorders) are no party: they are looked through. Two parties are *together* while they are in
-one bridge that isn't a holding bridge, or in two that a ``Local`` channel joins.
+one bridge that isn't a holding bridge, or in two that a ``Local`` channel joins. Where a house sends its callers to
+us through a ``Local`` channel, the half that comes in is the caller, and whoever is *behind* it is not looked at.
 
 Asterisk writes no row when it dies. Its channel counter begins anew after that: whoever is still there
 then is *cut*, ended at an instant that nobody knows.
@@ -23,6 +24,7 @@ _CEL_FIELDS, _CDR_FIELDS = 7, 9
 _HELPERS = (
     "Local/", "CBAnn/", "CBRec/", "Announcer/", "Recorder/", "Message/", "Surrogate/", "AsyncGoto/", "Bridge/",
 )  # fmt: skip
+_DOOR = "rd-trunk"  # where callers come in
 _ORIGINATED = "AppDial2"  # how Asterisk names what an Originate's channel does until it is answered
 _RESTART_SERIAL = 50  # a channel counter this low, after a higher one, is a new Asterisk's
 _RESTART_GAP = timedelta(milliseconds=250)  # rows of one Asterisk swap within less
@@ -106,6 +108,9 @@ class SeenLeg:
     hung_up_by: str = ""  # the name of the channel that did; empty: nobody, or a command
     is_rung_first: bool = False  # by Originate: a command rang this phone to begin a call from it
     gave_way_to: LegId | None = None  # picked up what rang there: that channel is this phone's now
+    is_behind: bool = (
+        False  # it talked to a Local half that is a caller: what it was, that one is for us
+    )
     is_cut: bool = False  # Asterisk died
     last_at: datetime | None = None  # the newest row
     together: dict[LegId, list[Span]] = field(default_factory=dict)
@@ -135,6 +140,7 @@ class Seen:
         self.strange = 0
         """Rows that could not be understood."""
         self._bridges: dict[str, _Place] = {}
+        self._callers: set[str] = set()  # names of Local halves that came in as callers
         self._place_of: dict[str, str] = {}  # a Local half's channel name → its bridge
         self._inside: dict[str, str] = {}  # leg id → the bridge it is in
         self._serial = -1
@@ -166,7 +172,9 @@ class Seen:
     # ---- a channel's life ----------------------------------------------------------------------
 
     def _start(self, row: CelRow) -> SeenLeg | None:
-        if row.name.startswith(_HELPERS):
+        if row.name.startswith("Local/") and row.name.endswith(";2") and row.context == _DOOR:
+            self._callers.add(row.name)
+        elif row.name.startswith(_HELPERS):
             return None
         leg = SeenLeg(row.leg_id, row.name, row.context, row.at, last_at=row.at)
         self.legs[row.leg_id] = leg
@@ -188,6 +196,7 @@ class Seen:
             # "dialplan/builtin" is the dialplan's Hangup().
             is_party = isinstance(source, str) and not source.startswith("dialplan/")
             leg.hung_up_by = str(source) if is_party else ""
+        self._callers.discard(leg.name)
         return leg
 
     def _look_at(self, leg: SeenLeg, row: CelRow) -> None:
@@ -268,6 +277,10 @@ class Seen:
                 del self._inside[leaves]
             self._place_of.pop(name, None)
         after = self._pairs(roots)
+        if self._callers and any(_other_half(n) in self._callers for n in place.members.values()):
+            for leg_id in place.members:
+                if leg_id in self.legs:
+                    self.legs[LegId(leg_id)].is_behind = True
         if not place.members:
             del self._bridges[bridge_id]
         for one, other in before - after:
@@ -294,7 +307,9 @@ class Seen:
                 continue
             known.add(here)
             for leg_id, name in place.members.items():
-                if name.startswith("Local/"):
+                if name in self._callers:
+                    parties.append(LegId(leg_id))
+                elif name.startswith("Local/") and _other_half(name) not in self._callers:
                     todo.append(self._place_of.get(_other_half(name), here))
                 elif not name.startswith(_HELPERS):
                     parties.append(LegId(leg_id))

@@ -40,6 +40,7 @@ class Story:
     events: list[ev.Event] = field(default_factory=list)
     names: dict[LegId, str] = field(default_factory=dict)
     began: dict[LegId, float] = field(default_factory=dict)
+    context: str = "rd-trunk"  # of the rows to come
 
     # ---- Asterisk's pen ------------------------------------------------------------------------
 
@@ -50,12 +51,12 @@ class Story:
         leg_id = leg(serial)
         text = json.dumps(extra) if extra is not None else ""
         self.rows.append(
-            CelRow(kind, at(seconds), leg_id, self.names[leg_id], "rd-trunk", application, text)
+            CelRow(kind, at(seconds), leg_id, self.names[leg_id], self.context, application, text)
         )
 
     def starts(self, seconds: float, serial: int, name: str) -> None:
         """A channel."""
-        self.names[leg(serial)] = f"{name}-{serial:08x}"
+        self.names[leg(serial)] = name if ";" in name else f"{name}-{serial:08x}"
         self.began[leg(serial)] = seconds
         self.row("CHAN_START", seconds, serial)
 

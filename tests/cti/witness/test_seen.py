@@ -78,8 +78,8 @@ def test_two_bridges_that_a_local_channel_joins_are_one() -> None:
     for serial in (0, 1, 2):
         story.starts(0, serial, "PJSIP/p")
     for serial, half in ((3, "1"), (4, "2")):
-        story.starts(0, serial, "Local/x")
-        story.names[leg(serial)] = f"Local/x@rd-ring-00000001;{half}"
+        story.context = "rd-ring"
+        story.starts(0, serial, f"Local/x@rd-ring-00000001;{half}")
     story.enters(1, "far", 1, 2)
     story.enters(2, "near", 0, 3)
     story.enters(3, "far", 4)
@@ -89,6 +89,24 @@ def test_two_bridges_that_a_local_channel_joins_are_one() -> None:
     assert set(seen.legs) == {leg(0), leg(1), leg(2)}
     assert together(seen, 0, 1) == together(seen, 0, 2) == [(3, 6)]
     assert together(seen, 1, 2) == [(1, 8)]
+
+
+def test_a_local_half_that_comes_in_is_the_caller() -> None:
+    story = Story()
+    story.starts(0, 0, "PJSIP/trunk")
+    story.starts(0, 1, "Local/4001@rd-trunk-00000001;1")
+    story.starts(0, 2, "Local/4001@rd-trunk-00000001;2")
+    story.starts(1, 3, "PJSIP/phone")
+    story.enters(2, "out", 0, 1)
+    story.enters(3, "in", 2, 3)
+    story.leaves(6, "in", 2, 3)
+    story.hangs_up(6, 2)
+    story.hangs_up(7, 0)
+    seen = fold(story)
+    assert set(seen.legs) == {leg(0), leg(2), leg(3)}
+    assert together(seen, 2, 3) == [(3, 6)]
+    assert not seen.legs[leg(0)].together
+    assert [seen.legs[leg(i)].is_behind for i in (0, 2, 3)] == [True, False, False]
 
 
 def test_a_channel_that_ends_inside_a_bridge_leaves_it() -> None:
