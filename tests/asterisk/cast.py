@@ -185,7 +185,7 @@ async def nothing_is_lost(stage: Scene, cast: Cast, row: Row) -> None:
     await stage.assert_calls_well()
     ids = await stage.call_ids(cast.since, cast.everybody)
     calls = list(ids.values())
-    await until_accounted(stage, calls, row)
+    await until_accounted(stage, calls, row, within=2 * _PATIENCE)  # so many recordings to encode
     await stage.places(calls)
     wrong = [e for e in await product.events(ev.CallAbandoned) if e.call_id in calls]
     failed = [e for e in await product.events(ev.RecordingFailed) if e.call_id in calls]
