@@ -42,6 +42,7 @@ def company(*flows: Flow, numbers: dict[str, str] | None = None) -> Company:
                 {"name": "sales", "label": {"en": "Sales"}},
                 {"name": "help", "label": {"en": "Help"}, "credit_time": timedelta(seconds=10)},
             ],
+            "skills": ["vip"],
             "hours": [OFFICE.model_dump()],
             "flows": [item.model_dump() for item in flows],
             "numbers": [

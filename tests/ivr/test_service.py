@@ -11,7 +11,7 @@ from cti.bus.local import LocalBus
 from cti.company import Flow, Number, Person
 from cti.domain.calls import CallTable
 from cti.domain.errors import CommandRefused, RingdeskError, SwitchUnavailable
-from cti.domain.events import CallOffered, Event, MenuEntered, MenuInput, MenuLeft
+from cti.domain.events import CallOffered, DemandSet, Event, MenuEntered, MenuInput, MenuLeft
 from cti.domain.ids import CallId, LegId
 from ivr import model
 from ivr.service import OFFERED_TIMEOUT, IvrService, plan_of
@@ -149,6 +149,19 @@ async def test_credit_is_given_in_whole_seconds() -> None:
     await desk.run(session)
     assert session.variables["RD_QUEUE"] == "help"
     assert session.variables["RD_CREDIT"] == "10"
+
+
+async def test_a_queue_nodes_demand_is_told_before_the_caller_waits_and_its_credit_counts() -> None:
+    asked = {"queue": "help", "demand": "vip>=3", "credit_time": timedelta(seconds=5)}
+    demanding = flow(node("line", "queue", **asked))
+    desk, session = Desk(), FakeCallerSession()
+    desk.service.use(plan_of(company(demanding)))
+    await desk.run(session)
+    told = [e for e in desk.events if isinstance(e, DemandSet | MenuLeft)]
+    assert [type(e) for e in told] == [DemandSet, MenuLeft]
+    assert isinstance(told[0], DemandSet)
+    assert (told[0].demand, told[0].by) == ("vip>=3", "menu")
+    assert session.variables["RD_CREDIT"] == "15"
 
 
 async def test_a_flow_that_says_goodbye_hangs_up() -> None:
