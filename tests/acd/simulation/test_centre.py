@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from dataclasses import replace
 from datetime import timedelta
@@ -9,8 +10,9 @@ from datetime import timedelta
 import pytest
 
 from acd.model import Configuration, Profile, QueueRules
-from acd.simulation.callers import Caller, numbered
+from acd.simulation.callers import Caller, Traffic, day_of, numbered, steady
 from acd.simulation.centre import Day, Shift, simulate
+from acd.simulation.chance import Exponential
 from acd.simulation.figures import by_interval, figures, overtakers, service_level
 from acd.strategy import Strategy
 from cti.domain.ids import AgentId, Endpoint, QueueName
@@ -200,3 +202,39 @@ def test_announcements_alone_keep_no_day_alive() -> None:
     configuration = replace(configuration, queues={SALES: rules})
     told = simulate(configuration, [Shift(ANNA, 0, 5)], numbered([caller(10)]))
     assert (told.left, list(told.outcomes)) == (1, [])
+
+
+def in_order(callers: list[Caller], agents: int) -> list[tuple[bool, float]]:
+    """First come, first served, in as few lines as it takes: what a pool must do to each caller."""
+    moments = [(c.at_s, 0, c.number) for c in callers]
+    heapq.heapify(moments)
+    waiting: list[Caller] = []
+    found: dict[int, tuple[bool, float]] = {}
+    while moments:
+        now_s, is_free, number = heapq.heappop(moments)
+        agents += is_free
+        if not is_free:
+            waiting.append(callers[number])
+        while agents and waiting:
+            first = waiting.pop(0)
+            wait_s = now_s - first.at_s
+            found[first.number] = (wait_s < first.patience_s, min(wait_s, first.patience_s))
+            if wait_s < first.patience_s:
+                agents -= 1
+                heapq.heappush(moments, (now_s + first.talk_s, 1, first.number))
+    return [found[caller.number] for caller in callers]
+
+
+def test_a_pool_is_first_come_first_served_to_the_caller() -> None:
+    agents = [AgentId(f"a{number}") for number in range(4)]
+    configuration = centre(*((agent, (SALES, HELP)) for agent in agents))
+    traffics = [
+        Traffic(queue, steady(50, 1.5), Exponential(150), Exponential(90))
+        for queue in (SALES, HELP)
+    ]
+    callers = day_of(traffics, 5)
+    told = simulate(configuration, [Shift(agent) for agent in agents], callers)
+    expected = in_order(callers, len(agents))
+    assert [o.is_answered for o in told.outcomes] == [is_answered for is_answered, _ in expected]
+    assert [o.wait_s for o in told.outcomes] == pytest.approx([w for _, w in expected], abs=1e-4)
+    assert 0 < sum(o.is_answered for o in told.outcomes) < len(callers)
