@@ -26,7 +26,7 @@ from acd.facts import Agent, Phase, Place, QueueEntry
 from acd.rules import Slot
 from acd.states import Trigger
 from acd.strategy import Asking, Strategy, order_of
-from acd.tables import evolve
+from acd.tables import Ordered, evolve
 from acd.turn import Turn
 from cti.domain.demands import read_back
 from cti.domain.events import AgentReserved
@@ -99,17 +99,17 @@ class _Round:
         """The heads of all lines in which somebody may be served now."""
         turn = self.turn
         waiting, wanted = turn.part("waiting"), turn.part("wanted")
-        keys: dict[Slot | AgentId, None] = dict(turn.arrived)
+        lines: dict[Slot | AgentId, Ordered[Place] | None] = {}
+        for key in turn.arrived:
+            lines[key] = (waiting if isinstance(key, tuple) else wanted).get(key)
+        look_up = waiting.get
         for agent_id in self.freed:
-            keys.update(dict.fromkeys(turn.configuration.slots(agent_id, waiting)))
-            if agent_id in wanted:
-                keys[agent_id] = None
-        found: list[tuple[Place, int, Slot | AgentId, Iterator[Place] | None]] = []
-        for number, key in enumerate(keys):
-            line = (waiting if isinstance(key, tuple) else wanted).get(key)
-            if line is not None:
-                found.append((line.first, number, key, None))
-        return found
+            for slot in turn.configuration.slots(agent_id, waiting):
+                if slot not in lines:
+                    lines[slot] = look_up(slot)
+            lines[agent_id] = wanted.get(agent_id)
+        numbered = enumerate(lines.items())
+        return [(line.first, number, key, None) for number, (key, line) in numbered if line]
 
     def behind(self, key: Slot | AgentId) -> Iterator[Place]:
         """The places of a line after its first, as the line is now."""

@@ -166,16 +166,14 @@ class Configuration:
         return found
 
     def slots(self, agent_id: AgentId, waiting: Mapping[Slot, Any]) -> Iterable[Slot]:
-        """The slots of these for which an agent comes into question, in a fixed order.
+        """The slots for which an agent comes into question, and perhaps others, in a fixed order; not all of them wait.
 
-        ``able`` was asked for each of them when its line began.
+        ``able`` was asked for each that waits when its line began.
         """
-        if len(self._able) >= _SLOTS_KEPT:  # some may not have been kept
-            return [slot for slot in waiting if agent_id in self.able(slot)]
         known = self._slots.get(agent_id, {})
-        if len(known) < len(waiting):
-            return [slot for slot in known if slot in waiting]
-        return [slot for slot in waiting if slot in known]
+        if len(self._able) >= _SLOTS_KEPT or len(known) > len(waiting):  # or some weren't kept
+            return [slot for slot in waiting if agent_id in self.able(slot)]
+        return known
 
     def _note(self, slot: Slot, found: frozenset[AgentId]) -> None:
         if len(self._able) < _SLOTS_KEPT:

@@ -157,6 +157,9 @@ class Ordered(Generic[T]):
     def __len__(self) -> int:
         return self._length
 
+    def __bool__(self) -> bool:
+        return self._length > 0
+
     def __iter__(self) -> Iterator[T]:
         for piece in self._pieces:
             yield from piece

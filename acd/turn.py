@@ -129,8 +129,9 @@ class Turn:
         """Take a changed agent; publishes and mirrors what changed."""
         old = self.agent(agent.agent_id)
         self.own("agents")[agent.agent_id] = agent
-        if old is None or old.calls != agent.calls:
-            self._index_calls(old.calls if old is not None else (), agent)
+        before = old.calls if old is not None else ()
+        if before != agent.calls:
+            self._index_calls(before, agent)
         if old is None or _visible(old) != _visible(agent):
             self.publish(_changed(self.now, old, agent))
             self._touched.update(agent.profile.queues)
