@@ -21,11 +21,12 @@ What can't happen:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
 from cti.company import Company, Flow, Hours, Language, Node
+from cti.domain.evolving import replace
 from cti.domain.ids import QueueName
 from ivr.opening import is_open
 

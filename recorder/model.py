@@ -19,12 +19,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from cti.domain import events as ev
 from cti.domain.call import CallState
+from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, Endpoint, RecordingId, TicketId
 
 SAMPLE_RATE = 8000

@@ -6,10 +6,11 @@ menu node never enter it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cti.domain import events as ev
+from cti.domain.evolving import replace
 from cti.domain.ids import CallId, Endpoint, LegId, QueueName
 from cti.domain.numbers import CallerNumber, DialPlan, NumberKind, read_number
 from cti.domain.text import clean_name, hide_digits

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from cti.domain import events as ev
+from cti.domain.evolving import replace
 from cti.domain.ids import CallId, Endpoint, extension_of
 from cti.domain.numbers import NumberKind, mask, place_of
 from cti.domain.people import Permission, User

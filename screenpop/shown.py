@@ -11,10 +11,11 @@ call is his own from CallConnected with his phone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cti.domain import events as ev
+from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, QueueName
 from screenpop.talk import Owns, Talk
 

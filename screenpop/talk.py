@@ -7,9 +7,10 @@ Whose desktop may show what of it is ``model.py``'s business.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cti.domain import events as ev
+from cti.domain.evolving import replace
 from cti.domain.ids import CallId, Endpoint, LegId
 from cti.domain.numbers import CallerNumber, NumberKind, read_number
 from cti.domain.numbers import DialPlan as Plan

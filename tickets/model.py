@@ -10,10 +10,11 @@ where several share it, the match is a *maybe*, and nobody is taken for granted.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cti.domain import events as ev
+from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, CustomerId, RecordingId, TicketId, is_phone
 
 WRONG_NUMBER = "wrong number"

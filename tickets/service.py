@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from cti.domain import events as ev
+from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, CustomerId, extension_of
 from cti.domain.numbers import DialPlan, read_number
 from cti.domain.people import User

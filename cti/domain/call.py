@@ -21,13 +21,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
 from cti.domain import events as ev
 from cti.domain.errors import IllegalTransition
+from cti.domain.evolving import replace
 from cti.domain.ids import CallId, Endpoint, LegId, QueueName
 
 

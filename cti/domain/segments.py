@@ -16,7 +16,7 @@ from __future__ import annotations
 import enum
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -24,6 +24,7 @@ from cti.domain import call as call_model
 from cti.domain import events as ev
 from cti.domain.call import Call, CallState, LegState
 from cti.domain.errors import IllegalTransition
+from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 
 
