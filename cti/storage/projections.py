@@ -36,7 +36,7 @@ from cti.storage.projection_rows import Moved
 
 log = structlog.get_logger(__name__)
 
-FOLLOW_TIME = timedelta(milliseconds=500)
+FOLLOW_TIME = timedelta(seconds=1)
 """How long the keeper gathers what was committed before it writes rows."""
 
 _RETRY_TIME = timedelta(seconds=2)
@@ -221,11 +221,15 @@ class ProjectionKeeper:
         self, kept: _Kept, committed: Sequence[Recorded], is_gentle: bool, tell: Tell | None
     ) -> None:
         count = _GENTLE_PAGE if is_gentle else _PAGE
+        # What is committed meanwhile is handed over like this: none of it is read back.
+        end = committed[-1].sequence if committed else None
         while True:
             try:
                 if kept.place < 0:
                     kept.place = await self._place_of(kept)
                 place = kept.place
+                if end is not None and place >= end:
+                    return
                 heard = [item for item in committed if item.sequence > place]
                 if heard and heard[0].sequence == place + 1:
                     last = heard[-1].sequence
