@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import json
 from collections import deque
 from typing import Any
+
+import pydantic_core
 
 MAX_MESSAGES = 512
 MAX_CHARACTERS = 1_000_000
@@ -29,7 +30,7 @@ class CloseCode(enum.IntEnum):
 
 def to_json(value: Any) -> str:
     """Compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return pydantic_core.to_json(value).decode()
 
 
 class Connection:

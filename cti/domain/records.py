@@ -12,6 +12,7 @@ an event or a field with a default needs nothing. Whoever renames or removes one
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -51,6 +52,7 @@ def _all_events(base: type[Event]) -> dict[str, type[Event]]:
 
 EVENT_CLASSES = _all_events(Event)
 _HINTS: dict[type[Event], dict[str, Any]] = {}
+_FIELDS: dict[type[Event], tuple[tuple[str, bool], ...]] = {}
 
 
 def to_record(event: Event) -> EventRecord:
@@ -60,14 +62,23 @@ def to_record(event: Event) -> EventRecord:
     """
     data: dict[str, Any] = {}
     personal: dict[str, str] = {}
-    for spec in dataclasses.fields(event):
-        value = getattr(event, spec.name)
-        if spec.metadata.get("personal"):
-            if value:
-                personal[spec.name] = _storable(value)
-        else:
-            data[spec.name] = _plain(value)
+    for name, is_personal in _fields_of(type(event)):
+        value = getattr(event, name)
+        if not is_personal:
+            data[name] = _plain(value)
+        elif value:
+            personal[name] = _storable(value)
     return EventRecord(type(event).__name__, data, personal)
+
+
+def _fields_of(cls: type[Event]) -> tuple[tuple[str, bool], ...]:
+    """The names of the fields, each with whether it is personal."""
+    fields = _FIELDS.get(cls)
+    if fields is None:
+        fields = _FIELDS[cls] = tuple(
+            (spec.name, bool(spec.metadata.get("personal"))) for spec in dataclasses.fields(cls)
+        )
+    return fields
 
 
 def from_record(record: EventRecord) -> Event:
@@ -83,10 +94,9 @@ def from_record(record: EventRecord) -> Event:
     hints = _HINTS.get(cls)
     if hints is None:  # dear: Python compiles each annotation anew
         hints = _HINTS[cls] = typing.get_type_hints(cls)
-    known = {spec.name for spec in dataclasses.fields(cls)}
     try:
-        values = {k: _typed(v, hints[k]) for k, v in record.data.items() if k in known}
-        values.update({k: v for k, v in record.personal.items() if k in known})
+        values = {k: _typed(v, hints[k]) for k, v in record.data.items() if k in hints}
+        values.update({k: v for k, v in record.personal.items() if k in hints})
         return cls(**values)
     except (TypeError, ValueError) as exc:
         raise InvalidValue(f"record of {record.name}", str(exc)) from exc
@@ -107,6 +117,9 @@ def upcast(
     return record
 
 
+_PLAIN = frozenset({int, float, bool, type(None)})
+
+
 def _storable(text: str) -> str:
     if "\0" in text or not text.isascii():
         text = text.replace("\0", "\ufffd")
@@ -115,6 +128,8 @@ def _storable(text: str) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, str):
         return _storable(value)
     if isinstance(value, datetime):
@@ -129,16 +144,26 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(value: Any, hint: Any) -> Any:
+    if value is None:
+        return None
+    made = _maker_of(hint)
+    return value if made is None else made(value)
+
+
+@functools.cache
+def _maker_of(hint: Any) -> Callable[[Any], Any] | None:
+    """What makes a value of this type of a JSON value; None: it is one already."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        if value is None:
-            return None
-        inner = [a for a in typing.get_args(hint) if a is not type(None)]
-        return _typed(value, inner[0])
+        return _maker_of(next(a for a in typing.get_args(hint) if a is not type(None)))
     if origin is tuple:
-        return tuple(value)
+        return tuple
     if hint is datetime:
-        return datetime.fromisoformat(value)
+        return datetime.fromisoformat
     if hint is timedelta:
-        return timedelta(seconds=value)
-    return value
+        return _seconds
+    return None
+
+
+def _seconds(value: float) -> timedelta:
+    return timedelta(seconds=value)

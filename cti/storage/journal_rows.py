@@ -11,6 +11,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, ForeignKey, Integer, String, Text, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -74,7 +75,8 @@ class InboxRow(Base):
 
 def json_of(data: dict[str, Any]) -> str:
     """The text of an event's data, as it is hashed and stored."""
-    return json.dumps(data, ensure_ascii=False, sort_keys=True)
+    # In the fields' own order: what was written is what is hashed, so no other is needed.
+    return to_json(data).decode()
 
 
 def record_of(row: JournalRow | InboxRow, personal: dict[str, str] | None = None) -> EventRecord:
