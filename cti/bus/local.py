@@ -21,6 +21,7 @@ class LocalBus:
 
     def __init__(self) -> None:
         self._listeners: list[tuple[Listener, tuple[type[Event], ...]]] = []
+        self._told: dict[type[Event], tuple[Listener, ...]] = {}  # who hears of a kind
         self._waiting: deque[Event] = deque()
         self._is_delivering = False
 
@@ -28,10 +29,12 @@ class LocalBus:
         """See the port; listeners are told in the order in which they subscribed."""
         entry = (listener, kinds or (Event,))
         self._listeners.append(entry)
+        self._told.clear()
 
         def unsubscribe() -> None:
             if entry in self._listeners:
                 self._listeners.remove(entry)
+                self._told.clear()
 
         return unsubscribe
 
@@ -48,9 +51,13 @@ class LocalBus:
             self._is_delivering = False
 
     def _deliver(self, event: Event) -> None:
-        for listener, kinds in list(self._listeners):
-            if isinstance(event, kinds):
-                try:
-                    listener(event)
-                except Exception:  # one failing listener must not stop the others
-                    log.exception("bus: a listener failed", event_name=type(event).__name__)
+        for listener in self._told.get(type(event)) or self._find(type(event)):
+            try:
+                listener(event)
+            except Exception:  # one failing listener must not stop the others
+                log.exception("bus: a listener failed", event_name=type(event).__name__)
+
+    def _find(self, kind: type[Event]) -> tuple[Listener, ...]:
+        told = tuple(listener for listener, kinds in self._listeners if issubclass(kind, kinds))
+        self._told[kind] = told
+        return told

@@ -82,6 +82,7 @@ _NATIONAL_ONLY = {"CN": re.compile(r"(?:\+?86|0086)?([48]00)([0-9]{3})([0-9]{4})
 _LOCAL = {"CN": re.compile(r"[2-8][0-9]{6,7}")}
 
 
+@functools.lru_cache(maxsize=1024)
 def read_number(claimed: str, plan: DialPlan) -> CallerNumber:
     """Turn a number as delivered into a value; never fails, whatever came."""
     text = claimed[:200].strip()
@@ -141,6 +142,7 @@ def _by_public_plan(digits: str, plan: DialPlan) -> CallerNumber:
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def mask(number: CallerNumber, country: str = "CN") -> str:
     """What somebody without the permission sees: ``138****8000``.
 
