@@ -332,10 +332,10 @@ class ScreenPop:
             if isinstance(event, (ev.AgentLegLost, ev.CallConnected)):
                 self._soon(desk)
         if isinstance(event, (ev.CallAnswered, ev.AgentDidNotAnswer)) and (
-            desk := self.desks.get(event.agent_id)
+            whose := self.desks.get(event.agent_id)
         ):
-            desk.today.apply(event)
-            desk.put("today", desk.today.figures())
+            whose.today.apply(event)
+            whose.put("today", whose.today.figures())
         self.parking.take(event)
         if isinstance(event, ev.CallEnded):
             self._facts.pop(event.call_id, None)

@@ -416,7 +416,7 @@ async def test_a_parked_caller_is_fetched_by_his_places_number(
     await until(lambda: stub.commands("call.fetch") == [{"slot": "3"}])
     await stub.push("parked", [scenes.parked("5")])
     await page.keyboard.press("F3")
-    await page.keyboard.type("*75")
+    await page.locator(".reach input").fill("*75")
     await expect(page.get_by_role("option")).to_contain_text("王小明")
     await page.keyboard.press("Enter")
     await until(lambda: stub.commands("call.fetch") == [{"slot": "3"}, {"slot": "5"}])
