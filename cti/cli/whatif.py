@@ -109,7 +109,7 @@ def whatif(
         )
     answer_ = _plain(scene, results, measured, seeds, target_time)
     if as_json:
-        print(json.dumps(answer_))
+        print(json.dumps(_without_nan(answer_)))
     else:
         _print(answer_, results)
 
@@ -269,6 +269,15 @@ def _plain(
             for result in results
         ],
     }
+
+
+def _without_nan(value: Any) -> Any:
+    """What can't be told (a share of nobody) is null in JSON, which knows no NaN."""
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _number(result: Result, key: str) -> tuple[float, float]:

@@ -42,6 +42,13 @@ def test_scenarios_stand_beside_the_present(ringdesk: Ring, tmp_path: Path) -> N
 
 
 @pytest.mark.unit
+def test_a_share_of_nobody_is_null(ringdesk: Ring) -> None:
+    lost = ringdesk(*SMALL, "--patience", "0.001", "--json").stdout
+    assert "NaN" not in lost
+    assert json.loads(lost)["scenarios"][0]["answer_s"]["mean"] is None
+
+
+@pytest.mark.unit
 def test_the_text_names_what_it_shows(ringdesk: Ring) -> None:
     lines = ringdesk(*SMALL, "--change", "home@09:10").stdout.splitlines()
     assert lines[0].startswith("2 simulated days of 15 calls, 2 agents; in time: within 20 s")
