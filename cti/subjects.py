@@ -5,6 +5,8 @@ A person is found by a number or by the number of a customer's file. Each depart
 this order, so that whatever cuts it short, a second run finds the rest: sound, text files, then all rows in one
 transaction together with the fact (``SubjectErased``), and at last the space that they left in the database's file.
 
+As long as a legal hold is on the person, or on what names him, nothing is erased (``cti/storage/holds.py``).
+
 It works beside a running service, which hears the fact through the journal's inbox and drops what it holds in memory.
 """
 
@@ -27,9 +29,11 @@ from cti.domain.events import SubjectErased
 from cti.domain.ids import CallId, CustomerId
 from cti.domain.numbers import DialPlan
 from cti.domain.subject import SubjectNumber, pattern_of, subject_number
+from cti.storage import holds as legal
 from cti.storage import subjects as journal
 from cti.storage import traces
 from cti.storage.database import Database
+from cti.storage.holds import Hold
 from cti.storage.journal import SqlJournal, hand_in
 from recorder.ports import RecordingStore, Spool
 from tickets.model import Customer
@@ -108,8 +112,8 @@ class Subjects:
         """Erase a person; harmless where nothing is left of him. Returns what was erased, by kind.
 
         Raises:
-            CommandRefused: a call of his goes on (``live_call``), a recording is being worked on (``in_work``), or the
-                company's own file names him (``in_company_file``); nothing was erased.
+            CommandRefused: a legal hold is on (``held``), a call of his goes on (``live_call``), a recording is being
+                worked on (``in_work``), or the company's own file names him (``in_company_file``); nothing was erased.
             OSError: a file or the database could not be written; run it again.
         """
         await self._refuse_what_is_under_way(subject)
@@ -128,6 +132,34 @@ class Subjects:
         if left:
             raise OSError(f"the number is still found in: {', '.join(left)}; run this again")
         return erased
+
+    async def hold(self, held: Subject | CallId, reason: str, by: str, at: datetime) -> Hold:
+        """Put a legal hold on a person, or on one call.
+
+        Raises:
+            InvalidValue: the reason is empty or long.
+            CommandRefused: nothing is known of him, or of the call (``unknown``).
+        """
+        hold = await self.database.change(lambda c: self._hold(c, held, reason, by, at))
+        await self._see_it_journalled()
+        return hold
+
+    async def release(self, hold_id: int, reason: str, by: str, at: datetime) -> Hold:
+        """Lift a legal hold.
+
+        Raises:
+            InvalidValue: the reason is empty or long.
+            CommandRefused: there is no such hold (``unknown``), or it was lifted before (``released``).
+        """
+        hold = await self.database.change(
+            lambda c: legal.release(c, hold_id, reason=reason, by=by, at=at)
+        )
+        await self._see_it_journalled()
+        return hold
+
+    async def holds(self, *, with_released: bool = False) -> list[Hold]:
+        """All legal holds that are on, and those that were."""
+        return await self.database.look(lambda c: legal.holds(c, with_released=with_released))
 
     # ---- finding -------------------------------------------------------------------------------
 
@@ -183,6 +215,7 @@ class Subjects:
     # ---- erasing -------------------------------------------------------------------------------
 
     async def _refuse_what_is_under_way(self, subject: Subject) -> None:
+        await self.database.look(lambda c: self._refuse_what_is_held(c, subject))
         if await asyncio.to_thread(self._is_in_company_file, subject.numbers):
             raise CommandRefused(
                 "in_company_file",
@@ -212,6 +245,9 @@ class Subjects:
         self, connection: Connection, subject: Subject, by: str, at: datetime
     ) -> dict[str, int]:
         ids = [customer.customer_id for customer in subject.customers]
+        self._refuse_what_is_held(connection, subject)  # again: now nobody can put one on meanwhile
+        lifted = legal.holds(connection, with_released=True)
+        own = [hold.hold_id for hold in lifted if self._is_on(hold, subject)]
         found = journal.find(connection, subject.numbers)  # what came since he was looked for
         calls = subject.call_ids | found.call_ids
         fields = subject.fields | found.fields
@@ -220,6 +256,7 @@ class Subjects:
         erased["elsewhere"] = files.redact_elsewhere(connection, subject.numbers)
         erased["recordings"] = recordings.erase_rows(connection, calls)
         erased["fields"] = journal.erase(connection, fields)
+        legal.forget(connection, own)
         if any(erased.values()):
             fact = SubjectErased(
                 at=at,
@@ -231,6 +268,66 @@ class Subjects:
             )
             hand_in(connection, fact)
         return erased
+
+    # ---- holds ---------------------------------------------------------------------------------
+
+    def _hold(
+        self, connection: Connection, held: Subject | CallId, reason: str, by: str, at: datetime
+    ) -> Hold:
+        if not isinstance(held, Subject):
+            if not journal.is_known(connection, held):
+                raise CommandRefused("unknown", "there is no such call")
+            return legal.put(connection, call_id=held, reason=reason, by=by, at=at)
+        if not held.is_known:
+            raise CommandRefused("unknown", "nothing is known of this person")
+        files.keep(connection, held.customers)
+        return legal.put(
+            connection,
+            customer_id=held.customers[0].customer_id if held.customers else None,
+            numbers=[number.key for number in held.numbers],
+            reason=reason,
+            by=by,
+            at=at,
+        )
+
+    def _refuse_what_is_held(self, connection: Connection, subject: Subject) -> None:
+        calls = subject.call_ids | journal.calls_of(connection, subject.fields)
+        for hold in legal.holds(connection):
+            if self._is_on(hold, subject):
+                what = "this person"
+            elif self._is_touched(connection, hold, calls, subject.numbers):
+                what = "something that names this person"
+            else:
+                continue
+            raise CommandRefused(
+                "held",
+                f"a legal hold is on {what} ({hold}): nothing is erased until it is lifted, with "
+                f"`ringdesk subject release {hold.hold_id} --reason …`",
+            )
+
+    def _is_on(self, hold: Hold, subject: Subject) -> bool:
+        numbers = {number.key for number in subject.numbers}
+        return (
+            any(hold.customer_id == customer.customer_id for customer in subject.customers)
+            or hold.call_id in subject.call_ids
+            or not numbers.isdisjoint(hold.numbers)
+        )
+
+    def _is_touched(
+        self,
+        connection: Connection,
+        hold: Hold,
+        calls: frozenset[CallId],
+        numbers: tuple[SubjectNumber, ...],
+    ) -> bool:
+        """Whether erasing would change something of somebody else's that a hold is on."""
+        customers = [hold.customer_id] if hold.customer_id is not None else []
+        held = {hold.call_id} if hold.call_id is not None else set[CallId]()
+        for customer_id in customers:
+            held |= files.by_customer(connection, customer_id).call_ids
+        for number in _numbers_of(hold.numbers, self.plan):
+            held |= files.with_number(connection, number).call_ids
+        return not held.isdisjoint(calls) or files.mentions(connection, customers, held, numbers)
 
     def _redact(self, numbers: Iterable[SubjectNumber]) -> int:
         pattern = pattern_of(numbers)

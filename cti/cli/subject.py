@@ -1,4 +1,4 @@
-"""``ringdesk subject``: what is known of one person outside the house, exported or erased."""
+"""``ringdesk subject``: what is known of one person outside the house, exported, erased, or held against erasing."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from cti.cli import deployment
 from cti.cli.app import AsJson, SettingsFile, app, say, told_plainly
 from cti.cli.service import current_settings
 from cti.config import Settings
-from cti.domain.errors import CommandRefused, ConfigError
+from cti.domain.errors import CommandRefused, ConfigError, InvalidValue
+from cti.domain.ids import CallId, parse_call_id
 from cti.domain.numbers import DialPlan
 from cti.servers import has_run, open_database
+from cti.storage.holds import Hold
 from cti.subjects import Places, Subject, Subjects, as_text
 from recorder.adapters.folder import FolderStore
 from recorder.adapters.spool import FolderSpool
@@ -27,8 +29,15 @@ T = TypeVar("T")
 Who = Annotated[
     str, typer.Argument(metavar="NUMBER_OR_CUSTOMER", help="A telephone number, or #12: a file.")
 ]
+Held = Annotated[
+    str,
+    typer.Argument(
+        metavar="NUMBER_OR_CUSTOMER_OR_CALL", help="A telephone number, #12: a file, or a call id."
+    ),
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the hold.")]
 subject_app = typer.Typer(
-    help="Everything that is known of one person outside: export it, erase it.",
+    help="Everything that is known of one person outside: export it, erase it, hold it.",
     no_args_is_help=True,
 )
 app.add_typer(subject_app, name="subject")
@@ -75,13 +84,100 @@ def erase_subject(
         subject = await subjects.find(who)
         if not is_sure and not await asyncio.to_thread(typer.confirm, _question(subject), err=True):
             raise CommandRefused("not_confirmed", "nothing was erased")
-        return await subjects.erase(subject, f"console:{getpass.getuser()}", datetime.now(UTC))
+        return await subjects.erase(subject, _me(), datetime.now(UTC))
 
     erased = _run(settings, work)
     if as_json:
         print(as_text(dict(erased), is_short=True))
     else:
         print(f"erased: {_told(erased)}")
+
+
+@subject_app.command("hold")
+@told_plainly
+def hold_subject(
+    held: Held, reason: Reason, settings_file: SettingsFile = None, as_json: AsJson = False
+) -> None:
+    """Put a legal hold on a person or on one call: nothing of it is erased until it is released."""
+    settings = _existing(settings_file)
+
+    async def work(subjects: Subjects) -> Hold:
+        call_id = _call_id(held)
+        what = call_id if call_id is not None else await subjects.find(held)
+        return await subjects.hold(what, reason, _me(), datetime.now(UTC))
+
+    hold = _run(settings, work)
+    print(as_text(_plain(hold), is_short=True) if as_json else f"{hold}")
+
+
+@subject_app.command("release")
+@told_plainly
+def release_hold(
+    hold_id: Annotated[int, typer.Argument(metavar="HOLD", help="Its number.")],
+    reason: Reason,
+    settings_file: SettingsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lift a legal hold."""
+    settings = _existing(settings_file)
+
+    async def work(subjects: Subjects) -> Hold:
+        return await subjects.release(hold_id, reason, _me(), datetime.now(UTC))
+
+    hold = _run(settings, work)
+    print(as_text(_plain(hold), is_short=True) if as_json else f"hold {hold.hold_id} is lifted")
+
+
+@subject_app.command("holds")
+@told_plainly
+def list_holds(
+    with_released: Annotated[
+        bool, typer.Option("--all", help="Those that were lifted, too.")
+    ] = False,
+    settings_file: SettingsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the legal holds."""
+    settings = _existing(settings_file)
+
+    async def work(subjects: Subjects) -> list[Hold]:
+        return await subjects.holds(with_released=with_released)
+
+    for hold in _run(settings, work):
+        if as_json:
+            print(as_text(_plain(hold), is_short=True))
+            continue
+        on = hold.call_id or (f"#{hold.customer_id}" if hold.customer_id else "a number")
+        lifted = (
+            f"; lifted by {hold.released_by}: {hold.release_reason}" if hold.released_at else ""
+        )
+        print(f"{hold}; on {on}{lifted}")
+
+
+def _call_id(text: str) -> CallId | None:
+    try:
+        return parse_call_id(text)
+    except InvalidValue:
+        return None
+
+
+def _me() -> str:
+    return f"console:{getpass.getuser()}"
+
+
+def _plain(hold: Hold) -> dict[str, Any]:
+    return {
+        "hold_id": hold.hold_id,
+        "customer_id": hold.customer_id,
+        "call_id": hold.call_id,
+        "numbers": list(hold.numbers),
+        "reason": hold.reason,
+        "set_by": hold.set_by,
+        "set_at": hold.set_at.isoformat(),
+        "released_by": hold.released_by,
+        "released_at": hold.released_at.isoformat() if hold.released_at else None,
+        "release_reason": hold.release_reason,
+    }
 
 
 def _question(subject: Subject) -> str:

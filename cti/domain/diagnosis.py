@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 CLOCKS_APART_S = 2.0
 """Seconds between a server's clock and ours that somebody has to look at."""
@@ -40,9 +41,11 @@ def reason_of(exc: BaseException) -> str:
     return type(causes[-1]).__name__
 
 
-def clocks(whose: str, apart_s: float) -> str:
-    """What is wrong with a clock that is so many seconds ahead of ours; empty: nothing."""
-    if abs(apart_s) < CLOCKS_APART_S:
+def clocks(whose: str, told_at: datetime, asked_at: datetime, answered_at: datetime) -> str:
+    """What is wrong with a clock that told this time when asked for it; empty: nothing."""
+    way_time = (answered_at - asked_at) / 2
+    apart_s = (told_at - (asked_at + way_time)).total_seconds()
+    if abs(apart_s) < CLOCKS_APART_S + way_time.total_seconds():
         return ""
     way = "ahead of" if apart_s > 0 else "behind"
     return f"{whose} clock is {abs(apart_s):.0f} s {way} ours: let both follow NTP"

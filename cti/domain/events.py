@@ -114,6 +114,8 @@ __all__ = [
     "ReservationReleased",
     "SecurityNoted",
     "SubjectErased",
+    "SubjectHeld",
+    "SubjectReleased",
     "SwitchLinkChanged",
     "TicketOpened",
     "TransferFailed",
@@ -459,6 +461,24 @@ class SubjectErased(Event):
     call_ids: tuple[CallId, ...] = ()
     fields: int = 0  # personal fields of the journal
     recordings: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectHeld(Event):
+    """A legal hold was put on a person or on a call: nothing of it may be erased. The reason stands in its own row."""
+
+    by: str
+    hold_id: int
+    customer_id: CustomerId | None = None
+    call_id: CallId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectReleased(Event):
+    """A legal hold was lifted."""
+
+    by: str
+    hold_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

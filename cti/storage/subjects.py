@@ -132,6 +132,15 @@ def erase(connection: Connection, fields: Iterable[Field]) -> int:
     return erased
 
 
+def calls_of(connection: Connection, fields: Iterable[Field]) -> frozenset[CallId]:
+    """The calls in whose events these fields stand."""
+    calls: set[CallId] = set()
+    for keys in _pieces(sorted({sequence for sequence, _ in fields})):
+        query = select(_JOURNAL.c.call_id).where(_JOURNAL.c.sequence.in_(keys))
+        calls |= {CallId(call_id) for call_id in connection.scalars(query) if call_id is not None}
+    return frozenset(calls)
+
+
 def unfinished(connection: Connection, call_ids: Iterable[CallId]) -> list[CallId]:
     """Those of these calls that the journal hasn't seen the end of."""
     live: list[CallId] = []
@@ -141,6 +150,12 @@ def unfinished(connection: Connection, call_ids: Iterable[CallId]) -> list[CallI
         is_over = exists().where(end.c.call_id == _JOURNAL.c.call_id, end.c.name.in_(_ENDS))
         live += [CallId(call_id) for call_id in connection.scalars(begun.where(~is_over))]
     return live
+
+
+def is_known(connection: Connection, call_id: CallId) -> bool:
+    """Whether the journal knows of a call."""
+    known = select(_JOURNAL.c.sequence).where(_JOURNAL.c.call_id == call_id).limit(1)
+    return connection.execute(known).first() is not None
 
 
 def is_handed_over(connection: Connection) -> bool:

@@ -20,6 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cti.storage.database import Database
 
+_held: set[str] = set()
+"""Files that this process holds: a POSIX lock is no obstacle to the process that has it."""
 _KEY = 7205759404  # ours, and means nothing
 
 
@@ -29,6 +31,7 @@ class WriterLock:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._file: int | None = None
+        self._path = ""
         self._connection: AsyncConnection | None = None
         self._is_lost = False
 
@@ -77,12 +80,17 @@ class WriterLock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+            _held.discard(self._path)
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await connection.invalidate()  # the session ends, and the lock with it
             await connection.close()
 
     def _acquire_file(self, path: Path) -> bool:
+        self._path = str(path.resolve())
+        # Not even opened: closing it would give the lock away.
+        if self._path in _held:
+            return False
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             # A POSIX lock: unlike flock's, it isn't inherited by a child that outlives us.
@@ -91,6 +99,7 @@ class WriterLock:
             os.close(file)
             return False
         self._file = file
+        _held.add(self._path)
         return True
 
     async def _acquire_advisory(self) -> bool:

@@ -19,8 +19,8 @@ from cti.bus.local import LocalBus
 from cti.clock import SystemClock
 from cti.company import parse_company
 from cti.domain import events as ev
-from cti.domain.errors import CommandRefused
-from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName, RecordingId
+from cti.domain.errors import CommandRefused, InvalidValue
+from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, LegId, QueueName, RecordingId
 from cti.domain.numbers import DialPlan
 from cti.domain.people import Role, User
 from cti.storage.database import Database
@@ -383,8 +383,120 @@ async def test_what_is_under_way_is_refused_with_the_remedy(place: Installation)
     assert await place.files_with(WANG) == []
 
 
+# ---- legal holds -------------------------------------------------------------------------------
+
+
+async def refusal(place: Installation, who: str) -> str:
+    """Why a person is not erased; and that nothing of him was."""
+    before, sound = await place.dump(), await place.files_with("sound of")
+    with pytest.raises(CommandRefused) as refused:
+        await place.erase(who)
+    assert refused.value.reason == "held"
+    assert (await place.dump(), await place.files_with("sound of")) == (before, sound)
+    return str(refused.value)
+
+
+async def hold(place: Installation, what: str | CallId, reason: str = "case 12") -> int:
+    held = what if isinstance(what, str) and "-" in what else await place.subjects.find(what)
+    put = await place.subjects.hold(held, reason, "admin", datetime.now(UTC))  # type: ignore[arg-type]
+    return put.hold_id
+
+
+async def release(place: Installation, hold_id: int) -> None:
+    await place.subjects.release(hold_id, "the case is over", "sofia", datetime.now(UTC))
+
+
+@both
+async def test_nothing_of_a_held_person_is_erased_until_the_hold_is_lifted(
+    place: Installation,
+) -> None:
+    await two_people(place)
+    first, second = await hold(place, WANG), await hold(place, "#1", "case 13")
+    line = await refusal(place, WANG)
+    assert "a legal hold is on this person (hold 1, set by admin on " in line
+    assert line.endswith(
+        ": case 12): nothing is erased until it is lifted, with `ringdesk subject release 1 --reason …`"
+    )
+    await release(place, first)
+    assert "hold 2" in await refusal(place, WANG)
+    with pytest.raises(CommandRefused, match="hold 1 was lifted by sofia before"):
+        await release(place, first)
+    with pytest.raises(CommandRefused, match="there is no hold 77"):
+        await release(place, 77)
+    await release(place, second)
+    assert await place.subjects.holds() == []
+    assert len(await place.subjects.holds(with_released=True)) == 2
+    await place.erase(WANG)
+    assert WANG not in await place.dump()
+    assert await place.subjects.holds(with_released=True) == []
+    await place.journal.flush()
+    told = [item.event async for item in place.journal.read()]
+    held = [e for e in told if isinstance(e, (ev.SubjectHeld, ev.SubjectReleased))]
+    assert [(type(e).__name__, e.hold_id, e.by) for e in held] == [
+        ("SubjectHeld", 1, "admin"),
+        ("SubjectHeld", 2, "admin"),
+        ("SubjectReleased", 1, "sofia"),
+        ("SubjectReleased", 2, "sofia"),
+    ]
+    assert held[0].customer_id == 1  # type: ignore[union-attr]
+    assert await place.journal.verify() is None
+
+
+@both
+async def test_a_hold_on_a_call_holds_its_caller_and_those_whom_it_names(
+    place: Installation,
+) -> None:
+    await two_people(place)
+    await hold(place, call_id(3))  # Ben's, in which his agent asked Wang
+    assert "on this person" in await refusal(place, BEN)
+    assert "on something that names this person" in await refusal(place, WANG)
+    await release(place, 1)
+    await hold(place, call_id(2))
+    assert "on this person" in await refusal(place, WANG)
+    await place.erase(BEN)
+    assert BEN not in await place.dump()
+
+
+@both
+async def test_a_hold_outlives_the_customers_file_and_reaches_calls_to_come(
+    place: Installation,
+) -> None:
+    await two_people(place)
+    await hold(place, WANG)
+    await place.talk(4, WANG, "1")
+    await place.tickets.store.write(lambda files: files.remove_customer(CustomerId(1)))
+    assert "on this person" in await refusal(place, WANG)
+
+
 @sqlite
-@pytest.mark.timeout(400)  # starts four Pythons with everything in them
+async def test_a_provisional_file_under_a_hold_is_not_swept_away(place: Installation) -> None:
+    await place.talk(1, "anonymous", WANGS_DIGITS, name="Wang")
+    view = await place.tickets.office.caller(call_id(1))
+    assert view is not None
+    assert view.customer is not None
+    assert view.customer.is_provisional
+    customer_id = view.customer.customer_id
+    await hold(place, f"#{customer_id}")
+    kept = await place.tickets.store.read(lambda files: files.customer(customer_id))
+    assert kept is not None
+    assert kept.is_touched
+
+
+@sqlite
+async def test_a_hold_needs_a_reason_and_something_to_hold(place: Installation) -> None:
+    await two_people(place)
+    for reason in ("", "  \n", "x" * 501):
+        with pytest.raises(InvalidValue):
+            await hold(place, WANG, reason)
+    with pytest.raises(CommandRefused, match="nothing is known of this person"):
+        await hold(place, "13700137000")
+    with pytest.raises(CommandRefused, match="there is no such call"):
+        await hold(place, call_id(99))
+    assert await place.subjects.holds(with_released=True) == []
+
+
+@sqlite
+@pytest.mark.timeout(400)  # starts eight Pythons with everything in them
 async def test_the_command_beside_a_running_service(place: Installation) -> None:
     """Another process erases; the service hears it, forgets, journals it, and brings nothing back."""
     await two_people(place)
@@ -407,6 +519,16 @@ async def test_the_command_beside_a_running_service(place: Installation) -> None
     status, out, err = await ringdesk("subject", "erase", WANG)  # nobody is there to say yes
     assert status != 0
     assert len((await place.export(WANG))["calls"]) == 2
+    status, out, err = await ringdesk("subject", "hold", WANG, "--reason", "case 12")
+    assert (status, err) == (0, "")
+    assert out.startswith("hold 1, set by console:")
+    status, out, err = await ringdesk("subject", "erase", WANG, "--yes")
+    assert (status, out) == (1, "")
+    assert "a legal hold is on this person (hold 1, set by console:" in err
+    status, out, err = await ringdesk("subject", "holds")
+    assert out.endswith(": case 12; on #1\n")
+    status, out, err = await ringdesk("subject", "release", "1", "--reason", "over", "--json")
+    assert (status, json.loads(out)["release_reason"]) == (0, "over")
     status, out, err = await ringdesk("subject", "erase", WANG, "--yes", "--json")
     assert (status, err) == (0, "")
     assert json.loads(out)["recordings"] == 1

@@ -96,6 +96,27 @@ def export(
     }
 
 
+def keep(connection: Connection, customers: Iterable[Customer]) -> None:
+    """See that these files aren't removed as untouched: a hold is on them."""
+    files = files_on(connection)
+    for customer in customers:
+        files.put_customer(replace(customer, is_touched=True))
+
+
+def mentions(
+    connection: Connection,
+    customers: Sequence[CustomerId],
+    call_ids: Iterable[CallId],
+    numbers: Sequence[SubjectNumber],
+) -> bool:
+    """Whether any of these numbers stands in what was written about these customers and calls."""
+    found = [files_on(connection).customer(customer_id) for customer_id in customers]
+    texts = [text for customer in found if customer for text in (customer.note, customer.name)]
+    for ticket in tickets_of(connection, customers, call_ids):
+        texts += [ticket.note, ticket.subject]
+    return any(redact(text, numbers) != text for text in texts)
+
+
 def erase(
     connection: Connection,
     customers: Sequence[CustomerId],
