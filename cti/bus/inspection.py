@@ -57,12 +57,14 @@ async def _inspect(redis: Any, where: str, prefix: str) -> list[Diagnosis]:
         answered_at = datetime.now(UTC)
     except (RedisError, OSError) as exc:
         return [Diagnosis("Redis answers", why_not(exc, where))]
-    apart_s = seconds + micros / 1e6 - (asked_at + (answered_at - asked_at) / 2).timestamp()
+    told_at = datetime.fromtimestamp(seconds + micros / 1e6, UTC)
     return [
         Diagnosis("Redis answers"),
         Diagnosis("Redis's version", _version(facts)),
         Diagnosis("Redis's rights", rights),
-        Diagnosis("Redis's clock", clocks("Redis's", apart_s), stops_start=False),
+        Diagnosis(
+            "Redis's clock", clocks("Redis's", told_at, asked_at, answered_at), stops_start=False
+        ),
     ]
 
 

@@ -47,7 +47,6 @@ async def inspect(database: Database, where: str) -> list[Diagnosis]:
             answered_at = datetime.now(UTC)
     except (SQLAlchemyError, OSError) as exc:
         return [Diagnosis("PostgreSQL answers", why_not(exc, where))]
-    middle_at = asked_at + (answered_at - asked_at) / 2
     return [
         Diagnosis("PostgreSQL answers"),
         Diagnosis("PostgreSQL's version", _version(facts)),
@@ -55,7 +54,7 @@ async def inspect(database: Database, where: str) -> list[Diagnosis]:
         Diagnosis("PostgreSQL's rights", _rights(facts)),
         Diagnosis(
             "PostgreSQL's clock",
-            clocks("PostgreSQL's", (facts.told_at - middle_at).total_seconds()),
+            clocks("PostgreSQL's", facts.told_at, asked_at, answered_at),
             stops_start=False,
         ),
     ]

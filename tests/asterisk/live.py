@@ -24,7 +24,7 @@ from cti.builtin import with_simulators
 from cti.cli.check import JournalFile
 from cti.cli.deployment import sample_company
 from cti.company import Company, parse_company
-from cti.config import Settings, WebSettings
+from cti.config import BusSettings, DatabaseSettings, Settings, WebSettings
 from cti.domain.events import Event
 from cti.domain.ids import CallId
 from cti.servers import open_database
@@ -147,18 +147,26 @@ async def live(
     through: AmiProxy | None = None,
     environment: Mapping[str, str] | None = None,
     prepare: Callable[[Settings], None] | None = None,
+    database_url: str | None = None,
+    bus_url: str | None = None,
     **pbx_settings: Any,
 ) -> AsyncIterator[Live]:
     """Start everything; afterwards end it and prove that no call and no process is left.
 
     ``through``: a listening proxy between the service and Asterisk's AMI. ``environment`` is added to the service's.
-    ``prepare`` may change the state folder before the database is made. ``pbx_settings`` are keys of ``PbxSettings``.
+    ``prepare`` may change the state folder before the database is made. ``database_url``, ``bus_url``: servers that are
+    used instead of what is embedded. ``pbx_settings`` are keys of ``PbxSettings``.
     """
     base = company or parse_company(sample_company())
     whole = with_simulators(base, simulated)
     with _pbx(whole, pbx_settings) as pbx:
         settings = pbx.settings.model_copy(
-            update={"web": WebSettings(port=free_port()), "simulated_agents": simulated}
+            update={
+                "web": WebSettings(port=free_port()),
+                "simulated_agents": simulated,
+                "database": DatabaseSettings(url=database_url),
+                "bus": BusSettings(url=bus_url),
+            }
         )
         if prepare is not None:
             prepare(settings)
@@ -195,6 +203,11 @@ def _write_files(settings: Settings, company: Company, is_sample: bool) -> None:
         f"simulated_agents = {settings.simulated_agents}",
         "[web]",
         f"port = {settings.web.port}",
+        *(
+            f'[{name}]\nurl = "{server.url}"'
+            for name, server in (("database", settings.database), ("bus", settings.bus))
+            if server.url is not None
+        ),
         "[pbx]",
         *(f"{k} = {json.dumps(v)}" for k, v in pbx.model_dump().items() if v is not None),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,17 +13,20 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.mark.parametrize(
-    ("apart_s", "words"),
+    ("apart_s", "way_s", "words"),
     [
-        (0.0, ""),
-        (1.9, ""),
-        (-1.9, ""),
-        (2.6, "Redis's clock is 3 s ahead of ours: let both follow NTP"),
-        (-3600.0, "Redis's clock is 3600 s behind ours: let both follow NTP"),
+        (0.0, 0.0, ""),
+        (1.9, 0.0, ""),
+        (-1.9, 0.0, ""),
+        (2.6, 0.2, "Redis's clock is 3 s ahead of ours: let both follow NTP"),
+        (2.6, 2.0, ""),  # who answers late may be right
+        (-3600.0, 2.0, "Redis's clock is 3600 s behind ours: let both follow NTP"),
     ],
 )
-def test_clocks(apart_s: float, words: str) -> None:
-    assert clocks("Redis's", apart_s) == words
+def test_clocks(apart_s: float, way_s: float, words: str) -> None:
+    asked_at = datetime(2026, 3, 2, tzinfo=UTC)
+    told_at = asked_at + timedelta(seconds=way_s / 2 + apart_s)
+    assert clocks("Redis's", told_at, asked_at, asked_at + timedelta(seconds=way_s)) == words
 
 
 def test_the_first_cause_is_told() -> None:
