@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 from acd.simulation.whatif import Result, clock
 
 _WIDTH, _PANEL, _LEFT, _RIGHT, _GAP = 860, 200, 60, 20, 56
+_COLUMNS = 4  # of the legend
 COLOURS = ("#1d4ed8", "#b45309", "#15803d", "#a21caf", "#b91c1c", "#475569")
 
 _FONT = 'font-family="sans-serif" font-size="13"'
@@ -19,8 +20,7 @@ Interval = tuple[float, float, float]
 
 def drawing(results: Sequence[Result], title: str, within_s: float) -> str:
     """The whole picture as text."""
-    legend = 26 * ((len(results) + 2) // 3)
-    first = 48 + legend
+    first = 64 + 26 * -(-len(results) // _COLUMNS)
     second = first + _PANEL + _GAP
     height = second + _PANEL + 40
     points = [point for result in results for point in result.intervals]
@@ -45,7 +45,7 @@ def drawing(results: Sequence[Result], title: str, within_s: float) -> str:
 def _legend(results: Sequence[Result]) -> list[str]:
     parts = []
     for number, result in enumerate(results):
-        x, y = _LEFT + number % 3 * 260, 52 + number // 3 * 26
+        x, y = _LEFT + number % _COLUMNS * 200, 52 + number // _COLUMNS * 26
         colour = COLOURS[number % len(COLOURS)]
         parts.append(
             f'<line x1="{x}" y1="{y - 4}" x2="{x + 24}" y2="{y - 4}" stroke="{colour}" stroke-width="3"/>'
