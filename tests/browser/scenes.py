@@ -53,6 +53,13 @@ def _base() -> Json:
     }
 
 
+CALLER_IDS: list[Json] = [
+    {"number": "+864001234567", "label": {}},
+    {"number": "+862155550100", "label": {"en": "Shanghai office", "zh": "上海办公室"}},
+]
+"""What may be shown outside: the company's number, and one more."""
+
+
 def parked(slot: str, seconds: int = 42, **fields: Any) -> Json:
     """A caller in a parking place, so long since."""
     return {
@@ -84,10 +91,7 @@ def directory(**fields: Any) -> Json:
             {"name": "help", "label": {"en": "Help", "zh": "技术支持"}, "waiting": 0, "ready": 4},
         ],
         "outside": True,
-        "caller_ids": [
-            {"number": "+864001234567", "label": {}},
-            {"number": "+862155550100", "label": {"en": "Shanghai office", "zh": "上海办公室"}},
-        ],
+        "caller_ids": CALLER_IDS[:1],
         **fields,
     }
 
