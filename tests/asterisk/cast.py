@@ -190,8 +190,8 @@ async def nothing_is_lost(stage: Scene, cast: Cast, row: Row) -> None:
     wrong = [e for e in await product.events(ev.CallAbandoned) if e.call_id in calls]
     failed = [e for e in await product.events(ev.RecordingFailed) if e.call_id in calls]
     # On a machine that is busy with something else SIPp sends no sound for a second, and then there is none on the disk:
-    # that is told ("truncated"), and is the only thing that may be wrong. Seen only where others loaded the machine (7 of 200
-    # recordings, short by 2 to 4 s; none of 200 and of 40 without): MixMonitor's file grows with the packets that come.
+    # that is told ("truncated"), and is the only thing that may be wrong. Seen only where others loaded the machine
+    # (7 of 200 recordings, short by 2 to 4 s; none of 200 and of 40 without): the file grows with the packets that come.
     assert not wrong
     assert {e.reason for e in failed} <= {"truncated"}, failed
     if failed:
