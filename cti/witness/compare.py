@@ -260,7 +260,8 @@ class Comparison:
         if any(anchor.leg_id in kin.legs for kin in self.calls if kin.call_id == call.kin):
             return  # by command an agent asked a queue: how his channel ends says nothing of the asking
         if not anchor.hung_up_by:
-            agrees = call.ended_by != "caller"
+            # Of a Local half that came in as the caller Asterisk never names who hung up.
+            agrees = call.ended_by != "caller" or not _is_party(anchor.name)
         elif anchor.hung_up_by == anchor.name:
             agrees = call.ended_by == "caller" or self._hung_up_too(call, anchor)
         else:

@@ -80,7 +80,8 @@ class Desk:
     async def refer(self, number: str, line: int | None = None) -> None:
         """The phone's transfer key: a blind transfer; returns when Asterisk has taken it."""
         await self.phone.do("transfer", uri=f"sip:{number}@{self.server}", call=line)
-        assert (await self.phone.wait_for("transfer", DEADLINE))["status"] < 300
+        told = await self.phone.wait_for("transfer", DEADLINE)
+        assert told["status"] < 300, told
 
 
 async def eventually(waiting: Any, why: Any) -> Any:

@@ -196,6 +196,8 @@ async def local_hop(pbx: Pbx, *, is_kept: bool = True) -> AsyncIterator[None]:
         f"UserEvent(RdXfer,Call: ${{RD_CALL}},From: ,{to},Number: ,How: blind)",
         "Set(RD_STATE=dialing)",
         "Set(__RD_REF=${RD_CALL})",
+        "Set(__RD_CALLER=${CHANNEL})",
+        "Set(__TRANSFER_CONTEXT=rd-xfer)",
         "Gosub(rd-record,s,1)",
         f"Dial(Local/${{EXTEN}}@house-phone{kept},15,g)",
         "GotoIf($[${DIALSTATUS}=ANSWER]?rd-after,s,1)",

@@ -316,7 +316,8 @@ class Centre:
             (ev.RecordingFailed, 0),
             (ev.RecordingAttached, recordings),
         ):
-            _same(kind.__name__, sum(isinstance(e, kind) for e in facts), wanted)
+            found = [e for e in facts if isinstance(e, kind)]
+            _same(f"{kind.__name__} {found}", len(found), wanted)
         return facts
 
     def _same_caller(self, facts: list[ev.Event], call_id: CallId) -> None:
