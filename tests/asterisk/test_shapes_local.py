@@ -10,7 +10,7 @@ import pytest_asyncio
 from cti.domain import events as ev
 from cti.domain.ids import CallId
 from tests.asterisk.house import hop_to, local_hop
-from tests.asterisk.shapes import ASKED, LINE, MARKS, Centre
+from tests.asterisk.shapes import ASKED, BEGIN, LINE, MARKS, SERVED, Centre
 from tests.until import until
 
 pytestmark = MARKS
@@ -92,3 +92,34 @@ async def test_behind_a_local_channel_held_and_retrieved(house: Centre) -> None:
     assert await halves(house) == []
     await bob.do("hang_up")
     await house.told(call_id, f"{THROUGH} on_hold talking", ended_by="agent", agents={"bob": ASKED})
+
+
+async def test_behind_a_local_channel_the_phone_sends_the_caller_on(house: Centre) -> None:
+    """What the phone speaks with is a half of the Local channel; the caller at its other end is meant."""
+    call_id = await talks(house)
+    bob, cai = house.desks["bob"], house.desks["cai"]
+    # Not `refer`: the half is gone before Asterisk would tell the phone that all went well.
+    await bob.phone.do("transfer", uri=f"sip:{cai.endpoint}@{bob.server}")
+    await house.reaches(call_id, "talking", "cai")
+    assert (await house.fact(ev.CallTransferred, 2)).endpoint == bob.endpoint
+    assert await halves(house) == []
+    await house.callers["cal"].do("hang_up")
+    await house.told(
+        call_id,
+        f"{THROUGH} transferring ringing talking",
+        ended_by="caller",
+        agents={"bob": ASKED, "cai": ASKED},
+    )
+
+
+async def test_a_local_channel_before_the_call_comes_in(at: Centre) -> None:
+    """Its half that comes in is the caller; the witness looks at nobody behind it."""
+    pbx = at.product.pbx
+    await pbx.rx(f'dialplan add extension "4999,1,Dial(Local/{LINE}@rd-trunk/n,60)" into rd-trunk')
+    try:
+        await at.begin("ann")
+        call_id = await at.talking("ann", "4999")
+        await at.callers["cal"].do("hang_up")
+        await at.told(call_id, BEGIN.strip(), ended_by="caller", agents={"ann": SERVED})
+    finally:
+        await pbx.rx("dialplan remove extension 4999@rd-trunk")
