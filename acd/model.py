@@ -233,7 +233,9 @@ def _adopt_entry(turn: Turn, call: Call, queue: QueueName, entry: QueueEntry | N
 
 def _adopt_talk(turn: Turn, call: Call, entry: QueueEntry) -> None:
     agent = turn.agent_at(call.endpoint) if call.endpoint is not None else None
-    leg = call.up_leg or next((g for g in call.legs.values() if g.endpoint == call.endpoint), None)
+    # A phone that was rung before, in vain, has a leg that ended.
+    alive = (g for g in call.legs.values() if g.state is not LegState.ENDED)
+    leg = call.up_leg or next((g for g in alive if g.endpoint == call.endpoint), None)
     if leg is not None and leg.endpoint != call.endpoint:
         leg = None
     where = (leg.leg_id, leg.endpoint) if leg is not None else None
