@@ -364,6 +364,8 @@ def test_whatever_the_switch_tells_nobody_is_stuck(
     rest = (AgentState.READY, AgentState.NOT_READY, AgentState.WRAP_UP)
     waiting = [f"{a.agent_id} {a.state} {a.kind}" for a in world.state.agents.values()]
     assert all(a.state in rest for a in world.state.agents.values()), waiting
-    assert not (world.state.entries or world.state.busy or world.state.shapes)
+    assert not world.state.entries
+    assert not world.state.busy
+    assert not world.state.shapes
     world.wait(200)
     assert not any(a.legs or a.lines or a.owed for a in world.state.agents.values())

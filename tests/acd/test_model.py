@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from acd import decisions as d
@@ -9,7 +11,7 @@ from acd import model
 from acd.model import AGENT_TRANSITIONS, AgentState, Phase, Trigger
 from acd.states import next_state
 from cti.domain import events as ev
-from cti.domain.call import Call, CallState
+from cti.domain.call import Call, CallState, Leg, LegState
 from cti.domain.errors import CommandRefused, IllegalTransition
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId
 from tests.acd.world import (
@@ -651,6 +653,23 @@ def test_talks_go_on_and_what_the_switch_does_not_know_is_over() -> None:
     assert again.shows(CHEN) == "TALKING"
     assert [e.call_id for e in again.published(ev.CallAnswered)] == [new], "told once"
     again.leg_ended(talks, ANNA, LegId("whatever"))
+    assert again.shows(ANNA) == "READY"
+
+
+def test_a_phone_that_rings_the_second_time_is_known_by_its_living_leg() -> None:
+    world = World()
+    world.seat(ANNA)
+    call = world.enqueue("a")
+    phone = PHONES[ANNA]
+    legs = {
+        LegId("first"): Leg(LegId("first"), phone, LegState.ENDED, world.now),
+        LegId("second"): Leg(LegId("second"), phone, LegState.RINGING, world.now),
+    }
+    rings = replace(live("a", world, CallState.RINGING, endpoint=phone), legs=legs)
+    again = restart(world, rings)
+    assert again.shows(ANNA) == "RINGING"
+    again.end(call)
+    again.leg_ended(call, ANNA, LegId("second"))
     assert again.shows(ANNA) == "READY"
 
 

@@ -441,7 +441,9 @@ def test_a_story(story: list[tuple[Step, str, str]]) -> None:
         assert seen == [anna, ben], f"step {number + 1}"
     agents = world.state.agents.values()
     assert not any(a.call_id or a.lines or a.legs or a.owed for a in agents)
-    assert not (world.state.busy or world.state.entries or world.state.shapes)
+    assert not world.state.busy
+    assert not world.state.entries
+    assert not world.state.shapes
 
 
 def test_what_is_published_says_the_kind_and_which_call_a_wrap_up_was_of() -> None:
