@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from cti.domain.errors import SwitchUnavailable
 from cti.domain.ids import Endpoint
 from cti.wire.ami import Message, encode_action
 from tests.contracts.switch_rig import FakeRig
+from tests.cti.asterisk.conftest import up
 from tests.cti.asterisk.test_transfers import B_ANSWERS, END_OF_B, END_OF_OWN, SECOND_LINE
 from tests.cti.asterisk.test_translator import (
     B1,
@@ -39,21 +40,6 @@ Logs = list[MutableMapping[str, Any]]
 def logs() -> Iterator[Logs]:
     with capture_logs() as lines:
         yield lines
-
-
-@pytest.fixture
-async def rig() -> AsyncIterator[FakeRig]:
-    rig = FakeRig()
-    rig.pbx.variables["RD_STALE"] = "1000"  # no heartbeat here
-    yield rig
-    await rig.switch.close()
-    await rig.agi.close()
-    await rig.pbx.close()
-
-
-async def up(rig: FakeRig) -> None:
-    await rig.switch.start()
-    await rig.until(lambda: rig.switch.is_up)
 
 
 # ---- events ------------------------------------------------------------------------------------

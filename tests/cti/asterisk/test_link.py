@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -13,27 +12,13 @@ from cti.domain import events as ev
 from cti.domain.errors import ConfigError, LocalProtocolError, SwitchUnavailable
 from cti.domain.ids import Endpoint
 from tests.contracts.switch_rig import FakeRig, RecordingBus
+from tests.cti.asterisk.conftest import up
 from tests.fakes.asterisk_ami import AmiDoor
 from tests.fakes.clock import settle
 
 pytestmark = pytest.mark.unit
 
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-async def rig() -> AsyncIterator[FakeRig]:
-    rig = FakeRig()
-    rig.pbx.variables["RD_STALE"] = "1000"  # no heartbeat here
-    yield rig
-    await rig.switch.close()
-    await rig.agi.close()
-    await rig.pbx.close()
-
-
-async def up(rig: FakeRig) -> None:
-    await rig.switch.start()
-    await rig.until(lambda: rig.switch.is_up)
 
 
 def links(bus: RecordingBus) -> list[tuple[bool, str]]:
