@@ -197,6 +197,21 @@ async def test_a_phone_that_does_not_take_the_call_gives_the_caller_back_his_pla
         assert rung <= {"PJSIP/1002"}
 
 
+async def test_a_phone_that_has_a_caller_is_given_no_other(pbx: Pbx) -> None:
+    async with (
+        phone(pbx, "1001", "ring"),
+        waiting_caller(pbx) as (ami, waiting, _),
+        calling(pbx),
+    ):
+        second = await ami.event("RdWait", within=15, after=ami.events.index(waiting) + 1)
+        await ami.redirect(waiting["Channel"], "rd-dial", "1001")
+        await ami.event("DialState", DialStatus="RINGING")
+        await ami.redirect(second["Channel"], "rd-dial", "1001")
+        refused = await ami.event("RdNoAnswer", Call=second["Call"])
+        assert (refused["Status"], refused["Try"]) == ("BUSY", "1")
+        assert len([event for event in ami.events if event["Event"] == "DialBegin"]) == 1
+
+
 @pytest.mark.parametrize("exten", ["1001&PJSIP/trunk_demo", "1001@trunk_demo", "x", "1001w^,g"])
 async def test_an_exten_that_is_no_phone_rings_nobody(pbx: Pbx, exten: str) -> None:
     async with phone(pbx, "1001"), waiting_caller(pbx) as (ami, waiting, _):

@@ -130,6 +130,7 @@ async def test_calls_a_new_start_and_every_command(
     lina, tom = await centre.open_page("lina"), await centre.open_page("tom")
     assert (lina.state, tom.state) == ("NOT_READY break", "TALKING")
     assert (tom.call, tom.call_id) == ("talking", zhang.call_id)
+    await centre.until(lambda: tom.sections["customer"]["customer"])
     assert tom.sections["customer"]["customer"]["name"] == "张伟"
     await tom.on_call("hang_up")
     await centre.until(lambda: centre.is_over(zhang))
@@ -139,7 +140,9 @@ async def test_calls_a_new_start_and_every_command(
     assert lina.call_id == waits.call_id
     centre.answer(lina)
     await centre.until(lambda: lina.call == "talking")
+    await centre.wait(1)  # else there is nothing to record
     waits.hang_up()
+    await centre.until(lambda: centre.of(waits, ev.RecordingAttached))
     await centre.over(zhang, waits, gone)
     assert len(centre.of(zhang, ev.TicketOpened)) == 1
 

@@ -248,7 +248,10 @@ async def dial(pbx: FakeAsterisk, channel: FakeChannel, endpoint: str, seconds: 
     """``Dial(PJSIP/<endpoint>,<seconds>)``; leaves DIALSTATUS and HANGUPCAUSE."""
     variables = channel.variables
     phone = pbx.phones.get(endpoint)
-    if phone is None or not phone.is_registered or phone.leg is not None:
+    if phone is not None and phone.leg is not None:
+        variables["DIALSTATUS"], variables["HANGUPCAUSE"] = "BUSY", "0"
+        return
+    if phone is None or not phone.is_registered:
         variables["DIALSTATUS"], variables["HANGUPCAUSE"] = "CHANUNAVAIL", "3"
         return
     leg = pbx.new_leg(channel, endpoint)
