@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import sys
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -365,10 +366,13 @@ async def test_an_unreachable_database_is_told_as_such(database: Database, tmp_p
     url = f"sqlite+aiosqlite:///{tmp_path}/none/x.db"
     if name != "sqlite":
         url = f"postgresql+asyncpg://ringdesk@/x?host={tmp_path}"
+    before = set(threading.enumerate())
     nowhere = Database(url)
     with pytest.raises((OSError, SQLAlchemyError)):
         await SqlJournal(nowhere).newest()
     await nowhere.close()
+    # aiosqlite's thread has a last word for the loop.
+    await until(lambda: set(threading.enumerate()) <= before)
 
 
 # ---- rows of other versions --------------------------------------------------------------------
