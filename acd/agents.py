@@ -7,7 +7,6 @@ refused (``CommandRefused``) and changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from acd.callers import end, put_fallback, rejoin
@@ -29,9 +28,9 @@ from acd.doubts import settle_doubts
 from acd.facts import Agent, Phase, QueueEntry
 from acd.parties import free, give_up
 from acd.states import BUSY, PHONE_LOST, SIGNED_IN, SYSTEM_REASONS, AgentState, Trigger
-from acd.tables import evolve
 from acd.turn import Turn
 from cti.domain.errors import CommandRefused
+from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId
 
 S, T = AgentState, Trigger
@@ -47,14 +46,14 @@ def sign_in(turn: Turn, event: SignIn) -> None:
     elif agent.endpoint != event.endpoint:
         if agent.state in BUSY:
             raise CommandRefused("busy", "Finish the call before you change the phone.")
-        turn.put_agent(evolve(agent, endpoint=event.endpoint))
+        turn.put_agent(replace(agent, endpoint=event.endpoint))
 
 
 def sign_out(turn: Turn, event: SignOut) -> None:
     """Leave; signed out already: nothing changes."""
     agent = _known(turn, event.agent_id)
     if agent.state in BUSY:
-        turn.put_agent(evolve(agent, next_state=S.LOGGED_OUT, next_reason=""))
+        turn.put_agent(replace(agent, next_state=S.LOGGED_OUT, next_reason=""))
     elif agent.state is not S.LOGGED_OUT:
         turn.move(agent, T.SIGN_OUT, by="agent", endpoint=None)
 
@@ -63,7 +62,7 @@ def say_ready(turn: Turn, event: SayReady) -> None:
     """Take calls. A phone that isn't there yet is no reason to refuse: no call is offered until it is."""
     agent = _signed_in(turn, event.agent_id)
     if agent.state in BUSY:
-        turn.put_agent(evolve(agent, next_state=S.READY, next_reason="", ready_said_at=turn.now))
+        turn.put_agent(replace(agent, next_state=S.READY, next_reason="", ready_said_at=turn.now))
     elif agent.state is not S.READY:
         turn.move(agent, T.READY, by="agent", missed=0, ready_said_at=turn.now)
 
@@ -75,7 +74,7 @@ def say_not_ready(turn: Turn, event: SayNotReady) -> None:
     if not event.reason or event.reason in SYSTEM_REASONS or (known and event.reason not in known):
         raise CommandRefused("no_such_reason", "Choose one of the reasons of the company.")
     if agent.state in BUSY:
-        turn.put_agent(evolve(agent, next_state=S.NOT_READY, next_reason=event.reason))
+        turn.put_agent(replace(agent, next_state=S.NOT_READY, next_reason=event.reason))
     elif (agent.state, agent.reason) != (S.NOT_READY, event.reason):
         turn.move(agent, T.PAUSE, reason=event.reason, by="agent")
 
@@ -87,7 +86,7 @@ def extend_wrap_up(turn: Turn, event: ExtendWrapUp) -> None:
         raise CommandRefused("not_in_wrap_up", "There is no wrap-up that could be extended.")
     if agent.deadline_at is not None:
         deadline_at = agent.deadline_at + turn.limits.extension_time
-        turn.put_agent(evolve(agent, deadline_at=deadline_at))
+        turn.put_agent(replace(agent, deadline_at=deadline_at))
 
 
 def phone_ready(turn: Turn, event: PhoneReady) -> None:
@@ -107,7 +106,7 @@ def offer_refused(turn: Turn, event: OfferRefused) -> None:
         return
     if event.reason == NOT_SENT:
         # Nobody is to blame, and nobody could be offered either: all keep their places for a moment.
-        turn.put_entry(evolve(entry, phase=Phase.WAITING, agent_id=None))
+        turn.put_entry(replace(entry, phase=Phase.WAITING, agent_id=None))
         wait_for_switch(turn)
         return
     is_gone = event.reason == "no_such_call"
@@ -115,7 +114,7 @@ def offer_refused(turn: Turn, event: OfferRefused) -> None:
         end(turn, entry)  # twice, a retry_time apart: his CallEnded was lost
         return
     refusals = entry.refusals + 1 if is_gone else entry.refusals
-    untried = evolve(entry, agent_id=None, refusals=refusals)  # the agent is not to blame
+    untried = replace(entry, agent_id=None, refusals=refusals)  # the agent is not to blame
     give_up(turn, untried, turn.limits.retry_time)
 
 
@@ -130,7 +129,7 @@ def rejoin_refused(turn: Turn, event: RejoinRefused) -> None:
     """The switch didn't take the rejoin; the next sign of the phone tries again."""
     agent = turn.agent(event.agent_id)
     if agent is not None and agent.is_rejoining and agent.call_id == event.call_id:
-        turn.put_agent(evolve(agent, is_rejoining=False))
+        turn.put_agent(replace(agent, is_rejoining=False))
 
 
 # ---- time --------------------------------------------------------------------------------------
@@ -176,7 +175,7 @@ def _talk_overdue(turn: Turn, agent: Agent) -> None:
     elif agent.is_leg_ended:
         free(turn, agent, "leg_ended")
     else:  # a rejoin that never came to be: he still talks
-        turn.put_agent(evolve(agent, is_rejoining=False, deadline_at=None))
+        turn.put_agent(replace(agent, is_rejoining=False, deadline_at=None))
 
 
 def _fruitless(turn: Turn, agent: Agent, entry: QueueEntry | None, reason: str) -> None:
@@ -184,7 +183,7 @@ def _fruitless(turn: Turn, agent: Agent, entry: QueueEntry | None, reason: str) 
     if entry is not None and entry.phase is Phase.OFFERED:
         give_up(turn, entry, turn.limits.retry_time)
     elif entry is not None and entry.agent_id == agent.agent_id:
-        turn.put_entry(evolve(entry, agent_id=None))
+        turn.put_entry(replace(entry, agent_id=None))
     gap_time = turn.configuration.rules(agent.queue).gap_time
     turn.release(agent, reason, available_at=turn.now + gap_time)
 
@@ -192,7 +191,7 @@ def _fruitless(turn: Turn, agent: Agent, entry: QueueEntry | None, reason: str) 
 def _entry_due(turn: Turn, entry: QueueEntry) -> None:
     if entry.phase is Phase.FALLBACK:
         if entry.take_back_at is not None and turn.now >= entry.take_back_at:
-            put_fallback(turn, evolve(entry, agent_id=entry.agent_id))
+            put_fallback(turn, replace(entry, agent_id=entry.agent_id))
         return
     if entry.announce_at is None or turn.now < entry.announce_at or entry.phase is Phase.CONNECTED:
         return
@@ -200,10 +199,10 @@ def _entry_due(turn: Turn, entry: QueueEntry) -> None:
     is_sure = entry.blocked_until_at is None or turn.now >= entry.blocked_until_at
     if every <= timedelta(0):
         return
-    entry = evolve(entry, announce_at=turn.now + every)
+    entry = replace(entry, announce_at=turn.now + every)
     turn.wake(turn.now + every, entry.call_id)
     if entry.phase is Phase.WAITING and is_sure and turn.part("is_linked"):
-        entry = evolve(entry, told_position=position_of(turn, entry))
+        entry = replace(entry, told_position=position_of(turn, entry))
         turn.decide(Announce(entry.call_id))
     turn.put_entry(entry)
 

@@ -15,7 +15,6 @@ Whatever fails to come is bounded by the agent's ``deadline_at`` (``agents.py``,
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -35,11 +34,11 @@ from acd.parties import (
     take_leg,
 )
 from acd.states import BUSY, DECLINED, PHONE_LOST, RONA, AgentState, Trigger
-from acd.tables import evolve
 from acd.turn import Turn
 from cti.domain import events as ev
 from cti.domain.demands import parse_demand
 from cti.domain.errors import InvalidDemand
+from cti.domain.evolving import replace
 from cti.domain.ids import CallId, Endpoint, LegId, QueueName
 
 S, T = AgentState, Trigger
@@ -59,7 +58,7 @@ def enqueued(turn: Turn, event: ev.CallEnqueued) -> None:
         # A fallback caller's T0 comes only now; who was sent to another line begins there.
         is_placed = entry.take_back_at is None and not entry.is_sent_on
         is_placed = is_placed and entry.queue == event.queue
-        entry = evolve(
+        entry = replace(
             entry,
             queue=event.queue,
             enqueued_at=entry.enqueued_at if is_placed else min(event.enqueued_at, turn.now),
@@ -139,7 +138,7 @@ def dialled(turn: Turn, event: ev.LegDialled) -> None:
     elif entry.phase is not Phase.OFFERED and agent.state not in BUSY:
         is_fallback = entry.phase is Phase.FALLBACK
         phase = Phase.FALLBACK if is_fallback else Phase.OFFERED
-        entry = turn.put_entry(evolve(entry, phase=phase, agent_id=agent.agent_id))
+        entry = turn.put_entry(replace(entry, phase=phase, agent_id=agent.agent_id))
         ring(turn, agent, entry, leg)
 
 
@@ -177,14 +176,14 @@ def connect(
     is_first = agent is not None and not entry.is_answered
     is_queues = entry.phase is not Phase.CONNECTED or is_first
     agent_id = agent.agent_id if agent is not None else None
-    answered = evolve(entry, phase=Phase.CONNECTED, agent_id=agent_id, take_back_at=None)
+    answered = replace(entry, phase=Phase.CONNECTED, agent_id=agent_id, take_back_at=None)
     if agent is not None:
         kind = "queue" if is_queues else _kind_in(turn, agent, entry.call_id)
         answered = replace(answered, is_answered=True)
         turn.put_entry(answered)
         if is_first:
             tally = replace(agent.tally, taken=agent.tally.taken + 1)
-            agent = turn.put_agent(evolve(agent, tally=tally))
+            agent = turn.put_agent(replace(agent, tally=tally))
         parties.talk(turn, agent, entry.call_id, leg, kind=kind, queue=entry.queue, missed=0)
     else:
         turn.put_entry(answered)
@@ -214,14 +213,14 @@ def not_answered(turn: Turn, event: ev.CallNotAnswered) -> None:
     if entry is None or agent is None or agent.endpoint != event.endpoint:
         return
     if agent.state is S.TALKING:  # a rejoin that failed; the dialplan holds or requeues the caller
-        turn.put_agent(evolve(agent, is_rejoining=False, is_leg_lost=True))
+        turn.put_agent(replace(agent, is_rejoining=False, is_leg_lost=True))
         return
     if entry.phase is Phase.FALLBACK:  # Asterisk's own ring, by its own rules
-        turn.put_entry(evolve(entry, agent_id=None))
+        turn.put_entry(replace(entry, agent_id=None))
         turn.release(agent, event.result)
         return
     entry = give_up(turn, entry, turn.limits.result_time)
-    turn.put_entry(evolve(entry, attempts=entry.attempts + 1))
+    turn.put_entry(replace(entry, attempts=entry.attempts + 1))
     turn.publish(
         ev.AgentDidNotAnswer(
             at=turn.now,
@@ -260,7 +259,7 @@ def leg_ended(turn: Turn, event: ev.LegEnded) -> None:
         else:
             free(turn, agent, "leg_ended")
     elif agent.is_rejoining or agent.is_leg_lost:
-        turn.put_agent(evolve(agent, is_leg_ended=True))
+        turn.put_agent(replace(agent, is_leg_ended=True))
     elif not is_held:
         free(turn, agent, "leg_ended")
     elif is_desk_phone(event.endpoint):
@@ -282,7 +281,7 @@ def _phone_died(turn: Turn, agent: Agent) -> None:
 
 
 def _wait_for_reason(turn: Turn, agent: Agent, limit: timedelta) -> None:
-    turn.put_agent(evolve(agent, is_leg_ended=True, deadline_at=turn.now + limit))
+    turn.put_agent(replace(agent, is_leg_ended=True, deadline_at=turn.now + limit))
 
 
 def call_ended(turn: Turn, event: ev.CallEnded) -> None:
@@ -318,7 +317,7 @@ def leg_lost(turn: Turn, event: ev.AgentLegLost) -> None:
         return
     if agent.state is S.TALKING:
         deadline_at = turn.now + turn.limits.lost_time
-        turn.put_agent(evolve(agent, is_leg_lost=True, is_leg_ended=True, deadline_at=deadline_at))
+        turn.put_agent(replace(agent, is_leg_lost=True, is_leg_ended=True, deadline_at=deadline_at))
     elif entry is not None and agent.state is S.WRAP_UP and entry.phase is Phase.CONNECTED:
         # The news came later than settle_time.
         connect(turn, entry, agent, None)
@@ -331,7 +330,7 @@ def phone_changed(turn: Turn, event: ev.PhoneStateChanged) -> None:
     turn.put_phone(event.endpoint, event.state)
     agent = turn.agent_at(event.endpoint)
     if agent is not None and agent.state is S.RINGING and event.state == "ringing":
-        turn.put_agent(evolve(agent, has_rung=True))
+        turn.put_agent(replace(agent, has_rung=True))
     if agent is None or event.state != "idle":
         return
     if agent.is_leg_lost and before == "unavailable":
@@ -349,7 +348,7 @@ def rejoin(turn: Turn, agent: Agent) -> None:
     if agent.kind in ("internal", "consult") or not is_at(agent, agent.endpoint):
         return
     deadline_at = turn.now + turn.limits.lost_time
-    turn.put_agent(evolve(agent, is_rejoining=True, deadline_at=deadline_at))
+    turn.put_agent(replace(agent, is_rejoining=True, deadline_at=deadline_at))
     turn.decide(Rejoin(agent.call_id, agent.agent_id, agent.endpoint))
 
 
@@ -386,7 +385,7 @@ def put_waiting(turn: Turn, entry: QueueEntry) -> None:
         announce_at = max(entry.announce_at or entry.enqueued_at + every, soonest_at)
         turn.wake(announce_at, entry.call_id)
     turn.put_entry(
-        evolve(
+        replace(
             entry,
             phase=Phase.WAITING,
             agent_id=None,
@@ -401,7 +400,7 @@ def put_waiting(turn: Turn, entry: QueueEntry) -> None:
 def put_fallback(turn: Turn, entry: QueueEntry) -> None:
     """The caller stands in the fallback Queue(); ask for him, and again if he doesn't come."""
     take_back_at = turn.now + turn.limits.retry_time
-    turn.put_entry(evolve(entry, phase=Phase.FALLBACK, agent_id=None, take_back_at=take_back_at))
+    turn.put_entry(replace(entry, phase=Phase.FALLBACK, agent_id=None, take_back_at=take_back_at))
     hold = turn.part("hold")
     if turn.now < hold.limit_at:
         turn.set(hold=replace(hold, pending=hold.pending | {entry.call_id}))

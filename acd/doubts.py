@@ -7,12 +7,11 @@ that is waited for, a leg that has ended, a reservation) are left to it.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from acd.facts import Agent, Phase
 from acd.parties import free, give_up
 from acd.states import AgentState
 from acd.turn import Turn
+from cti.domain.evolving import replace
 
 CONTRADICTED = "contradicted"
 """Why such a reservation ended."""

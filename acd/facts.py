@@ -80,7 +80,7 @@ class Owed:
     until_at: datetime | None
 
 
-@dataclass(frozen=True)  # no slots: see tables.evolve
+@dataclass(frozen=True, slots=True)
 class Agent:
     """A person, as the ACD sees him.
 
@@ -165,7 +165,7 @@ class Claim:
     tried: tuple[tuple[AgentId, datetime], ...] = ()
 
 
-@dataclass(frozen=True)  # no slots: see tables.evolve
+@dataclass(frozen=True, slots=True)
 class QueueEntry:
     """A caller of a queue; kept until he hangs up, so that no attempt costs him his place."""
 
@@ -234,7 +234,7 @@ class Hold:
         return now >= self.from_at and (not self.pending or now >= self.limit_at)
 
 
-@dataclass(frozen=True)  # no slots: see tables.evolve
+@dataclass(frozen=True, slots=True)
 class State:
     """The whole department at one instant.
 

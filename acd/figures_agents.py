@@ -11,12 +11,13 @@ begins with the first event.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from acd.figures_intervals import quarter_of, split
 from cti.domain import events as ev
+from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId
 
 _ZERO = timedelta(0)
@@ -59,20 +60,23 @@ class AgentFigures:
     @property
     def signed_in_ms(self) -> int:
         """All his time here."""
-        away = self.ready_ms + self.ring_ms + self.not_ready_ms
-        return away + self.talk_ms + self.hold_ms + self.wrap_up_ms
+        return self.busy_ms + self.ready_ms + self.ring_ms + self.not_ready_ms
+
+    @property
+    def busy_ms(self) -> int:
+        """Talk, hold and wrap-up."""
+        return self.talk_ms + self.hold_ms + self.wrap_up_ms
 
     @property
     def occupancy(self) -> float | None:
         """(talk + hold + wrap-up) ÷ (that + ready)."""
-        busy = self.talk_ms + self.hold_ms + self.wrap_up_ms
-        return busy / (busy + self.ready_ms) if busy + self.ready_ms else None
+        both = self.busy_ms + self.ready_ms
+        return self.busy_ms / both if both else None
 
     @property
     def average_handle_time_s(self) -> float | None:
         """(talk + hold + wrap-up) ÷ conversations with customers."""
-        busy = self.talk_ms + self.hold_ms + self.wrap_up_ms
-        return busy / self.handled / 1000 if self.handled else None
+        return self.busy_ms / self.handled / 1000 if self.handled else None
 
 
 COUNTS = tuple(spec.name for spec in fields(AgentFigures))

@@ -197,9 +197,10 @@ class FiguresBoard:
     def handle_time(self, queue: QueueName) -> timedelta | None:
         """Mean talk, hold and wrap-up of the queue's calls today; None: too few to say."""
         live = self._live.get(queue)
-        mean_s = live.today.average_handle_time_s if live is not None else None
-        is_known = live is not None and live.today.answered >= _FEWEST_CALLS and mean_s
-        return timedelta(seconds=mean_s) if is_known and mean_s else None
+        if live is None or live.today.answered < _FEWEST_CALLS:
+            return None
+        mean_s = live.today.average_handle_time_s
+        return timedelta(seconds=mean_s) if mean_s else None
 
     # ---- following -----------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ class WaitEstimates:
 
     def start(self) -> None:
         """Listen; the ACD must have been told of an event before."""
-        self._unsubscribe = self._bus.subscribe(self._on_event, ev.CallEvent, ev.AgentStateChanged)
+        self._unsubscribe = self._bus.subscribe(self._on_event, *_CONCERNS)
 
     def stop(self) -> None:
         """Listen no more."""

@@ -33,16 +33,6 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def quarters_of(day: date, zone: tzinfo) -> list[datetime]:
-    """All quarters of a company's day, in UTC."""
-    at, end_at = bounds_of(day, zone)
-    quarters = []
-    while at < end_at:
-        quarters.append(at)
-        at += QUARTER
-    return quarters
-
-
 def split(began_at: datetime, ended_at: datetime) -> list[tuple[datetime, timedelta]]:
     """How much of a stretch of time lies in each quarter; nothing where it doesn't go forward."""
     parts = []

@@ -26,10 +26,11 @@ from acd.facts import Agent, Phase, Place, QueueEntry
 from acd.rules import Slot
 from acd.states import Trigger
 from acd.strategy import Asking, Strategy, order_of
-from acd.tables import Ordered, evolve
+from acd.tables import Ordered
 from acd.turn import Turn
 from cti.domain.demands import read_back
 from cti.domain.events import AgentReserved
+from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, Endpoint
 
 _MANY = 16
@@ -190,7 +191,7 @@ def _reserve(turn: Turn, entry: QueueEntry, agent: Agent) -> None:
     if rules.strategy is Strategy.ROUND_ROBIN:
         turn.own("rounds")[entry.queue] = agent.profile.rank
     turn.put_entry(
-        evolve(
+        replace(
             entry,
             phase=Phase.OFFERED,
             agent_id=agent.agent_id,

@@ -18,7 +18,6 @@ oldest are served first. What the switch doesn't know any more has ended. After 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +46,7 @@ from acd.tables import Table
 from acd.turn import Turn, mirror_of, until_at
 from cti.domain import events as ev
 from cti.domain.call import Call, CallState, Leg, LegState
+from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, LegId, QueueName
 
 __all__ = [

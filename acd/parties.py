@@ -12,16 +12,15 @@ call hangs on his own leg (``is_anchor``), its end is his.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from acd.decisions import WithdrawOffer
 from acd.facts import Agent, AgentLeg, Line, Owed, Phase, QueueEntry, Shape
 from acd.states import BUSY, PHONE_LOST, AgentState, Trigger
-from acd.tables import evolve
 from acd.turn import Turn
 from cti.domain import events as ev
+from cti.domain.evolving import replace
 from cti.domain.ids import CallId, Endpoint, LegId, QueueName
 
 S, T = AgentState, Trigger
@@ -72,7 +71,7 @@ def ring(
     legs = _with(_legs(agent, call_id), leg, is_up=False)
     is_present = agent.call_id == call_id and agent.state in BUSY
     if is_present and agent.state is S.TALKING:
-        turn.put_agent(evolve(agent, legs=legs))
+        turn.put_agent(replace(agent, legs=legs))
     elif is_present or agent.state not in BUSY:
         turn.move(
             agent,
@@ -89,7 +88,7 @@ def ring(
         others = tuple(x for x in agent.lines if x.call_id != call_id)
         known = _line(agent, call_id) or Line(call_id, kind, queue, {})
         line = replace(known, kind=kind, queue=queue, legs=legs)
-        turn.put_agent(evolve(agent, lines=(*others, line)))
+        turn.put_agent(replace(agent, lines=(*others, line)))
 
 
 def talk(
@@ -140,7 +139,7 @@ def _put_aside(turn: Turn, agent: Agent) -> tuple[Agent, tuple[Line, ...]]:
     if agent.is_call_over or agent.is_leg_ended or agent.is_leg_lost or agent.is_rejoining:
         return owe(turn, agent, agent.call_id, agent.kind, agent.queue), ()
     if entry is not None and entry.agent_id == agent.agent_id and not agent.legs:
-        turn.put_entry(evolve(entry, agent_id=None))  # nobody would tell us how it ends
+        turn.put_entry(replace(entry, agent_id=None))  # nobody would tell us how it ends
         return agent, ()
     return agent, (_as_line(agent),) if agent.call_id is not None else ()
 
@@ -158,7 +157,7 @@ def _give_back(turn: Turn, agent: Agent, entry: QueueEntry | None) -> None:
         give_up(turn, entry, turn.limits.result_time)
         turn.decide(WithdrawOffer(entry.call_id))
     elif entry is not None:
-        turn.put_entry(evolve(entry, agent_id=None))
+        turn.put_entry(replace(entry, agent_id=None))
 
 
 def give_up(turn: Turn, entry: QueueEntry, block_time: timedelta) -> QueueEntry:
@@ -169,7 +168,7 @@ def give_up(turn: Turn, entry: QueueEntry, block_time: timedelta) -> QueueEntry:
     blocked_until_at = turn.now + block_time
     turn.wake(blocked_until_at, entry.call_id)
     return turn.put_entry(
-        evolve(
+        replace(
             entry,
             phase=Phase.WAITING,
             agent_id=None,
@@ -206,7 +205,7 @@ def drop_line(turn: Turn, agent: Agent, line: Line) -> Agent:
     lines = tuple(x for x in agent.lines if x.call_id != line.call_id)
     if line.is_up:
         agent = owe(turn, agent, line.call_id, line.kind, line.queue)
-    return turn.put_agent(evolve(agent, lines=lines))
+    return turn.put_agent(replace(agent, lines=lines))
 
 
 def owe(
@@ -214,7 +213,7 @@ def owe(
 ) -> Agent:
     """Put a wrap-up off until nothing rings or speaks at the agent's phones."""
     owed = turn.wrap_up_of(call_id, kind, queue)
-    return evolve(agent, owed=owed) if owed is not None else agent
+    return replace(agent, owed=owed) if owed is not None else agent
 
 
 def others_leave(turn: Turn, call_id: CallId, but: Agent | None, reason: str) -> None:
@@ -247,7 +246,7 @@ def over(turn: Turn, call_id: CallId, *, is_sure: bool = False) -> None:
             is_asked = agent.is_consulting or agent.kind == "consult" or are_several
             is_tail = agent.state is S.TALKING and is_asked
             deadline_at = None if is_tail else turn.now + turn.limits.leg_time
-            turn.put_agent(evolve(agent, is_call_over=True, deadline_at=deadline_at))
+            turn.put_agent(replace(agent, is_call_over=True, deadline_at=deadline_at))
 
 
 # ---- legs --------------------------------------------------------------------------------------
@@ -256,7 +255,7 @@ def over(turn: Turn, call_id: CallId, *, is_sure: bool = False) -> None:
 def add_own_leg(turn: Turn, agent: Agent, call_id: CallId, leg_id: LegId, phone: Endpoint) -> None:
     """The agent opened a second line, to consult: he is in the call until both are closed."""
     if agent.call_id == call_id and agent.state is S.TALKING and agent.legs:
-        turn.put_agent(evolve(agent, legs=_with(agent.legs, (leg_id, phone), is_up=True)))
+        turn.put_agent(replace(agent, legs=_with(agent.legs, (leg_id, phone), is_up=True)))
 
 
 def take_leg(turn: Turn, agent: Agent, call_id: CallId, leg_id: LegId) -> Agent | None:
@@ -272,9 +271,9 @@ def take_leg(turn: Turn, agent: Agent, call_id: CallId, leg_id: LegId) -> Agent 
     legs = _without(agent.legs, leg_id)
     is_up = any(leg.is_up for leg in legs.values())
     if legs and (is_up or agent.state is S.RINGING):
-        turn.put_agent(evolve(agent, legs=legs))
+        turn.put_agent(replace(agent, legs=legs))
         return None
-    return turn.put_agent(evolve(agent, legs=legs if is_up else agent.legs))
+    return turn.put_agent(replace(agent, legs=legs if is_up else agent.legs))
 
 
 def _line_without(turn: Turn, agent: Agent, line: Line, leg_id: LegId) -> Agent:
@@ -282,7 +281,7 @@ def _line_without(turn: Turn, agent: Agent, line: Line, leg_id: LegId) -> Agent:
     if not left.legs or (line.is_up and not left.is_up):
         return drop_line(turn, agent, line)
     lines = tuple(left if x is line else x for x in agent.lines)
-    return turn.put_agent(evolve(agent, lines=lines))
+    return turn.put_agent(replace(agent, lines=lines))
 
 
 def is_at(agent: Agent, endpoint: Endpoint | None) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -29,6 +29,7 @@ from acd.timeline import Timeline
 from cti.domain import events as ev
 from cti.domain.call import Call
 from cti.domain.errors import CommandRefused
+from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 from cti.domain.numbers import DialPlan, read_number
 from cti.ports import CallControl, Clock, EventBus, Timer, Unsubscribe
@@ -291,7 +292,8 @@ class AcdService:
             key = read_number(call.ani, self._plan).key
             dedicated = configuration.dedicated.get(key, ())
         group, last_agent_id = "", None
-        if self._customers is not None and event.match == "known" and event.customer_ids:
+        counts = configuration.groups or configuration.last_agent_time
+        if self._customers is not None and counts and event.match == "known" and event.customer_ids:
             since_at = self._clock.now() - configuration.last_agent_time
             try:
                 relation = await self._customers.relation(event.customer_ids[0], since_at)

@@ -7,16 +7,14 @@ whoever brings him back finds his place.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from acd import parties
 from acd.callers import forget_menu
 from acd.facts import Agent, Phase, Shape
 from acd.parties import drop_line, free, leave, others_leave, over, put_shape, shape_of, take_leg
 from acd.states import BUSY, AgentState
-from acd.tables import evolve
 from acd.turn import Turn
 from cti.domain import events as ev
+from cti.domain.evolving import replace
 
 S = AgentState
 
@@ -46,9 +44,9 @@ def anchored(turn: Turn, event: ev.CallAnchored) -> None:
         elif line is not None:
             moved = replace(line, is_anchor=is_anchor)
             lines = tuple(moved if x is line else x for x in agent.lines)
-            turn.put_agent(evolve(agent, lines=lines))
+            turn.put_agent(replace(agent, lines=lines))
         else:
-            turn.put_agent(evolve(agent, is_anchor=is_anchor))
+            turn.put_agent(replace(agent, is_anchor=is_anchor))
 
 
 def leg_moved(turn: Turn, event: ev.LegMoved) -> None:
@@ -64,7 +62,7 @@ def leg_moved(turn: Turn, event: ev.LegMoved) -> None:
             free(turn, left, "picked_up")
         if entry is not None and is_offer and entry.agent_id == rung.agent_id:
             taker_id = taker.agent_id if taker is not None else None
-            turn.put_entry(evolve(entry, agent_id=taker_id))
+            turn.put_entry(replace(entry, agent_id=taker_id))
     if taker is not None and event.call_id not in taker.calls:
         leg = (event.leg_id, event.endpoint)
         parties.ring(turn, taker, event.call_id, leg, kind=kind, queue=queue)
@@ -98,7 +96,7 @@ def _send_on(
     if is_elsewhere:  # what the menu before that line demanded
         forget_menu(turn, call_id)
     is_sent_on = is_elsewhere or entry.is_sent_on
-    sent = evolve(entry, phase=Phase.CONNECTED, agent_id=None, take_back_at=None)
+    sent = replace(entry, phase=Phase.CONNECTED, agent_id=None, take_back_at=None)
     turn.put_entry(replace(sent, is_sent_on=is_sent_on))
 
 
@@ -106,7 +104,7 @@ def transfer_failed(turn: Turn, event: ev.TransferFailed) -> None:
     """Nobody took the caller: he goes back to the sender, else into his own line, with his place."""
     entry = turn.entry(event.call_id)
     if entry is not None and entry.is_sent_on:
-        turn.put_entry(evolve(entry, is_sent_on=False))
+        turn.put_entry(replace(entry, is_sent_on=False))
 
 
 def consulting(turn: Turn, event: ev.ConsultStarted) -> None:
@@ -127,7 +125,7 @@ def _mark_consulting(
     turn: Turn, agent: Agent, event: ev.ConsultStarted | ev.ConsultEnded, *, is_consulting: bool
 ) -> None:
     if agent.call_id == event.call_id and agent.state is S.TALKING:
-        turn.put_agent(evolve(agent, is_consulting=is_consulting))
+        turn.put_agent(replace(agent, is_consulting=is_consulting))
 
 
 def party_talks(turn: Turn, event: ev.ConsultConnected | ev.PartyJoined) -> None:
@@ -155,9 +153,9 @@ def merged(turn: Turn, event: ev.CallMerged) -> None:
                 drop_line(turn, agent, line)
         elif line is not None:
             lines = tuple(replace(x, call_id=into) if x is line else x for x in agent.lines)
-            turn.put_agent(evolve(agent, lines=lines))
+            turn.put_agent(replace(agent, lines=lines))
         elif agent.state is S.TALKING:
-            turn.put_agent(evolve(agent, call_id=into, kind="transfer", is_anchor=False))
+            turn.put_agent(replace(agent, call_id=into, kind="transfer", is_anchor=False))
         else:
             free(turn, agent, "merged")
     if entry is not None:

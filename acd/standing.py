@@ -23,8 +23,8 @@ from typing import Protocol
 from acd.facts import Agent, Claim, QueueEntry
 from acd.rules import Configuration
 from acd.states import BUSY, AgentState
-from acd.tables import evolve
 from cti.domain.demands import all_of, read_back
+from cti.domain.evolving import replace
 from cti.domain.ids import AgentId
 
 _AWAY = (AgentState.NOT_READY, AgentState.LOGGED_OUT)
@@ -73,7 +73,7 @@ def stand(floor: Floor, entry: QueueEntry, claim: Claim, *, is_new: bool) -> Que
     now_so = (group.credit_time, demand, tier, wants, blocked_until_at, look_at)
     was_so = (entry.group_time, entry.demand, entry.tier, entry.wants)
     if now_so != (*was_so, entry.blocked_until_at, entry.look_at):
-        return evolve(
+        return replace(
             entry,
             group_time=group.credit_time,
             demand=demand,

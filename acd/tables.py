@@ -18,24 +18,12 @@ from typing import Any, Generic, TypeVar, cast
 K = TypeVar("K")
 V = TypeVar("V")
 T = TypeVar("T", bound=Any)
-Item = TypeVar("Item")
 
 _GONE: Any = object()
 _NONE: Any = object()
 _FEWEST_CHANGES = 16
 _PIECE = 64
 """Items of a piece of a line, at most twice as many."""
-
-
-def evolve(item: Item, **changes: Any) -> Item:
-    """As ``dataclasses.replace``, at a tenth of its cost, of a frozen dataclass without slots or ``__post_init__``.
-
-    Names are not checked; for what each step does several times.
-    """
-    made = object.__new__(type(item))
-    made.__dict__.update(item.__dict__)
-    made.__dict__.update(changes)
-    return made
 
 
 class Table(Mapping[K, V]):

@@ -27,9 +27,10 @@ from acd.facts import (
 from acd.rules import Slot
 from acd.standing import stand
 from acd.states import BUSY, AgentState, Trigger, next_state
-from acd.tables import Draft, Ordered, evolve
+from acd.tables import Draft, Ordered
 from acd.tally import counted
 from cti.domain.events import AgentStateChanged, Event, ReservationReleased
+from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 from cti.ports import QueueMirror
 
@@ -59,7 +60,7 @@ class Turn:
         done: dict[str, Any] = {
             k: v.done() if isinstance(v, Draft) else v for k, v in self._changes.items()
         }
-        return evolve(self.state, now=self.now, **done), tuple(self.decisions)
+        return replace(self.state, now=self.now, **done), tuple(self.decisions)
 
     # ---- reading -------------------------------------------------------------------------------
 
@@ -159,7 +160,7 @@ class Turn:
         if state is not agent.state or values["reason"] != agent.reason:
             values["since_at"] = self.now
             values.setdefault("tally", counted(agent.tally, agent.state, self.now))
-        return self.put_agent(evolve(agent, state=state, **values))
+        return self.put_agent(replace(agent, state=state, **values))
 
     def put_entry(self, entry: QueueEntry, *, is_new: bool = False) -> QueueEntry:
         """Take a new or changed entry; keeps the lines in order. Who waits stands as the rules now say.
@@ -171,7 +172,7 @@ class Turn:
             is_new = is_new or old is None or old.phase is not Phase.WAITING
             entry = stand(self, entry, self.claim(entry.call_id), is_new=is_new)
         elif entry.look_at is not None:
-            entry = evolve(entry, look_at=None)
+            entry = replace(entry, look_at=None)
         self._look_again(entry.call_id, old.look_at if old is not None else None, entry.look_at)
         self.own("entries")[entry.call_id] = entry
         place = entry.place
@@ -257,7 +258,7 @@ class Turn:
         available_at = self.now + self.configuration.rules(agent.queue).gap_time
         owed = self.wrap_up_of(agent.call_id, agent.kind, agent.queue)
         if agent.next_state is None and owed is not None:
-            agent = evolve(agent, owed=owed)
+            agent = replace(agent, owed=owed)
         return self.rest(agent, available_at=available_at)
 
     def wrap_up_of(self, call_id: CallId | None, kind: str, queue: QueueName | None) -> Owed | None:

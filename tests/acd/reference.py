@@ -128,11 +128,7 @@ class Reference:
             agent = self.agents[caller.persons[caller.person]]
             return [agent] if self.is_free(agent) else []
         wait, rules = self.now - caller.enqueued, self.queues[caller.queue]
-        demand = caller.demand
-        for after, minus, other in rules.relax:
-            if wait >= after:
-                demand = other if other is not None else caller.demand
-                demand = [[(s, max(1, level - minus)) for s, level in way] for way in demand]
+        demand = self.demanded(caller)
         tier = FAR
         if rules.tiers:
             tier = max([penalty for after, penalty in rules.tiers if wait >= after] or [0])

@@ -9,11 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acd.figures_intervals import QUARTER, bounds_of, day_of, quarter_of, quarters_of, split
+from acd.figures_intervals import QUARTER, bounds_of, day_of, quarter_of, split
 
 pytestmark = pytest.mark.unit
 
 BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def quarters_of(day: date, zone: ZoneInfo) -> list[datetime]:
+    return [quarter for quarter, _ in split(*bounds_of(day, zone))]
 
 
 @pytest.mark.parametrize(
