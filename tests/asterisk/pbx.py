@@ -159,8 +159,12 @@ class Pbx:
         """
         channels = self.process.rx("core show channels concise").strip()
         bridges = self.process.rx("bridge show all").splitlines()[1:]
-        rows = [line for line in bridges if re.match(r"[0-9a-f]{8}-|\S+ +\d+ ", line)]
-        rows = [line for line in rows if not re.search(r" 0 base +holding_bridge ", line)]
+        rows = [
+            line
+            for line in bridges
+            if re.match(r"[0-9a-f]{8}-|\S+ +\d+ ", line)
+            and not re.search(r" 0 base +holding_bridge ", line)
+        ]
         return "\n".join([channels, *rows]).strip()
 
     def assert_clean(self, *, timeout: float) -> None:

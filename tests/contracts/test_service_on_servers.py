@@ -100,14 +100,20 @@ async def calls_table(settings: Settings) -> list[tuple[object, ...]]:
         await database.close()
 
 
+async def listening(redis: servers.Redis) -> tuple[RedisBus, list[ev.Event]]:
+    """Another process on the same bus, and what it hears."""
+    bus = RedisBus(redis.url, "another")
+    heard: list[ev.Event] = []
+    bus.subscribe(heard.append)
+    await bus.start()
+    await until(lambda: bus.is_joined, 30)
+    return bus, heard
+
+
 async def test_calls_a_new_start_and_every_command(
     centre: ServedCentre, settings: Settings, redis: servers.Redis
 ) -> None:
-    another = RedisBus(redis.url, "another")
-    heard: list[ev.Event] = []
-    another.subscribe(heard.append)
-    await another.start()
-    await until(lambda: another.is_joined, 30)
+    another, heard = await listening(redis)
     since = len(centre.told)
 
     lina = await centre.agent("lina")
@@ -248,11 +254,7 @@ async def test_postgres_goes_away_in_the_middle_and_comes_back(
 async def test_redis_goes_away_in_the_middle_and_comes_back(
     centre: ServedCentre, redis: servers.Redis
 ) -> None:
-    another = RedisBus(redis.url, "another")
-    heard: list[ev.Event] = []
-    another.subscribe(heard.append)
-    await another.start()
-    await until(lambda: another.is_joined, 30)
+    another, heard = await listening(redis)
     since = len(centre.told)
     centre.expected_errors |= {"alarm"}
     lina = await centre.agent("lina")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, MutableMapping
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from cti.domain.errors import SwitchUnavailable
 from cti.domain.ids import Endpoint
 from cti.wire.ami import Message, encode_action
 from tests.contracts.switch_rig import FakeRig
-from tests.cti.asterisk.conftest import up
+from tests.cti.asterisk.conftest import SECOND, up, whole_call
 from tests.cti.asterisk.test_transfers import B_ANSWERS, END_OF_B, END_OF_OWN, SECOND_LINE
 from tests.cti.asterisk.test_translator import (
     B1,
@@ -32,7 +31,6 @@ from tests.fakes.asterisk_channels import FakeCaller
 from tests.fakes.clock import settle
 
 pytestmark = pytest.mark.unit
-SECOND = timedelta(seconds=1)
 Logs = list[MutableMapping[str, Any]]
 
 
@@ -175,13 +173,7 @@ async def test_an_answer_that_comes_twice_or_to_nobody_is_dropped() -> None:
 async def test_every_action_answered_twice_changes_nothing(rig: FakeRig) -> None:
     rig.pbx.misbehaviour.answers = 2
     await up(rig)
-    rig.pbx.phone("1001", answers_after=SECOND)
-    caller = rig.pbx.call("4000")
-    enqueued = await rig.event(ev.CallEnqueued)
-    await rig.switch.control.offer(enqueued.call_id, Endpoint("1001"), 5 * SECOND)
-    await rig.event(ev.CallConnected)
-    caller.hang_up()
-    await rig.gone(enqueued.call_id)
+    await whole_call(rig)
     assert [rig.bus.names().count(n) for n in ("LegDialled", "CallConnected", "CallEnded")] == [
         1
     ] * 3

@@ -10,15 +10,12 @@ import pytest
 from cti.asterisk.link import LinkState
 from cti.domain import events as ev
 from cti.domain.errors import ConfigError, LocalProtocolError, SwitchUnavailable
-from cti.domain.ids import Endpoint
 from tests.contracts.switch_rig import FakeRig, RecordingBus
-from tests.cti.asterisk.conftest import up
+from tests.cti.asterisk.conftest import SECOND, up, whole_call
 from tests.fakes.asterisk_ami import AmiDoor
 from tests.fakes.clock import settle
 
 pytestmark = pytest.mark.unit
-
-SECOND = timedelta(seconds=1)
 
 
 def links(bus: RecordingBus) -> list[tuple[bool, str]]:
@@ -211,14 +208,7 @@ async def test_doubled_and_lost_events_do_no_harm(rig: FakeRig) -> None:
     await up(rig)
     rig.pbx.misbehaviour.is_doubling = True
     rig.pbx.misbehaviour.dropped = {"DialState"}
-    rig.pbx.phone("1001", answers_after=SECOND)
-    caller = rig.pbx.call("4000")
-    enqueued = await rig.event(ev.CallEnqueued)
-    await rig.switch.control.offer(enqueued.call_id, Endpoint("1001"), 5 * SECOND)
-    await rig.event(ev.CallConnected)
-    caller.hang_up()
-    await rig.event(ev.CallEnded)
-    await rig.gone(enqueued.call_id)
+    await whole_call(rig)
     names = rig.bus.names()
     for once in ("CallOffered", "LegDialled", "CallConnected", "LegEnded", "CallEnded"):
         assert names.count(once) == 1
