@@ -24,11 +24,12 @@ setup-demo: ## install all that `make demo` needs (no compiler, no browser)
 demo: setup-demo ## start a sample company with simulated callers; prints the address to open
 	@.venv/bin/ringdesk demo
 
-# One part after the other, the quick ones first, so that a mistake is told early. Sub-makes, because
-# `make -j` would run the parts at once and they share two cores' worth of real time.
+# One part after the other, the quick ones first, so that a mistake is told early; a failure doesn't hide
+# the next part's. Sub-makes, because `make -j` would run the parts at once and they share two cores.
 test: setup ## every part below in this order
-	@for part in check unit contract acceptance installation asterisk browser; do \
-		echo "== make $$part"; $(MAKE) --no-print-directory "$$part" || exit 1; done
+	@failed=; for part in check unit contract acceptance installation asterisk browser; do \
+		echo "== make $$part"; $(MAKE) --no-print-directory "$$part" || failed="$$failed $$part"; done; \
+	if [ -n "$$failed" ]; then echo "== failed:$$failed"; exit 1; fi; echo "== all parts passed"
 
 check: setup ## format, lint, types, layers, rules about the code
 	$(PYTHON) -m ruff format --check .
@@ -41,7 +42,7 @@ unit: setup ## the pure parts; under 5 s
 	$(PYTEST) -q -m unit --session-timeout=300 $(NO_UNITS)
 
 contract: setup ## each port against its fake and its real adapter
-	$(PYTEST) -q -m contract --session-timeout=1500
+	$(PYTHON) -m tests.live_parts contract 1500
 
 acceptance: setup ## the whole service in memory, on virtual time
 	$(PYTEST) -q -m acceptance --session-timeout=600

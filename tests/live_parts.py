@@ -1,6 +1,6 @@
-"""``python -m tests.live_parts asterisk|browser SECONDS``: a part of the tests in real time, with a second look at failures.
+"""``python -m tests.live_parts contract|asterisk|browser SECONDS``: a part of the tests in real time, with a second look at failures.
 
-Real phones, browsers and an Asterisk share two cores with whatever else the machine does. A test that
+Real servers, phones, browsers and an Asterisk share two cores with whatever else the machine does. A test that
 fails is run once more, alone; what fails again has failed. What passed only then is named, so that it can be
 mended: it is no secret. There is no second look when many failed, or when the session ended before its end.
 """
