@@ -1,4 +1,4 @@
-"""``python -m tests.live_parts contract|asterisk|browser SECONDS``: a part of the tests in real time, with a second look at failures.
+"""``python -m tests.live_parts contract|asterisk|browser SECONDS``: a part in real time, with a second look at failures.
 
 Real servers, phones, browsers and an Asterisk share two cores with whatever else the machine does. A test that
 fails is run once more, alone; what fails again has failed. What passed only then is named, so that it can be
