@@ -15,46 +15,30 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
     model_validator,
 )
 
-from cti.domain.demands import MAX_LENGTH, SKILL, needs_of, parse_demand
-from cti.domain.errors import ConfigError, InvalidDemand
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-Extension = Annotated[str, Field(pattern=r"^[1-9][0-9]{2,4}$")]
-OutsideNumber = Annotated[str, Field(pattern=r"^\+?[0-9]{2,20}$")]
-Language = Literal["en", "zh"]
-Text = dict[Language, str]
-Skill = Annotated[str, Field(pattern=f"^{SKILL.pattern}$")]
-Level = Annotated[int, Field(ge=1, le=10)]
-Login = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,63}$")]
-
-
-def _canonical(text: str) -> str:
-    try:
-        return str(parse_demand(text))
-    except InvalidDemand as exc:
-        raise ValueError(f"demand '{text[:MAX_LENGTH]}': {exc}") from exc
+from cti.company_base import (
+    Credit,
+    Demand,
+    Extension,
+    Language,
+    Level,
+    Login,
+    Name,
+    OutsideNumber,
+    Part,
+    Skill,
+    Text,
+)
+from cti.domain.demands import needs_of, parse_demand
+from cti.domain.errors import ConfigError
 
 
-Demand = Annotated[str, AfterValidator(_canonical)]
-"""Skills as an expression (``cti.domain.demands``); empty: none."""
-Credit = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=1))]
-"""Priority, as seconds of wait that a caller is taken to have behind him."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Person(_Part):
+class Person(Part):
     """Somebody who works here."""
 
     login: Login
@@ -71,7 +55,7 @@ class Person(_Part):
     caller_id: OutsideNumber | None = None  # what he shows outside, unless he chooses another
 
 
-class Relax(_Part):
+class Relax(Part):
     """From this wait on a caller demands less: each level ``minus`` lower, or ``demand`` in place of his own."""
 
     after: timedelta
@@ -79,14 +63,14 @@ class Relax(_Part):
     demand: Demand | None = None
 
 
-class Tier(_Part):
+class Tier(Part):
     """From this wait on agents with a penalty up to this one are asked as well."""
 
     after: timedelta
     penalty: Annotated[int, Field(ge=0, le=100)]
 
 
-class Queue(_Part):
+class Queue(Part):
     """A waiting line and its rules."""
 
     name: Name
@@ -136,7 +120,7 @@ class Queue(_Part):
         return self
 
 
-class NotReadyReason(_Part):
+class NotReadyReason(Part):
     """Why an agent is away."""
 
     name: Name
@@ -144,7 +128,7 @@ class NotReadyReason(_Part):
     is_paid: bool = True
 
 
-class Hours(_Part):
+class Hours(Part):
     """Opening hours: ``mon-fri 09:00-18:00`` lines in a time zone, and closed dates."""
 
     name: Name
@@ -172,7 +156,7 @@ class Hours(_Part):
         return value
 
 
-class Node(_Part):
+class Node(Part):
     """One step of a flow. Which fields count depends on ``kind``.
 
     * ``say``: play ``text``, go to ``next``.
@@ -204,7 +188,7 @@ class Node(_Part):
     credit_time: Credit = timedelta(0)
 
 
-class Flow(_Part):
+class Flow(Part):
     """A menu tree, versioned."""
 
     name: Name
@@ -227,7 +211,7 @@ class Flow(_Part):
         return self
 
 
-class Number(_Part):
+class Number(Part):
     """A number that callers dial: the flow that answers it, or the person whom it rings directly."""
 
     dnis: Annotated[str, Field(pattern=r"^\+?[0-9]{1,20}$")]
@@ -242,7 +226,7 @@ class Number(_Part):
         return self
 
 
-class ShownNumber(_Part):
+class ShownNumber(Part):
     """One more number that may be shown outside; to nobody in particular: everybody may."""
 
     number: OutsideNumber
@@ -258,7 +242,7 @@ class ShownNumber(_Part):
         )
 
 
-class Outbound(_Part):
+class Outbound(Part):
     """Where calls to the outside go, and which of them are allowed; without it there are none."""
 
     trunk: Name = "carrier"  # the endpoint is called trunk_<name>
@@ -295,7 +279,7 @@ class Outbound(_Part):
         return self
 
 
-class CustomerGroup(_Part):
+class CustomerGroup(Part):
     """Customers who are treated alike; a customer's file names his group."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
@@ -304,7 +288,7 @@ class CustomerGroup(_Part):
     preferred: tuple[Login, ...] = ()  # asked first if they are free
 
 
-class Dedicated(_Part):
+class Dedicated(Part):
     """Callers who have an agent of their own."""
 
     numbers: Annotated[tuple[str, ...], Field(min_length=1)]  # as the customers' are written
@@ -312,7 +296,7 @@ class Dedicated(_Part):
     deputies: tuple[Login, ...] = ()  # asked in this order when he is away
 
 
-class SampleCustomer(_Part):
+class SampleCustomer(Part):
     """A customer that a new installation starts with."""
 
     name: str
@@ -322,7 +306,7 @@ class SampleCustomer(_Part):
     note: str = ""
 
 
-class Company(_Part):
+class Company(Part):
     """Everything above, with the references between the parts checked."""
 
     name: str = "ringdesk"

@@ -25,7 +25,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from cti.company import Company, Flow, Hours, Language, Node
+from cti.company import Company, Flow, Hours, Node
+from cti.company_base import Language
 from cti.domain.evolving import replace
 from cti.domain.ids import QueueName
 from ivr.opening import is_open

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from cti.company import Company, Language
+from cti.company import Company
+from cti.company_base import Language
 from cti.domain.numbers import DialPlan
 from cti.ports import CallControl, Clock, EventBus, Journal
 from cti.web.security import OriginRule

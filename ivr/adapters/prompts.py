@@ -27,7 +27,8 @@ import numpy as np
 from pydub import AudioSegment, effects
 from pydub.exceptions import CouldntDecodeError
 
-from cti.company import Company, Language, Node
+from cti.company import Company, Node
+from cti.company_base import Language
 from cti.domain.errors import ConfigError
 from ivr import model
 from ivr.adapters.sentences import SYSTEM_TEXTS, position_texts

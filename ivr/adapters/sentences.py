@@ -6,7 +6,7 @@ together sound like pieces. Each can be replaced by a recorded file of its name.
 
 from __future__ import annotations
 
-from cti.company import Language
+from cti.company_base import Language
 from ivr.model import GIVE_UP, MAX_POSITION, POSITION_MANY, RETRY_KEY, RETRY_SILENCE
 from ivr.model import position_prompt as _name
 

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from structlog.testing import capture_logs
 
 from cti.bootstrap import Keeping, Service, build
-from cti.company import Company, Language
+from cti.company import Company
+from cti.company_base import Language
 from cti.domain import events as ev
 from cti.domain.ids import CallId
 from ivr.adapters.prompts import Progress, PromptFolder, Report
