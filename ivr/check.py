@@ -10,7 +10,7 @@ from datetime import date
 
 from cti.company import Company, Flow, Hours, Node
 from cti.domain.errors import ConfigError
-from ivr.opening import parse_period
+from cti.domain.opening import parse_period
 
 _NEEDS: dict[str, tuple[str, ...]] = {
     "say": ("text", "next"),

@@ -29,7 +29,7 @@ from cti.company import Company, Flow, Hours, Node
 from cti.company_base import Language
 from cti.domain.evolving import replace
 from cti.domain.ids import QueueName
-from ivr.opening import is_open
+from cti.domain.opening import is_open
 
 MAX_NODES = 200
 """Nodes a caller may enter in one flow; who presses "repeat" for longer is served by a person."""

@@ -10,12 +10,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
-
-from cti.company import Hours
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_MINUTES = 24 * 60
+
+
+class Hours(Protocol):
+    """Opening hours as a company describes them (``cti.company.Hours``)."""
+
+    @property
+    def time_zone(self) -> str:
+        """Where they are local."""
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The periods, a line each."""
+
+    @property
+    def closed_dates(self) -> tuple[str, ...]:
+        """ISO dates on which no period begins."""
 
 
 @dataclass(frozen=True, slots=True)

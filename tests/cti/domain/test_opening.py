@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cti.company import Hours
-from ivr.opening import is_open, parse_period
+from cti.domain.opening import is_open, parse_period
 
 pytestmark = pytest.mark.unit
 
