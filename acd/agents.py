@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from acd.breaks import overstay
 from acd.callers import end, put_fallback, rejoin
 from acd.decisions import (
     NOT_SENT,
@@ -26,6 +27,7 @@ from acd.decisions import (
 )
 from acd.doubts import settle_doubts
 from acd.facts import Agent, Phase, QueueEntry
+from acd.outcomes import end_wrap_up, is_held
 from acd.parties import free, give_up
 from acd.states import BUSY, PHONE_LOST, SIGNED_IN, SYSTEM_REASONS, AgentState, Trigger
 from acd.turn import Turn
@@ -62,7 +64,11 @@ def say_ready(turn: Turn, event: SayReady) -> None:
     """Take calls. A phone that isn't there yet is no reason to refuse: no call is offered until it is."""
     agent = _signed_in(turn, event.agent_id)
     if agent.state in BUSY:
-        turn.put_agent(replace(agent, next_state=S.READY, next_reason="", ready_said_at=turn.now))
+        asked = replace(agent, next_state=S.READY, next_reason="", away_time=timedelta(0))
+        turn.put_agent(replace(asked, ready_said_at=turn.now))
+    elif agent.state is S.WRAP_UP and is_held(turn, agent):
+        asked = replace(agent, next_state=S.READY, next_reason="", missed=0)
+        end_wrap_up(turn, replace(asked, ready_said_at=turn.now))
     elif agent.state is not S.READY:
         turn.move(agent, T.READY, by="agent", missed=0, ready_said_at=turn.now)
 
@@ -73,20 +79,27 @@ def say_not_ready(turn: Turn, event: SayNotReady) -> None:
     known = turn.configuration.reasons
     if not event.reason or event.reason in SYSTEM_REASONS or (known and event.reason not in known):
         raise CommandRefused("no_such_reason", "Choose one of the reasons of the company.")
+    asked = replace(agent, next_state=S.NOT_READY, next_reason=event.reason)
     if agent.state in BUSY:
-        turn.put_agent(replace(agent, next_state=S.NOT_READY, next_reason=event.reason))
+        turn.put_agent(replace(asked, away_time=timedelta(0)))
+    elif agent.state is S.WRAP_UP and is_held(turn, agent):
+        end_wrap_up(turn, asked)
     elif (agent.state, agent.reason) != (S.NOT_READY, event.reason):
         turn.move(agent, T.PAUSE, reason=event.reason, by="agent")
 
 
 def extend_wrap_up(turn: Turn, event: ExtendWrapUp) -> None:
-    """One more minute; a wrap-up without a limit stays without one."""
+    """One more minute, as often as the company allows; a wrap-up without a limit stays without one."""
     agent = _signed_in(turn, event.agent_id)
     if agent.state is not S.WRAP_UP:
         raise CommandRefused("not_in_wrap_up", "There is no wrap-up that could be extended.")
-    if agent.deadline_at is not None:
-        deadline_at = agent.deadline_at + turn.limits.extension_time
-        turn.put_agent(replace(agent, deadline_at=deadline_at))
+    if agent.deadline_at is None:
+        return
+    most = turn.configuration.extensions
+    if most is not None and agent.extended >= most:
+        raise CommandRefused("no_more_time", "This wrap-up can't be extended any more.")
+    deadline_at = agent.deadline_at + turn.limits.extension_time
+    turn.put_agent(replace(agent, deadline_at=deadline_at, extended=agent.extended + 1))
 
 
 def phone_ready(turn: Turn, event: PhoneReady) -> None:
@@ -143,6 +156,9 @@ def due(turn: Turn, event: Due) -> None:
     entry = turn.entry(CallId(event.subject)) if event.subject is not None else None
     if agent is not None:
         turn.weigh(agent)
+        overstay(turn, agent)
+        if agent.state is S.WRAP_UP and agent.overrun_at is not None:
+            end_wrap_up(turn, agent)
         if agent.deadline_at is not None and turn.now >= agent.deadline_at:
             _overdue(turn, agent)
     if entry is not None:
@@ -152,7 +168,7 @@ def due(turn: Turn, event: Due) -> None:
 def _overdue(turn: Turn, agent: Agent) -> None:
     entry = turn.entry(agent.call_id)
     if agent.state is S.WRAP_UP:
-        turn.move(agent, T.RELEASE)
+        end_wrap_up(turn, agent)
     elif agent.is_call_over:
         free(turn, agent, "caller_gone")
     elif agent.state is S.RESERVED:

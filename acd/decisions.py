@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 
 from acd.strategy import Tally
 from cti.domain.call import Call
-from cti.domain.events import AgentDidNotAnswer, AgentStateChanged, DemandSet, Event
+from cti.domain.events import (
+    AgentDidNotAnswer,
+    AgentStateChanged,
+    DemandSet,
+    DispositionSet,
+    Event,
+    TicketOpened,
+)
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 from cti.ports import QueueMirror
 
@@ -127,7 +134,7 @@ class Restored:
     """What the journal says: agents (last state each), calls that had been answered, calls then live.
 
     ``demands``: what was said of the live calls, ``missed``: who didn't answer them. ``tallies``: what agents have done
-    since they signed in.
+    since they signed in. ``outcomes``: tickets and outcomes of calls that are live, or in somebody's wrap-up.
     """
 
     agents: tuple[AgentStateChanged, ...]
@@ -136,6 +143,7 @@ class Restored:
     demands: tuple[DemandSet, ...] = ()
     missed: tuple[AgentDidNotAnswer, ...] = ()
     tallies: Mapping[AgentId, Tally] = field(default_factory=dict)
+    outcomes: tuple[TicketOpened | DispositionSet, ...] = ()
 
 
 # ---- out ---------------------------------------------------------------------------------------

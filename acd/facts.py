@@ -78,6 +78,8 @@ class Owed:
     queue: QueueName | None
     kind: str
     until_at: datetime | None
+    overrun_at: datetime | None = None  # its time was over then, and its outcome not named
+    before: Owed | None = None  # an older one, whose outcome isn't named either
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,10 @@ class Agent:
     lines: tuple[Line, ...] = ()  # other calls that wait for him
     tally: Tally = _NO_TALLY
     owed: Owed | None = None
+    late_at: datetime | None = None  # when this break should be over
+    overrun_at: datetime | None = None  # longer away, or in wrap-up, than he should be, since then
+    away_time: timedelta = timedelta(0)  # of this break, before a call came between
+    extended: int = 0  # how often he extended this wrap-up
 
     @property
     def calls(self) -> tuple[CallId, ...]:
@@ -255,6 +261,7 @@ class State:
     free: Table[AgentId, datetime] = field(default_factory=Table)  # may be offered; idle since
     idle: Ordered[tuple[datetime, AgentId]] = field(default_factory=Ordered)  # those, by that
     answered: frozenset[CallId] = frozenset()  # by the journal, before the last start
+    outcomes: Table[CallId, bool] = field(default_factory=Table)  # to be named; whether they are
     sequence: int = 0
     draws: int = 0  # choices by chance so far
     rounds: Table[QueueName, int] = field(default_factory=Table)  # rank of who was asked last

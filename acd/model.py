@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from acd import agents, callers, parties, shapes
+from acd import agents, breaks, callers, outcomes, parties, shapes
 from acd import decisions as d
 from acd.decisions import Decision, Input
 from acd.facts import (
@@ -40,10 +40,11 @@ from acd.facts import (
     empty,
 )
 from acd.matching import match
+from acd.seats import mirror_of
 from acd.states import AGENT_TRANSITIONS, BUSY, SYSTEM_REASONS, AgentState, Trigger
 from acd.strategy import Tally
 from acd.tables import Table
-from acd.turn import Turn, mirror_of, until_at
+from acd.turn import Turn, until_at
 from cti.domain import events as ev
 from cti.domain.call import Call, CallState, Leg, LegState
 from cti.domain.evolving import replace
@@ -328,7 +329,7 @@ def _restored(turn: Turn, event: d.Restored) -> None:
             state=state,
             reason=change.reason,
             by=change.by,
-            since_at=change.at,
+            since_at=change.since_at or change.at,
             idle_since_at=change.at,
             ready_said_at=change.at,
             endpoint=change.endpoint,
@@ -339,9 +340,14 @@ def _restored(turn: Turn, event: d.Restored) -> None:
             next_state=AgentState(change.next_state) if change.next_state else None,
             next_reason=change.next_reason,
             tally=event.tallies.get(agent.agent_id, Tally(change.at)),
+            overrun_at=change.overrun_at,
+            away_time=change.away_time,
+            extended=change.extended,
         )
-        if deadline_at is not None:
-            turn.wake(deadline_at, agent.agent_id)
+        agent = known[agent.agent_id] = breaks.resumed(turn.configuration, known[agent.agent_id])
+        for at in (deadline_at, agent.late_at):
+            if at is not None:
+                turn.wake(at, agent.agent_id)
     busy: dict[CallId, tuple[AgentId, ...]] = {}
     for agent in known.values():
         for call_id in agent.calls:
@@ -355,10 +361,13 @@ def _restored(turn: Turn, event: d.Restored) -> None:
         turn.put_claim(miss.call_id, replace(claim, tried=tried))
     # Known before the switch tells how they went on: who has hung up meanwhile has abandoned.
     _adopt_all(turn, event.calls)
+    outcomes.restore(turn, event.outcomes)
 
 
 _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     ev.DemandSet: callers.demand_set,
+    ev.TicketOpened: outcomes.opened,
+    ev.DispositionSet: outcomes.named,
     ev.CallEnqueued: callers.enqueued,
     ev.CallFellBack: callers.fell_back,
     ev.CallRecovered: _recovered,

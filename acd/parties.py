@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from acd.breaks import away_time
 from acd.decisions import WithdrawOffer
 from acd.facts import Agent, AgentLeg, Line, Owed, Phase, QueueEntry, Shape
 from acd.states import BUSY, PHONE_LOST, AgentState, Trigger
@@ -76,7 +77,7 @@ def ring(
         turn.move(
             agent,
             T.DIAL,
-            **_afterwards(agent),
+            **_afterwards(turn, agent),
             call_id=call_id,
             kind=kind,
             queue=queue,
@@ -115,7 +116,7 @@ def talk(
         agent,
         T.CONNECT,
         **{
-            **_afterwards(agent),
+            **_afterwards(turn, agent),
             "call_id": call_id,
             "kind": kind,
             "queue": queue,
@@ -213,7 +214,7 @@ def owe(
 ) -> Agent:
     """Put a wrap-up off until nothing rings or speaks at the agent's phones."""
     owed = turn.wrap_up_of(call_id, kind, queue)
-    return replace(agent, owed=owed) if owed is not None else agent
+    return turn.owing(agent, owed) if owed is not None else agent
 
 
 def others_leave(turn: Turn, call_id: CallId, but: Agent | None, reason: str) -> None:
@@ -324,13 +325,21 @@ def _as_line(agent: Agent) -> Line:
     )
 
 
-def _afterwards(agent: Agent) -> dict[str, Any]:
+def _afterwards(turn: Turn, agent: Agent) -> dict[str, Any]:
     """Who is called, or dials, while away or in his notes goes back to them afterwards."""
     kept: dict[str, Any] = {"next_state": agent.next_state, "next_reason": agent.next_reason}
+    kept["away_time"] = away_time(agent, turn.now)
     if agent.state is S.NOT_READY and agent.next_state is None:
         kept.update(next_state=S.NOT_READY, next_reason=agent.reason)
     if agent.state is S.WRAP_UP and agent.call_id is not None:
-        kept["owed"] = Owed(agent.call_id, agent.queue, agent.kind, agent.deadline_at)
+        kept["owed"] = Owed(
+            agent.call_id,
+            agent.queue,
+            agent.kind,
+            agent.deadline_at,
+            overrun_at=agent.overrun_at,
+            before=agent.owed,
+        )
     else:
         kept["owed"] = agent.owed
     return kept

@@ -18,6 +18,8 @@ NO_TIER = 1_000
 Slot = tuple[QueueName, str, int]
 """What waiting callers have in common for whom the same agents come into question: queue, demand, tier."""
 _SLOTS_KEPT = 20_000
+_OURS = ("internal", "consult")
+"""Kinds of calls between people of the house, even where a queue's caller is the reason for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,14 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakLimit:
+    """How long a break for one reason may last, and how long before its end the agent is warned."""
+
+    limit_time: timedelta
+    warn_time: timedelta = _ZERO
+
+
+@dataclass(frozen=True, slots=True)
 class QueueRules:
     """How one queue is served. ``wrap_up_time``: zero none, None until the agent is done."""
 
@@ -52,6 +62,7 @@ class QueueRules:
     demand: str = ""  # of all its callers, besides their own
     relaxations: tuple[Relaxation, ...] = ()  # by time, the last one reached counts
     tiers: tuple[Tier, ...] = ()  # by time; none: all agents from the beginning
+    must_name_outcome: bool = False  # else its agents stay in wrap-up
 
     def stage(self, demand: str, wait_time: timedelta) -> tuple[str, int, timedelta | None]:
         """What a caller demands after such a wait, the highest penalty he may get, and the wait at which that changes."""
@@ -123,6 +134,9 @@ class Configuration:
     reasons: frozenset[str] = frozenset()
     limits: Limits = Limits()
     wrap_up_time: timedelta | None = timedelta(0)  # after a customer's call that was no queue's
+    wrap_up_times: Mapping[str, timedelta | None] = field(default_factory=dict)  # by kind of call
+    extensions: int | None = None  # how often a wrap-up may be extended; None: always
+    break_limits: Mapping[str, BreakLimit] = field(default_factory=dict)  # by reason
     groups: Mapping[str, CustomerGroup] = field(default_factory=dict)
     person_time: timedelta = timedelta(seconds=60)  # to wait for the last or dedicated agent
     last_agent_time: timedelta = _ZERO  # so long ago he may have been the last; zero: not sought
@@ -139,6 +153,12 @@ class Configuration:
         """The queue's rules; a queue that is no longer configured is served by the usual ones."""
         known = self.queues.get(queue) if queue is not None else None
         return known or QueueRules(queue or QueueName("none"))
+
+    def wrap_up(self, kind: str, queue: QueueName | None) -> timedelta | None:
+        """How long an agent may write after a call: zero not at all, None until he is done."""
+        if queue is not None and kind not in _OURS:
+            return self.rules(queue).wrap_up_time
+        return self.wrap_up_times.get(kind, _ZERO if kind in _OURS else self.wrap_up_time)
 
     def group(self, name: str) -> CustomerGroup:
         """A customer group; one that isn't configured is nothing special."""

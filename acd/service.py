@@ -20,6 +20,7 @@ import structlog
 from acd import decisions as d
 from acd import model
 from acd.agenda import Agenda, Subject
+from acd.breaks import warn_at
 from acd.decisions import Command, Decision, Input
 from acd.effects import Effects
 from acd.model import Agent, AgentState, Configuration, QueueEntry
@@ -47,7 +48,8 @@ FIGURES_EVERY = timedelta(milliseconds=200)
 class AgentView:
     """What a desktop shows of its agent. ``notice``: why no calls come although he is READY, or what is being done.
 
-    It is ``phone_unavailable``, ``phone_busy``, ``reconnecting`` or empty.
+    It is ``phone_unavailable``, ``phone_busy``, ``reconnecting`` or empty. ``warn_at`` and ``late_at``: from when on he is
+    warned that his break ends, and when it should. ``extensions_left``: of his wrap-up; None: as many as he likes.
     """
 
     agent_id: AgentId
@@ -64,6 +66,10 @@ class AgentView:
     until_at: datetime | None
     queues: tuple[QueueName, ...]
     notice: str
+    warn_at: datetime | None = None
+    late_at: datetime | None = None
+    overrun_at: datetime | None = None
+    extensions_left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,7 @@ class AcdService:
         answered: set[CallId] = set()
         demands: list[ev.DemandSet] = []
         missed: list[ev.AgentDidNotAnswer] = []
+        outcomes: dict[tuple[CallId, type], ev.TicketOpened | ev.DispositionSet] = {}
         identified: dict[CallId, ev.CallerIdentified] = {}
         tallies = Tallies()
         for event in events:
@@ -134,6 +141,8 @@ class AcdService:
                     demands.append(event)
                 case ev.AgentDidNotAnswer():
                     missed.append(event)
+                case ev.TicketOpened() | ev.DispositionSet():
+                    outcomes[(event.call_id, type(event))] = event
                 case ev.CallerIdentified():
                     identified[event.call_id] = event
                 case ev.CallAnswered():
@@ -142,6 +151,7 @@ class AcdService:
                     answered.discard(event.call_id)
         calls = tuple(self._calls.live())
         live = {call.call_id for call in calls}
+        kept = live | {change.call_id for change in states.values()}
         self._step(
             d.Restored(
                 tuple(states.values()),
@@ -150,6 +160,7 @@ class AcdService:
                 tuple(event for event in demands if event.call_id in live),
                 tuple(event for event in missed if event.call_id in live),
                 tallies.found,
+                tuple(event for event in outcomes.values() if event.call_id in kept),
             )
         )
         self._identified = [identified[call_id] for call_id in live if call_id in identified]
@@ -228,7 +239,8 @@ class AcdService:
         agent = self._state.agents.get(agent_id)
         if agent is None:
             raise CommandRefused("no_such_agent", "This account doesn't take calls.")
-        until_at = model.until_at(agent)
+        wall = self._timeline.to_wall_or_none
+        most = self._configuration.extensions
         phone = self._state.phones.get(agent.endpoint, "unknown") if agent.endpoint else "unknown"
         return AgentView(
             agent_id=agent_id,
@@ -242,9 +254,13 @@ class AcdService:
             queue=agent.queue,
             next_state=agent.next_state,
             next_reason=agent.next_reason,
-            until_at=self._timeline.to_wall(until_at) if until_at is not None else None,
+            until_at=wall(model.until_at(agent)),
             queues=tuple(sorted(agent.profile.queues)),
             notice=_notice(agent, phone),
+            warn_at=wall(warn_at(self._configuration, agent)),
+            late_at=wall(agent.late_at),
+            overrun_at=wall(agent.overrun_at),
+            extensions_left=None if most is None else max(most - agent.extended, 0),
         )
 
     def queue_views(self) -> tuple[ev.QueueChanged, ...]:
@@ -431,8 +447,14 @@ class AcdService:
         if not self._timeline.is_stepped:
             return event
         event = replace(event, at=self._timeline.to_wall(event.at))
-        if isinstance(event, ev.AgentStateChanged) and event.until_at is not None:
-            return replace(event, until_at=self._timeline.to_wall(event.until_at))
+        if isinstance(event, ev.AgentStateChanged):
+            wall = self._timeline.to_wall_or_none
+            return replace(
+                event,
+                until_at=wall(event.until_at),
+                since_at=wall(event.since_at),
+                overrun_at=wall(event.overrun_at),
+            )
         return event
 
 

@@ -79,7 +79,13 @@ AGENT_TRANSITIONS: Mapping[AgentState, Mapping[Trigger, AgentState]] = MappingPr
             T.WRAP_UP: S.WRAP_UP,
             T.RELEASE: S.READY,
         },
-        S.WRAP_UP: {**_REST, **_FACTS, T.READY: S.READY, T.RELEASE: S.READY},
+        S.WRAP_UP: {
+            **_REST,
+            **_FACTS,
+            T.WRAP_UP: S.WRAP_UP,  # of the call before, which had been put off
+            T.READY: S.READY,
+            T.RELEASE: S.READY,
+        },
     }
 )
 

@@ -66,3 +66,7 @@ class Timeline:
     def to_wall(self, at: datetime) -> datetime:
         """What the wall clock shows, or will show, at an instant of the timeline."""
         return at + self._offset
+
+    def to_wall_or_none(self, at: datetime | None) -> datetime | None:
+        """The same of an instant that there may not be."""
+        return None if at is None else self.to_wall(at)

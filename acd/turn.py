@@ -25,6 +25,7 @@ from acd.facts import (
     State,
 )
 from acd.rules import Slot
+from acd.seats import mirror_of, seat_of
 from acd.standing import stand
 from acd.states import BUSY, AgentState, Trigger, next_state
 from acd.tables import Draft, Ordered
@@ -36,6 +37,8 @@ from cti.ports import QueueMirror
 
 _IN_USE = frozenset({"ringing", "in_use", "on_hold"})
 _NO_CLAIM = Claim()
+_NOT_OVER: dict[str, Any] = {"late_at": None, "overrun_at": None, "extended": 0}
+"""What a state doesn't take over from the one before."""
 _EMPTY: Ordered[Place] = Ordered()
 
 
@@ -140,6 +143,8 @@ class Turn:
         self.weigh(agent)
         if agent.deadline_at is not None and (old is None or old.deadline_at != agent.deadline_at):
             self.wake(agent.deadline_at, agent.agent_id)
+        if agent.late_at is not None and (old is None or old.late_at != agent.late_at):
+            self.wake(agent.late_at, agent.agent_id)
         return agent
 
     def move(self, agent: Agent, trigger: Trigger, **changes: Any) -> Agent:
@@ -156,7 +161,9 @@ class Turn:
                 # Who was reserved or rung in vain keeps his turn.
                 changes.setdefault("idle_since_at", self.now)
             changes = {**NO_CALL, "next_state": None, "next_reason": "", "owed": None, **changes}
-        values: dict[str, Any] = {"reason": "", "by": "system", **changes}
+        values: dict[str, Any] = {"reason": "", "by": "system", **_NOT_OVER, **changes}
+        if state is AgentState.NOT_READY:
+            values.update(self._break(agent, values["reason"]))
         if state is not agent.state or values["reason"] != agent.reason:
             values["since_at"] = self.now
             values.setdefault("tally", counted(agent.tally, agent.state, self.now))
@@ -241,6 +248,12 @@ class Turn:
         """Let a busy agent go: to his next call, the rest he asked for, the penalty, his notes, or READY."""
         if agent.lines:
             return self._next_line(agent, penalty)
+        owed = agent.owed
+        is_unnamed = owed is not None and self.must_name(owed.call_id, owed.kind, owed.queue)
+        if owed is not None and is_unnamed and agent.next_state is not AgentState.LOGGED_OUT:
+            if penalty and agent.next_state is None:
+                agent = replace(agent, next_state=AgentState.NOT_READY, next_reason=penalty)
+            return self._wrap_up(agent, owed, is_unnamed=True, **changes)
         if agent.next_state is AgentState.LOGGED_OUT:
             return self.move(agent, Trigger.SIGN_OUT, by="agent", endpoint=None, **changes)
         if agent.next_state is AgentState.NOT_READY:
@@ -248,8 +261,8 @@ class Turn:
             return self.move(agent, Trigger.PAUSE, reason=reason, by="agent", **changes)
         if penalty:
             return self.move(agent, Trigger.PAUSE, reason=penalty, **changes)
-        owed = agent.owed if agent.next_state is None else None
-        if owed is not None and (owed.until_at is None or self.now < owed.until_at):
+        is_due = owed is not None and (owed.until_at is None or self.now < owed.until_at)
+        if owed is not None and is_due and agent.next_state is None:
             return self._wrap_up(agent, owed, **changes)
         return self.move(agent, Trigger.RELEASE, **changes)
 
@@ -257,24 +270,58 @@ class Turn:
         """The conversation is over: wrap-up, unless the agent asked for something else."""
         available_at = self.now + self.configuration.rules(agent.queue).gap_time
         owed = self.wrap_up_of(agent.call_id, agent.kind, agent.queue)
-        if agent.next_state is None and owed is not None:
-            agent = replace(agent, owed=owed)
+        if owed is not None and (agent.next_state is None or self._is_unnamed(owed)):
+            agent = self.owing(agent, owed)
         return self.rest(agent, available_at=available_at)
 
     def wrap_up_of(self, call_id: CallId | None, kind: str, queue: QueueName | None) -> Owed | None:
         """The wrap-up that begins now, after a call of this kind; None: none."""
-        if call_id is None or kind in ("internal", "consult"):
-            return None
-        configuration = self.configuration
-        time = configuration.rules(queue).wrap_up_time if queue else configuration.wrap_up_time
-        if time == timedelta(0):
+        time = self.configuration.wrap_up(kind, queue)
+        if call_id is None or (time == timedelta(0) and not self.must_name(call_id, kind, queue)):
             return None
         return Owed(call_id, queue, kind, None if time is None else self.now + time)
 
-    def _wrap_up(self, agent: Agent, owed: Owed, **changes: Any) -> Agent:
+    def must_name(self, call_id: CallId | None, kind: str, queue: QueueName | None) -> bool:
+        """Whether the outcome of a call is missing without which its agent may not go on (``outcomes.py``)."""
+        if queue is None or kind not in ("queue", "transfer"):
+            return False
+        must_name = self.configuration.rules(queue).must_name_outcome
+        return must_name and self.part("outcomes").get(call_id) is False
+
+    def owing(self, agent: Agent, owed: Owed) -> Agent:
+        """The agent with a wrap-up that comes after; an older one comes too if its outcome is missing."""
+        older = agent.owed
+        if older is not None and older.call_id != owed.call_id and self._is_unnamed(older):
+            owed = replace(owed, before=older)
+        return replace(agent, owed=owed)
+
+    def _is_unnamed(self, owed: Owed) -> bool:
+        return self.must_name(owed.call_id, owed.kind, owed.queue)
+
+    def _wrap_up(
+        self, agent: Agent, owed: Owed, *, is_unnamed: bool = False, **changes: Any
+    ) -> Agent:
         after = {**NO_CALL, "call_id": owed.call_id, "queue": owed.queue, "kind": owed.kind}
-        after.update(deadline_at=owed.until_at, owed=None, **changes)
-        return self.move(agent, Trigger.WRAP_UP, **after)
+        is_over = owed.until_at is not None and self.now >= owed.until_at
+        is_over = is_over or agent.next_state is not None or owed.overrun_at is not None
+        if is_unnamed and is_over:
+            after.update(overrun_at=owed.overrun_at or self.now)
+        else:
+            after.update(deadline_at=owed.until_at)
+        if agent.state is AgentState.WRAP_UP:  # of another call than before
+            after.update(since_at=self.now)
+        return self.move(agent, Trigger.WRAP_UP, **{**after, "owed": owed.before, **changes})
+
+    def _break(self, agent: Agent, reason: str) -> dict[str, Any]:
+        """How long the break may last that begins now, or goes on after a call (``breaks.py``)."""
+        is_back = agent.state in BUSY and agent.next_state is AgentState.NOT_READY
+        away_time = agent.away_time if is_back else timedelta(0)
+        limit = self.configuration.break_limits.get(reason)
+        if limit is None:
+            return {"away_time": away_time}
+        late_at = self.now + max(limit.limit_time - away_time, timedelta(0))
+        overrun_at = self.now if late_at <= self.now else None
+        return {"away_time": away_time, "late_at": late_at, "overrun_at": overrun_at}
 
     def _next_line(self, agent: Agent, penalty: str) -> Agent:
         """Another call waits for him: that is the one he is busy with from now on."""
@@ -373,7 +420,7 @@ class Turn:
             busy[call_id] = (*busy.get(call_id, ()), agent.agent_id)
 
     def _mirror(self, old: Agent | None, agent: Agent) -> None:
-        if old is not None and _seat(old) == _seat(agent):
+        if old is not None and seat_of(old) == seat_of(agent):
             return
         before = mirror_of(self.configuration, old) if old is not None else None
         after = mirror_of(self.configuration, agent)
@@ -383,30 +430,6 @@ class Turn:
             self.decide(Mirror(QueueMirror(before.endpoint, (), False, timedelta(0))))
         if after is not None:
             self.decide(Mirror(after))
-
-
-def mirror_of(configuration: Configuration, agent: Agent) -> QueueMirror | None:
-    """What the fallback Queue() should know of an agent; None: he is signed out.
-
-    An agent who asked for a break in a call is already paused there, so that no call reaches him should we be gone by then.
-    """
-    if agent.state is AgentState.LOGGED_OUT or agent.endpoint is None:
-        return None
-    away = (AgentState.NOT_READY, AgentState.LOGGED_OUT)
-    queues = tuple(sorted(agent.profile.queues))
-    times = [configuration.rules(queue).wrap_up_time or timedelta(0) for queue in queues]
-    return QueueMirror(
-        endpoint=agent.endpoint,
-        queues=queues,
-        is_paused=agent.state is AgentState.NOT_READY or agent.next_state in away,
-        wrap_up_time=max(times, default=timedelta(0)),
-    )
-
-
-def _seat(agent: Agent) -> tuple[object, ...]:
-    """What of an agent the mirror depends on."""
-    away = (AgentState.NOT_READY, AgentState.LOGGED_OUT)
-    return agent.endpoint, agent.state in away and agent.state, agent.next_state in away
 
 
 def as_present(line: Line) -> dict[str, Any]:
@@ -436,6 +459,7 @@ def _visible(agent: Agent) -> tuple[object, ...]:
         agent.next_state,
         agent.next_reason,
         until_at(agent),
+        agent.overrun_at,
     )
 
 
@@ -457,4 +481,8 @@ def _changed(now: datetime, old: Agent | None, agent: Agent) -> AgentStateChange
         until_at=until_at(agent),
         endpoint=agent.endpoint,
         kind=agent.kind,
+        since_at=agent.since_at,
+        overrun_at=agent.overrun_at,
+        away_time=agent.away_time,
+        extended=agent.extended,
     )

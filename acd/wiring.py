@@ -10,10 +10,11 @@ import structlog
 from acd.check import routing_problems
 from acd.model import Configuration, Profile, QueueRules
 from acd.ports import Calls, Customers, Pop
-from acd.rules import CustomerGroup, Relaxation, Tier
+from acd.rules import BreakLimit, CustomerGroup, Relaxation, Tier
 from acd.service import AcdService
 from acd.strategy import Strategy
 from cti.company import Company, Person, Queue
+from cti.company_base import WrapUp
 from cti.domain.ids import AgentId, Endpoint, QueueName
 from cti.domain.numbers import DialPlan, read_number
 from cti.domain.people import Permission, User
@@ -52,6 +53,13 @@ def configure(
         queues={QueueName(queue.name): _rules(queue) for queue in company.queues},
         profiles=profiles,
         reasons=frozenset(reason.name for reason in company.reasons),
+        wrap_up_times={kind: _limit(time) for kind, time in company.wrap_up_times.items()},
+        extensions=company.wrap_up_extensions,
+        break_limits={
+            reason.name: BreakLimit(reason.limit_time, reason.warn_time)
+            for reason in company.reasons
+            if reason.limit_time is not None
+        },
         groups=groups,
         person_time=company.own_agent_timeout,
         last_agent_time=timedelta(days=company.last_agent_days),
@@ -64,7 +72,7 @@ def _rules(queue: Queue) -> QueueRules:
     return QueueRules(
         name=QueueName(queue.name),
         ring_time=queue.ring_time,
-        wrap_up_time=queue.wrap_up_time,
+        wrap_up_time=_limit(queue.wrap_up_time),
         rona_after=queue.rona_after,
         gap_time=queue.gap_time,
         announce_every=queue.announce_every,
@@ -73,7 +81,12 @@ def _rules(queue: Queue) -> QueueRules:
         demand=queue.demand,
         relaxations=tuple(Relaxation(x.after, x.minus, x.demand) for x in queue.relax),
         tiers=tuple(Tier(x.after, x.penalty) for x in queue.tiers),
+        must_name_outcome=queue.requires_disposition,
     )
+
+
+def _limit(time: WrapUp) -> timedelta | None:
+    return None if time == "until_done" else time
 
 
 def _profile(user: User, rank: int, person: Person | None) -> Profile:

@@ -32,7 +32,9 @@ from cti.company_base import (
     OutsideNumber,
     Part,
     Skill,
+    Span,
     Text,
+    WrapUp,
 )
 from cti.domain.demands import needs_of, parse_demand
 from cti.domain.errors import ConfigError
@@ -76,7 +78,8 @@ class Queue(Part):
     name: Name
     label: Text
     ring_time: timedelta = timedelta(seconds=15)
-    wrap_up_time: timedelta = timedelta(seconds=30)  # 0: none
+    wrap_up_time: WrapUp = timedelta(seconds=30)  # after its calls
+    requires_disposition: bool = False  # until it is named its agents get no other call
     rona_after: Annotated[int, Field(ge=1, le=10)] = 1  # unanswered calls until not ready
     gap_time: timedelta = timedelta(seconds=2)  # pause between two calls of an agent
     announce_every: timedelta = timedelta(seconds=45)  # position; 0: never
@@ -126,6 +129,8 @@ class NotReadyReason(Part):
     name: Name
     label: Text
     is_paid: bool = True
+    limit_time: Span | None = None  # whoever is away longer is shown as late
+    warn_time: timedelta = timedelta(minutes=2)  # so long before, his page warns him
 
 
 class Hours(Part):
@@ -326,6 +331,11 @@ class Company(Part):
     skills: tuple[Skill, ...] = ()  # all that there are
     customer_groups: tuple[CustomerGroup, ...] = ()
     dedicated: tuple[Dedicated, ...] = ()
+    # After calls that are no queue's; what isn't named has none.
+    wrap_up_times: dict[
+        Literal["direct", "internal", "outbound", "consult", "transfer"], WrapUp
+    ] = Field(default_factory=dict)
+    wrap_up_extensions: Annotated[int, Field(ge=0, le=100)] = 5  # by a minute each
     last_agent_days: Annotated[int, Field(ge=0, le=3650)] = 0  # 0: who spoke last isn't sought
     own_agent_timeout: timedelta = timedelta(seconds=60)  # to wait for him while he talks
     strict_priority: bool = False  # more credit always goes first, however long others wait

@@ -32,6 +32,11 @@ Demand = Annotated[str, AfterValidator(_canonical)]
 Credit = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=1))]
 """Priority, as seconds of wait that a caller is taken to have behind him."""
 
+Span = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(hours=8))]
+"""Some time of a working day."""
+WrapUp = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(hours=8))] | Literal["until_done"]
+"""How long an agent may write after a call; 0: not at all."""
+
 
 class Part(BaseModel):
     """A part of the company: unknown keys are refused, nothing is changed later."""

@@ -265,7 +265,8 @@ class AgentStateChanged(Event):
     """An agent's state. ``state`` is an AgentState value of acd/model.py, in upper case.
 
     ``reason`` is the not-ready reason; ``by`` is ``agent``, ``system`` or a supervisor's id. ``next_state`` is what the
-    agent asked for while busy (empty: nothing). ``until_at``: when a timed wrap-up ends.
+    agent asked for while busy (empty: nothing). ``until_at``: when a timed wrap-up ends. ``overrun_at``: since when he is
+    longer away than his reason allows, or kept in wrap-up by an outcome that isn't named; told once for each.
     """
 
     agent_id: AgentId
@@ -280,6 +281,10 @@ class AgentStateChanged(Event):
     until_at: datetime | None = None
     endpoint: Endpoint | None = None  # the phone signed in with; none: signed out
     kind: str = ""  # of the call: queue, direct, internal, outbound, consult, transfer; empty: none
+    since_at: datetime | None = None  # when state and reason began; none (older records): at
+    overrun_at: datetime | None = None
+    away_time: timedelta = timedelta(0)  # of a break, before a call came between
+    extended: int = 0  # how often this wrap-up was extended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

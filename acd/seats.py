@@ -1,0 +1,38 @@
+"""Who sits where, as Asterisk's own fallback Queue() must know it should we be gone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from acd.facts import Agent
+from acd.rules import Configuration
+from acd.states import AgentState
+from cti.ports import QueueMirror
+
+
+def mirror_of(configuration: Configuration, agent: Agent) -> QueueMirror | None:
+    """What the fallback Queue() should know of an agent; None: he is signed out.
+
+    An agent who asked for a break in a call is already paused there, so that no call reaches him should we be gone by then.
+    """
+    if agent.state is AgentState.LOGGED_OUT or agent.endpoint is None:
+        return None
+    queues = tuple(sorted(agent.profile.queues))
+    times = [configuration.rules(queue).wrap_up_time or timedelta(0) for queue in queues]
+    return QueueMirror(
+        endpoint=agent.endpoint,
+        queues=queues,
+        is_paused=is_away(agent),
+        wrap_up_time=max(times, default=timedelta(0)),
+    )
+
+
+def is_away(agent: Agent) -> bool:
+    """Whether no call may reach him by the fallback Queue(): away, about to be, or kept in wrap-up by a missing outcome."""
+    away = (AgentState.NOT_READY, AgentState.LOGGED_OUT)
+    return agent.state in away or agent.next_state in away or agent.overrun_at is not None
+
+
+def seat_of(agent: Agent) -> tuple[object, ...]:
+    """What of an agent the mirror depends on."""
+    return agent.endpoint, agent.state is AgentState.LOGGED_OUT, is_away(agent)
