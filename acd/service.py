@@ -221,7 +221,7 @@ class AcdService:
         self._command(d.SayNotReady(agent_id, reason))
 
     async def extend_wrap_up(self, agent_id: AgentId) -> None:
-        """One more minute (``not_in_wrap_up``, ``signed_out``)."""
+        """One more minute (``not_in_wrap_up``, ``no_more_time``, ``signed_out``)."""
         self._command(d.ExtendWrapUp(agent_id))
 
     def phone_ready(self, agent_id: AgentId) -> None:

@@ -26,8 +26,8 @@ REFUSALS: Mapping[str, frozenset[str]] = MappingProxyType(
         # of the agent
         **dict.fromkeys(
             (
-                "busy", "no_such_agent", "no_such_reason", "not_in_wrap_up", "not_your_phone",
-                "signed_out",
+                "busy", "no_more_time", "no_such_agent", "no_such_reason", "not_in_wrap_up",
+                "not_your_phone", "signed_out",
             ),
             frozenset[str](),
         ),

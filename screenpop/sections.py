@@ -78,6 +78,10 @@ class AgentSection(TypedDict):
     reasons: list[ReasonValue]
     queues: list[str]
     notice: str
+    warn_at: str | None  # from when on he is warned that his break ends; None: it has no limit
+    late_at: str | None  # when it should be over
+    overrun_at: str | None  # since when he is late, or kept in wrap-up by an outcome not named
+    extensions_left: int | None  # of his wrap-up; None: no limit
 
 
 class ConsultValue(TypedDict):

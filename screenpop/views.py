@@ -98,6 +98,22 @@ class AgentView(Protocol):
     def notice(self) -> str:
         """Why no calls come, as a word: ``phone_unavailable``, ``phone_busy``, ``reconnecting`` or empty."""
 
+    @property
+    def warn_at(self) -> datetime | None:
+        """From when on he is warned that his break ends."""
+
+    @property
+    def late_at(self) -> datetime | None:
+        """When his break should be over."""
+
+    @property
+    def overrun_at(self) -> datetime | None:
+        """Since when he is late, or kept in wrap-up by an outcome that isn't named."""
+
+    @property
+    def extensions_left(self) -> int | None:
+        """How often he may still extend his wrap-up; None: as often as he likes."""
+
 
 class CustomerView(Protocol):
     """A customer's file."""
@@ -209,6 +225,10 @@ def agent_section(view: AgentView, reasons: Sequence[ReasonValue], language: str
         reasons=list(reasons),
         queues=list(view.queues),
         notice=notice.get(language, notice.get("en", view.notice)),
+        warn_at=iso_or_none(view.warn_at),
+        late_at=iso_or_none(view.late_at),
+        overrun_at=iso_or_none(view.overrun_at),
+        extensions_left=view.extensions_left,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from acd.adapters.agents_http import AgentsDesk
 from acd.adapters.figures_http import FiguresDesk
 from acd.adapters.figures_memory import MemoryFigures
 from acd.adapters.figures_metrics import QueueMetrics
@@ -98,5 +99,6 @@ def build_figures(
     estimates = WaitEstimates(bus, clock, acd, lambda: people, board.handle_time)
     desk = FiguresDesk(board, lambda: people, clock, bus)
     stream = FiguresStream(board, desk, sign_in, origins, clock, boot_id)
-    routes = [*stream.routes(), *desk.routes()]
+    now = AgentsDesk(acd.agent_view, board, lambda: people, clock)
+    routes = [*stream.routes(), *desk.routes(), *now.routes()]
     return Figures(board, estimates, stream, QueueMetrics(board, clock), routes, people)

@@ -245,7 +245,9 @@ const extend: Action = {
   label: () => t("agent.extend"),
   blocked: () => {
     if (sections.agent.value?.state !== "WRAP_UP") return t("why.not_wrapping_up");
-    return sections.agent.value.until ? needsLink() : t("why.no_limit");
+    if (sections.agent.value.overrun_at) return t("why.outcome_missing");
+    if (!sections.agent.value.until) return t("why.no_limit");
+    return sections.agent.value.extensions_left === 0 ? t("why.no_more_time") : needsLink();
   },
   run: () => {
     const until = sections.agent.value?.until;

@@ -93,6 +93,7 @@ export const timer = computed<Timer>(() => {
     case "consulting": // what counts is how long the caller has been waiting
       return since(call?.held_at ?? call?.connected_at);
     case "wrap_up":
+      if (agent?.overrun_at) return since(agent.overrun_at); // how long he is over his time
       return agent?.until ? runningOut(agent.since, agent.until) : since(agent?.since);
     default:
       return since(agent?.since);
@@ -110,6 +111,23 @@ function runningOut(since: string, until: string): Timer {
   }
   return { seconds: Math.ceil(left), left: Math.min(1, left / fullWrapUp.seconds) };
 }
+
+export type BreakNow = { kind: "ending" | "late"; seconds: number } | null;
+
+/** Whether the agent's break ends soon, or is over already, and for how long that is so. */
+export const breakNow = computed<BreakNow>(() => {
+  const agent = sections.agent.value;
+  if (agent?.state !== "NOT_READY" || !agent.late_at || !agent.warn_at) return null;
+  const left = Math.ceil((Date.parse(agent.late_at) - now()) / 1000);
+  if (agent.overrun_at || left <= 0) return { kind: "late", seconds: Math.max(0, -left) };
+  return now() >= Date.parse(agent.warn_at) ? { kind: "ending", seconds: left } : null;
+});
+
+/** Whether nothing but an outcome that isn't named keeps the agent from his next call. */
+export const isOutcomeMissing = computed(() => {
+  const agent = sections.agent.value;
+  return agent?.state === "WRAP_UP" && agent.overrun_at !== null;
+});
 
 /** What the agent asked of the microphone, before the service has said it too. */
 export const localMute = signal<{ callId: string; muted: boolean } | null>(null);

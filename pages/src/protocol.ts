@@ -57,6 +57,12 @@ export interface AgentSection {
   reasons: Reason[];
   queues: string[];
   notice: string;
+  /** From when on he is warned that his break ends, and when it should; null: no limit. */
+  warn_at: string | null;
+  late_at: string | null;
+  /** Since when he is late, or kept in wrap-up because an outcome isn't named. */
+  overrun_at: string | null;
+  extensions_left: number | null;
 }
 
 /** What can be done with a call; the service says of each whether it can. */

@@ -19,12 +19,15 @@ PIN = "735194"
 
 MAIN, SALES, HELP, OFFICE, SECRET_MENU, INVOICE = "4000", "4001", "4002", "4003", "4004", "4005"
 """Numbers that callers dial: the menu, two queues at once, office hours, a PIN, an invoice number."""
+ORDERS = "4006"
+"""A queue whose calls must get an outcome."""
 
 _TEXT = """
 people:
   - {login: lina, name: 李娜, staff_number: "8001", extension: "1001", queues: [sales, help]}
   - {login: tom, name: Tom Becker, staff_number: "8002", extension: "1002", queues: [sales]}
   - {login: mei, name: 陈美, staff_number: "8003", extension: "1003", queues: [help]}
+  - {login: nora, name: Nora Lind, staff_number: "8005", extension: "1005", queues: [orders]}
   - {login: sofia, name: Sofia Marques, staff_number: "8010", extension: "1010", role: supervisor}
 queues:
   - name: sales
@@ -39,9 +42,16 @@ queues:
     wrap_up_time: PT0S
     credit_time: PT10S
     announce_every: PT0S
+  - name: orders
+    label: {en: Orders, zh: 订单}
+    wrap_up_time: PT10S
+    requires_disposition: true
+    announce_every: PT0S
+    dispositions: [order taken, callback]
+wrap_up_extensions: 2
 reasons:
   - {name: break, label: {en: Break}}
-  - {name: lunch, label: {en: Lunch}, is_paid: false}
+  - {name: lunch, label: {en: Lunch}, is_paid: false, limit_time: PT45M, warn_time: PT5M}
 hours:
   - {name: office, time_zone: Asia/Shanghai, open: [mon-fri 09:00-16:00]}
 default_flow: main
@@ -55,6 +65,7 @@ flows:
       - {name: help, kind: queue, label: Help, queue: help}
   - {name: direct, start: wait, nodes: [{name: wait, kind: queue, label: Sales line, queue: sales}]}
   - {name: helpline, start: wait, nodes: [{name: wait, kind: queue, queue: help}]}
+  - {name: orders, start: wait, nodes: [{name: wait, kind: queue, queue: orders}]}
   - name: office
     start: open_now
     nodes:
@@ -80,6 +91,7 @@ numbers:
   - {dnis: "4003", flow: office}
   - {dnis: "4004", flow: secret}
   - {dnis: "4005", flow: invoice}
+  - {dnis: "4006", flow: orders}
 outbound:
   address: 127.0.0.1:5070
   caller_id: "+8657412340000"

@@ -16,14 +16,18 @@ from aiohttp import ClientWebSocketResponse, WSMsgType, web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
+from acd.adapters.agents_http import AgentsDesk
 from acd.adapters.figures_http import FiguresDesk
 from acd.adapters.figures_memory import MemoryFigures
 from acd.adapters.figures_metrics import QueueMetrics
 from acd.adapters.figures_stream import FiguresStream
 from acd.figures_board import FiguresBoard, Member, QueueProfile
 from acd.figures_counts import Slice
+from acd.service import AgentView
+from acd.states import AgentState
 from cti.bus.local import LocalBus
 from cti.domain import events as ev
+from cti.domain.errors import CommandRefused
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
 from cti.domain.people import Role, User
 from cti.ports import Session
@@ -110,6 +114,19 @@ class Site:
         )
 
 
+def view_of(agent_id: AgentId) -> AgentView:
+    """Everybody but the administrator is at lunch, and late."""
+    if agent_id == "root":
+        raise CommandRefused("no_such_agent", "takes no calls")
+    at = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+    late_at = at + timedelta(minutes=45)
+    return AgentView(
+        agent_id=agent_id, state=AgentState.NOT_READY, reason="lunch", kind="", since_at=at,
+        endpoint=None, phone="idle", call_id=None, queue=None, next_state=None, next_reason="",
+        until_at=None, queues=(), notice="", late_at=late_at, overrun_at=late_at,
+    )  # fmt: skip
+
+
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     clock, bus, sessions = (
@@ -135,7 +152,8 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     app = build_app(
         WebParts(
             desk=desk, origins=own_origins([]), health=dict, static_dir=tmp_path,
-            routes=[*stream.routes(), *figures.routes()], registry=registry, on_stop=[stream.stop],
+            routes=[*stream.routes(), *figures.routes(), *AgentsDesk(view_of, board, lambda: MEMBERS, clock).routes()],
+            registry=registry, on_stop=[stream.stop],
         )
     )  # fmt: skip
     async with TestClient(TestServer(app)) as client:
@@ -171,6 +189,8 @@ async def test_each_sees_what_concerns_him(
     assert await names(site, login) == queues
     _, answer = await site.get("/api/v1/agents/figures", login)
     assert {agent["agent_id"] for agent in answer["agents"]} == agents
+    _, answer = await site.get("/api/v1/agents", login)
+    assert {agent["agent_id"] for agent in answer["agents"]} == agents - {"root"}
     for queue in ("sales", "help", "night"):
         status, answer = await site.get(f"/api/v1/queues/{queue}", login)
         assert status == (200 if queue in queues else 404)
@@ -180,9 +200,27 @@ async def test_each_sees_what_concerns_him(
 
 
 async def test_nobody_without_a_session_sees_anything(site: Site) -> None:
-    for path in ("queues", "queues/sales", "queues/sales/calls", "agents/figures"):
+    for path in ("queues", "queues/sales", "queues/sales/calls", "agents/figures", "agents"):
         status, answer = await site.get(f"/api/v1/{path}", "")
         assert (status, answer["error"]["id"]) == (401, "not_signed_in")
+
+
+async def test_a_supervisor_sees_who_of_his_team_is_late(site: Site) -> None:
+    _, answer = await site.get("/api/v1/agents", "boss")
+    [_, lina] = sorted(answer["agents"], key=lambda agent: str(agent["agent_id"]))
+    assert lina == {
+        "agent_id": "lina",
+        "name": PEOPLE["lina"].name,
+        "team": PEOPLE["lina"].team,
+        "state": "NOT_READY",
+        "reason": "lunch",
+        "kind": "",
+        "since": "2026-11-22T08:00:00Z",
+        "next_state": "",
+        "until": None,
+        "late_at": "2026-11-22T08:45:00Z",
+        "overrun_at": "2026-11-22T08:45:00Z",
+    }
 
 
 async def test_a_queue_one_may_not_see_looks_like_none_and_the_try_is_noted(site: Site) -> None:

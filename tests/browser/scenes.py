@@ -173,6 +173,10 @@ def _agent(state: str, **fields: Any) -> Json:
         ],
         "queues": ["billing", "help"],
         "notice": "",
+        "warn_at": None,
+        "late_at": None,
+        "overrun_at": None,
+        "extensions_left": 5,
         **fields,
     }
 
@@ -358,6 +362,26 @@ def _changes() -> dict[str, Json]:
             "phone": {"kind": None, "endpoint": None, "state": "unknown", "sip": None},
         },
         "not_ready": {"agent": _agent("NOT_READY", reason="lunch", since=ago(1_520))},
+        "break_ending": {
+            "agent": _agent(
+                "NOT_READY", reason="lunch", since=ago(2_560), warn_at=ago(160), late_at=ago(-140)
+            )
+        },
+        "break_late": {
+            "agent": _agent(
+                "NOT_READY",
+                reason="lunch",
+                since=ago(2_830),
+                warn_at=ago(430),
+                late_at=ago(130),
+                overrun_at=ago(130),
+            )
+        },
+        "outcome_missing": {
+            **_wrap_up(),
+            "agent": _agent("WRAP_UP", since=ago(75), overrun_at=ago(45), next_state="READY"),
+            "ticket": ticket(disposition=""),
+        },
         "missed": {
             "agent": _agent(
                 "NOT_READY",

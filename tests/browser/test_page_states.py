@@ -18,6 +18,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 WORDS = {
     "ready": "Waiting for a caller",
     "not_ready": "Lunch",
+    "break_ending": "Your break ends soon",
+    "break_late": "Your break is over",
+    "outcome_missing": "Choose the outcome of this call",
     "missed": "Did not answer",
     "offered": "Coming",
     "ringing": "Ringing",
@@ -101,7 +104,17 @@ async def test_the_strip_and_its_buttons_keep_their_places(
 
 @pytest.mark.parametrize(
     "name",
-    ["ringing", "talking", "consulting", "conference", "wrap_up", "signed_out", "talking_next"],
+    [
+        "ringing",
+        "talking",
+        "consulting",
+        "conference",
+        "wrap_up",
+        "signed_out",
+        "talking_next",
+        "outcome_missing",
+        "break_late",
+    ],
 )
 @pytest.mark.parametrize(
     ("theme", "locale", "width"),

@@ -92,6 +92,10 @@ class View:
     until_at: datetime | None = None
     queues: tuple[QueueName, ...] = (SALES,)
     notice: str = ""
+    warn_at: datetime | None = None
+    late_at: datetime | None = None
+    overrun_at: datetime | None = None
+    extensions_left: int | None = None
 
 
 @dataclass

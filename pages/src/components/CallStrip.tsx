@@ -4,7 +4,7 @@ import { layer, revealNumber, strip } from "../actions";
 import { label, t } from "../i18n";
 import type { Key } from "../i18n";
 import { stateLabel } from "../labels";
-import { isConnected, isMuted, phase, tame, timer } from "../line";
+import { breakNow, isConnected, isMuted, isOutcomeMissing, phase, tame, timer } from "../line";
 import type { Phase } from "../line";
 import { phoneCall } from "../phone";
 import { reach } from "../reach";
@@ -104,9 +104,18 @@ function Why() {
       {queue && <span class="figures">{t("call.waited", { time: duration(call.waited_s) })}</span>}
       {call.state === "transferring" && <span>{t("call.transferring")}</span>}
       {call.state === "parked" && <span>{t("call.parked", { slot: call.slot })}</span>}
+      {isOutcomeMissing.value && <span class="problem">{t("wrap_up.outcome_missing")}</span>}
       {phase.value === "agent_lost" && <span class="problem">{t("call.agent_lost")}</span>}
     </div>
   );
+}
+
+/** What the agent must know of his own time before anything else. */
+function idleNote(): string {
+  if (isOutcomeMissing.value) return t("wrap_up.outcome_missing");
+  if (breakNow.value?.kind === "late") return t("break.is_over");
+  if (breakNow.value?.kind === "ending") return t("break.ends_soon");
+  return "";
 }
 
 function Idle() {
@@ -126,14 +135,19 @@ function Idle() {
       <div class="who-line">
         <span class="name">{head}</span>
       </div>
-      <div class="why">{phoneProblem() || agent?.notice || (text ? t(text) : "")}</div>
+      <div class="why">{idleNote() || phoneProblem() || agent?.notice || (text ? t(text) : "")}</div>
     </div>
   );
 }
 
+function phaseName(isLong: boolean): string {
+  if (isOutcomeMissing.value) return t("phase.overrun");
+  return isLong ? t("phase.long_hold") : t(PHASE_WORDS[phase.value]);
+}
+
 function Clock() {
   const { seconds, left } = timer.value;
-  const isLong = (phase.value === "on_hold" || phase.value === "consulting") && seconds >= LONG_HOLD_S;
+  const isLong = isOutcomeMissing.value || (phase.value === "on_hold" || phase.value === "consulting") && seconds >= LONG_HOLD_S;
   return (
     <div class={`clock ${isLong ? "long" : ""}`} role="timer" aria-label={t(PHASE_WORDS[phase.value])}>
       <span class="phase-word">
@@ -143,7 +157,7 @@ function Clock() {
             <Icon name="muted" /> {t("phase.muted")}
           </span>
         )}
-        <span class="phase-name">{isLong ? t("phase.long_hold") : t(PHASE_WORDS[phase.value])}</span>
+        <span class="phase-name">{phaseName(isLong)}</span>
       </span>
       <span class="big figures">{clockface(seconds)}</span>
       {left !== null && (

@@ -6,7 +6,7 @@ import { label, t } from "../i18n";
 import type { Key } from "../i18n";
 import { isTyping } from "../keys";
 import { journey } from "../journey";
-import { phase, tame } from "../line";
+import { isOutcomeMissing, phase, tame } from "../line";
 import { flushNotes, notesProblem, notesSavedAt, notesState, notesText, resolveConflict, typeNotes } from "../notes";
 import type { TicketSection } from "../protocol";
 import { isLinked, pending, sections } from "../store";
@@ -143,6 +143,7 @@ function Dispositions({ ticket }: { ticket: TicketSection }) {
   return (
     <div class="dispositions" role="group" aria-label={t("ticket.disposition")}>
       <span class="dispositions-head">{t("ticket.disposition")}</span>
+      {isOutcomeMissing.value && <span class="problem">{t("ticket.disposition_missing")}</span>}
       {ticket.dispositions.map((each) => (
         <button
           key={each}

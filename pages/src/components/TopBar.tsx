@@ -4,6 +4,7 @@ import { layer, reasonAction, signOutAction, strip } from "../actions";
 import type { Action } from "../actions";
 import { label, language, plural, setLanguage, t } from "../i18n";
 import { askedNext, stateLabel } from "../labels";
+import { breakNow, isOutcomeMissing } from "../line";
 import { linkPhase, pending, sections } from "../store";
 import { perform } from "../keys";
 import { duration, relative, secondsSince, tick } from "../time";
@@ -33,6 +34,26 @@ function Item({ action, name, detail }: { action: Action; name?: string; detail?
   );
 }
 
+/** How long already; where it is too long, or soon will be, that instead. */
+function StateTime({ since }: { since: string }) {
+  const pause = breakNow.value;
+  if (pause) {
+    const time = duration(pause.seconds);
+    const text = pause.kind === "late" ? t("break.late", { time }) : t("break.ending", { time });
+    return (
+      <span class={`overrun ${pause.kind}`} role="status">
+        {text}
+      </span>
+    );
+  }
+  if (!isOutcomeMissing.value) return <span class="figures">{duration(secondsSince(since))}</span>;
+  return (
+    <span class="overrun late" role="status">
+      {t("wrap_up.overrun", { time: duration(secondsSince(sections.agent.value?.overrun_at ?? "")) })}
+    </span>
+  );
+}
+
 function AgentState() {
   const agent = sections.agent.value;
   if (!agent) return null;
@@ -51,7 +72,7 @@ function AgentState() {
       >
         <span class="dot" />
         <span class="state-word">{stateLabel(agent.state, agent.reason)}</span>
-        <span class="figures">{duration(secondsSince(agent.since))}</span>
+        <StateTime since={agent.since} />
         {askedNext.value && <span class="next-state">→ {askedNext.value}</span>}
         <Icon name="down" />
       </button>
