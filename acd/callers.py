@@ -390,6 +390,7 @@ def put_waiting(turn: Turn, entry: QueueEntry) -> None:
             phase=Phase.WAITING,
             agent_id=None,
             blocked_until_at=None,
+            leaving=None,
             take_back_at=None,
             refusals=0,
             announce_at=announce_at,
@@ -400,7 +401,8 @@ def put_waiting(turn: Turn, entry: QueueEntry) -> None:
 def put_fallback(turn: Turn, entry: QueueEntry) -> None:
     """The caller stands in the fallback Queue(); ask for him, and again if he doesn't come."""
     take_back_at = turn.now + turn.limits.retry_time
-    turn.put_entry(replace(entry, phase=Phase.FALLBACK, agent_id=None, take_back_at=take_back_at))
+    fallen = replace(entry, phase=Phase.FALLBACK, agent_id=None, leaving=None)
+    turn.put_entry(replace(fallen, take_back_at=take_back_at))
     hold = turn.part("hold")
     if turn.now < hold.limit_at:
         turn.set(hold=replace(hold, pending=hold.pending | {entry.call_id}))

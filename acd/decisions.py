@@ -17,6 +17,7 @@ from cti.domain.events import (
     TicketOpened,
 )
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
+from cti.domain.targets import Target
 from cti.ports import QueueMirror
 
 # ---- in: what an agent asks for ----------------------------------------------------------------
@@ -98,6 +99,13 @@ class RejoinRefused:
 
     call_id: CallId
     agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveRefused:
+    """The switch didn't send a caller away who had pressed a key."""
+
+    call_id: CallId
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +192,14 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True)
+class SendAway:
+    """Send the caller out of his line."""
+
+    call_id: CallId
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
 class TakeBack:
     """Fetch the caller from the fallback Queue()."""
 
@@ -233,6 +249,7 @@ Decision = (
     | WithdrawOffer
     | Requeue
     | Announce
+    | SendAway
     | TakeBack
     | Rejoin
     | Mirror
@@ -247,6 +264,7 @@ Input = (
     | OfferRefused
     | RejoinRefused
     | CallerKnown
+    | LeaveRefused
     | Due
     | Stalled
     | Drain

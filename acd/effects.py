@@ -18,11 +18,13 @@ from acd.decisions import (
     NOT_SENT,
     Announce,
     Input,
+    LeaveRefused,
     OfferRefused,
     Rejoin,
     RejoinRefused,
     Requeue,
     Reserve,
+    SendAway,
     TakeBack,
     WithdrawOffer,
 )
@@ -72,7 +74,7 @@ class Effects:
     # ---- callers -------------------------------------------------------------------------------
 
     def carry_out(
-        self, decision: Reserve | WithdrawOffer | Requeue | Announce | TakeBack | Rejoin
+        self, decision: Reserve | WithdrawOffer | Requeue | Announce | SendAway | TakeBack | Rejoin
     ) -> None:
         """Begin to do what the core decided."""
         match decision:
@@ -84,6 +86,8 @@ class Effects:
                 self.spawn(self._try(self._control.requeue(decision.call_id)))
             case Announce():
                 self.spawn(self._try(self._control.announce(decision.call_id)))
+            case SendAway():
+                self.spawn(self._send_away(decision))
             case TakeBack():
                 self.spawn(self._try(self._control.take_back(decision.call_id)))
             case Rejoin():
@@ -129,6 +133,12 @@ class Effects:
             await self._control.rejoin(rejoin.call_id, rejoin.endpoint)
         except (CommandRefused, SwitchUnavailable):
             self._tell(RejoinRefused(rejoin.call_id, rejoin.agent_id))
+
+    async def _send_away(self, away: SendAway) -> None:
+        try:
+            await self._control.send_away(away.call_id, away.target)
+        except (CommandRefused, SwitchUnavailable):
+            self._tell(LeaveRefused(away.call_id))
 
     async def _try(self, command: Coroutine[Any, Any, None]) -> None:
         """Give a command that needs no answer: if it fails, its event stays away, and time tells."""

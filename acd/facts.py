@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from acd.rules import NO_TIER, Configuration, Limits, Profile, QueueRules, Slot
+from acd.rules import NO_TIER, Configuration, Limits, Profile, QueueRules, Slot, WayOut
 from acd.states import BUSY, AgentState
 from acd.strategy import Tally
 from acd.tables import Ordered, Table
@@ -188,6 +188,7 @@ class QueueEntry:
     is_answered: bool = False  # an agent has spoken with him
     is_sent_on: bool = False  # somebody sends him to another queue or menu: a new place
     blocked_until_at: datetime | None = None  # not offered before: his state isn't sure
+    leaving: WayOut | None = None  # pressed a key, and is on his way out
     announce_at: datetime | None = None
     take_back_at: datetime | None = None
     told_position: int | None = None

@@ -161,6 +161,9 @@ def _move(call: CallVisits, event: ev.Event) -> None:
             _overflow(call, event)
         case ev.CallLeftByKey():
             _leave(call, Outcome.LEFT_BY_KEY, event.at, event.wait_time)
+        case ev.CallTransferred(kind="away"):  # why, the ACD says next
+            _set_mode(call, "", event.at)
+            call.is_sent_on = True
         case ev.CallTransferred() | ev.CallParked():
             _leave(call, Outcome.OVERFLOWED, event.at, reason="by_hand")
             _set_mode(call, "", event.at)

@@ -196,6 +196,7 @@ def _reserve(turn: Turn, entry: QueueEntry, agent: Agent) -> None:
             phase=Phase.OFFERED,
             agent_id=agent.agent_id,
             blocked_until_at=None,
+            leaving=None,
         )
     )
     turn.publish(

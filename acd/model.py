@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from acd import agents, breaks, callers, outcomes, parties, shapes
+from acd import agents, breaks, callers, leaving, outcomes, parties, shapes
 from acd import decisions as d
 from acd.decisions import Decision, Input
 from acd.facts import (
@@ -369,6 +369,7 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     ev.TicketOpened: outcomes.opened,
     ev.DispositionSet: outcomes.named,
     ev.CallEnqueued: callers.enqueued,
+    ev.WaitingKeyPressed: leaving.key_pressed,
     ev.CallFellBack: callers.fell_back,
     ev.CallRecovered: _recovered,
     ev.LegDialled: callers.dialled,
@@ -398,6 +399,7 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     d.OfferRefused: agents.offer_refused,
     d.RejoinRefused: agents.rejoin_refused,
     d.CallerKnown: callers.identified,
+    d.LeaveRefused: leaving.refused,
     d.Due: agents.due,
     d.Linked: _linked,
     d.Unlinked: _unlinked,

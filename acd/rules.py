@@ -11,6 +11,7 @@ from typing import Any
 from acd.strategy import Strategy
 from cti.domain.demands import is_met, lowered, read_back
 from cti.domain.ids import AgentId, Endpoint, QueueName
+from cti.domain.targets import Target
 
 _ZERO = timedelta(0)
 NO_TIER = 1_000
@@ -48,6 +49,15 @@ class BreakLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class WayOut:
+    """Where a key leads; ``kind`` and ``to`` are what is told of it (CallLeftByKey)."""
+
+    kind: str
+    to: str
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
 class QueueRules:
     """How one queue is served. ``wrap_up_time``: zero none, None until the agent is done."""
 
@@ -63,6 +73,7 @@ class QueueRules:
     relaxations: tuple[Relaxation, ...] = ()  # by time, the last one reached counts
     tiers: tuple[Tier, ...] = ()  # by time; none: all agents from the beginning
     must_name_outcome: bool = False  # else its agents stay in wrap-up
+    leave_keys: Mapping[str, WayOut] = field(default_factory=dict)
 
     def stage(self, demand: str, wait_time: timedelta) -> tuple[str, int, timedelta | None]:
         """What a caller demands after such a wait, the highest penalty he may get, and the wait at which that changes."""
@@ -120,6 +131,7 @@ class Limits:
     lost_time: timedelta = timedelta(seconds=30)  # the dialplan holds a caller 20 s
     recovery_timeout: timedelta = timedelta(seconds=2)  # callers back from the fallback
     stall_time: timedelta = timedelta(seconds=1)  # to read what came while we were frozen
+    key_time: timedelta = timedelta(seconds=3)  # pressed longer ago, a key does nothing
     doubt_time: timedelta = timedelta(seconds=3)  # a busy agent whose phone says that it isn't
     extension_time: timedelta = timedelta(minutes=1)  # of a wrap-up
     ring_limit_time: timedelta = timedelta(minutes=2)  # of a ring that is not a queue's offer

@@ -10,6 +10,7 @@ from __future__ import annotations
 from acd import parties
 from acd.callers import forget_menu
 from acd.facts import Agent, Phase, Shape
+from acd.leaving import left
 from acd.parties import drop_line, free, leave, others_leave, over, put_shape, shape_of, take_leg
 from acd.states import BUSY, AgentState
 from acd.turn import Turn
@@ -70,7 +71,7 @@ def leg_moved(turn: Turn, event: ev.LegMoved) -> None:
 
 def transferred(turn: Turn, event: ev.CallTransferred) -> None:
     """The caller was sent on: who sent him is free, and the caller with nobody."""
-    is_elsewhere = event.target_kind in ("queue", "menu")
+    is_elsewhere = event.target_kind in ("queue", "menu", "flow")
     _send_on(turn, event, is_elsewhere=is_elsewhere, reason="transferred")
 
 
@@ -93,6 +94,8 @@ def _send_on(
     agent = turn.agent_of(entry)
     if agent is not None:  # he was rung, or about to be
         free(turn, agent, reason)
+    if getattr(event, "kind", "") == "away":
+        entry = left(turn, entry)
     if is_elsewhere:  # what the menu before that line demanded
         forget_menu(turn, call_id)
     is_sent_on = is_elsewhere or entry.is_sent_on

@@ -10,14 +10,17 @@ import structlog
 from acd.check import routing_problems
 from acd.model import Configuration, Profile, QueueRules
 from acd.ports import Calls, Customers, Pop
-from acd.rules import BreakLimit, CustomerGroup, Relaxation, Tier
+from acd.rules import BreakLimit, CustomerGroup, Relaxation, Tier, WayOut
 from acd.service import AcdService
 from acd.strategy import Strategy
+from cti import company_waiting
+from cti.builtin_flows import builtin_flow
 from cti.company import Company, Person, Queue
 from cti.company_base import WrapUp
 from cti.domain.ids import AgentId, Endpoint, QueueName
 from cti.domain.numbers import DialPlan, read_number
 from cti.domain.people import Permission, User
+from cti.domain.targets import Target
 from cti.ports import CallControl, Clock, EventBus
 
 log = structlog.get_logger(__name__)
@@ -82,11 +85,20 @@ def _rules(queue: Queue) -> QueueRules:
         relaxations=tuple(Relaxation(x.after, x.minus, x.demand) for x in queue.relax),
         tiers=tuple(Tier(x.after, x.penalty) for x in queue.tiers),
         must_name_outcome=queue.requires_disposition,
+        leave_keys={key: _way_out(queue, way) for key, way in queue.leave_keys.items()},
     )
 
 
 def _limit(time: WrapUp) -> timedelta | None:
     return None if time == "until_done" else time
+
+
+def _way_out(queue: Queue, way: company_waiting.WayOut) -> WayOut:
+    if way.kind == "queue":
+        target = Target("queue", way.to or "")
+    else:
+        target = Target("flow", way.to or builtin_flow(way.kind, queue.name))
+    return WayOut(way.kind, way.to or "", target)
 
 
 def _profile(user: User, rank: int, person: Person | None) -> Profile:

@@ -28,6 +28,7 @@ from asterisk_conf.modules import allow_list, has_quick_records
 from asterisk_conf.music import music_dir
 from asterisk_conf.secrets import AMI_USER, Secrets
 from cti.builtin import is_simulated
+from cti.builtin_flows import flows_of
 from cti.company import Company
 from cti.config import Settings
 from cti.domain.errors import ConfigError
@@ -183,6 +184,7 @@ def _facts(
         ],
         "queues": company.queues,
         "numbers": company.numbers,
+        "flows": [flow.name for flow in flows_of(company)],
         "outbound": company.outbound,
         "has_own_carrier": _is_elsewhere(company),
         "back_seconds": max(1, round(company.back_time.total_seconds())),

@@ -372,6 +372,7 @@ async def build(
     recorder = build_recorder(
         settings, clock=clock, bus=bus, journal=journal, book=kept.book, accounts=accounts,
         calls=calls, spool=kept.spool, store=kept.store, encoder=kept.encoder, alarms=alarms,
+        queues=lambda: {person.login: person.queues for person in company.people},
     )  # fmt: skip
     figures = build_figures(
         company, users, acd, kept.figures, bus=bus, clock=clock, sign_in=desk, origins=origins,

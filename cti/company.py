@@ -25,6 +25,7 @@ from cti.company_base import (
     Credit,
     Demand,
     Extension,
+    Key,
     Language,
     Level,
     Login,
@@ -36,6 +37,7 @@ from cti.company_base import (
     Text,
     WrapUp,
 )
+from cti.company_waiting import Waiting
 from cti.domain.demands import needs_of, parse_demand
 from cti.domain.errors import ConfigError
 
@@ -72,7 +74,7 @@ class Tier(Part):
     penalty: Annotated[int, Field(ge=0, le=100)]
 
 
-class Queue(Part):
+class Queue(Waiting):
     """A waiting line and its rules."""
 
     name: Name
@@ -82,7 +84,6 @@ class Queue(Part):
     requires_disposition: bool = False  # until it is named its agents get no other call
     rona_after: Annotated[int, Field(ge=1, le=10)] = 1  # unanswered calls until not ready
     gap_time: timedelta = timedelta(seconds=2)  # pause between two calls of an agent
-    announce_every: timedelta = timedelta(seconds=45)  # position; 0: never
     service_level_time: timedelta = timedelta(seconds=20)
     short_abandon_time: timedelta = timedelta(seconds=5)  # sooner: nobody's fault
     credit_time: Credit = timedelta(0)  # the queue's weight
@@ -170,15 +171,17 @@ class Node(Part):
     * ``hours``: ``hours`` open → ``next``, else → ``closed``.
     * ``language``: set ``language``, go to ``next``.
     * ``queue``: wait in ``queue``, for an agent who meets ``demand``, with ``credit_time`` besides the queue's.
+    * ``voicemail``: play ``text``, record a message for ``queue`` (its ``voicemail`` says how long), go to ``next``,
+      if there is one.
     * ``hangup``: say goodbye with ``text`` and hang up.
     """
 
     name: Name
-    kind: Literal["say", "menu", "collect", "hours", "language", "queue", "hangup"]
+    kind: Literal["say", "menu", "collect", "hours", "language", "queue", "voicemail", "hangup"]
     label: str = ""
     text: Text = Field(default_factory=dict)
     next: Name | None = None
-    keys: dict[Annotated[str, Field(pattern=r"^[0-9*#]$")], Name] = Field(default_factory=dict)
+    keys: dict[Key, Name] = Field(default_factory=dict)
     retries: Annotated[int, Field(ge=0, le=5)] = 2
     input_timeout: timedelta = timedelta(seconds=5)
     no_input: Name | None = None  # after the last retry; none: same as no_match
@@ -357,6 +360,10 @@ class Company(Part):
                 where = f"flow {flow.name}, node {node.name}"
                 _known(where, "queue", {node.queue} - {None}, queues)
                 _known(where, "hours", {node.hours} - {None}, hours)
+        for queue in self.queues:
+            for key, way in queue.leave_keys.items():
+                known = queues if way.kind == "queue" else flows
+                _known(f"queue {queue.name}, key {key}", way.kind, {way.to} - {None}, known)
         answering = {n.flow for n in self.numbers} - {None} | {self.default_flow}
         _known("numbers", "flow", answering, flows)
         direct = {n.extension for n in self.numbers} - {None}

@@ -13,6 +13,8 @@ from cti.domain.errors import InvalidDemand
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Extension = Annotated[str, Field(pattern=r"^[1-9][0-9]{2,4}$")]
 OutsideNumber = Annotated[str, Field(pattern=r"^\+?[0-9]{2,20}$")]
+Key = Annotated[str, Field(pattern=r"^[0-9*#]$")]
+"""One of a telephone's."""
 Language = Literal["en", "zh"]
 Text = dict[Language, str]
 Skill = Annotated[str, Field(pattern=f"^{SKILL.pattern}$")]

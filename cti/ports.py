@@ -121,6 +121,12 @@ class CallControl(Protocol):
     async def announce(self, call_id: CallId) -> None:
         """Send a waiting caller on a short visit to ``agi://…/announce``; he comes back to wait."""
 
+    async def send_away(self, call_id: CallId, target: Target) -> None:
+        """Send a waiting caller out of his line: to a queue, a flow, a number outside. Confirmed by CallTransferred.
+
+        Who doesn't wait any more when it is carried out waits again in his place (CallEnqueued).
+        """
+
     async def hang_up(self, call_id: CallId) -> None:
         """End the call for everybody. Confirmed by CallEnded."""
 

@@ -19,6 +19,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "hours": ("hours", "next", "closed"),
     "language": ("language", "next"),
     "queue": ("queue",),
+    "voicemail": ("queue",),
     "hangup": (),
 }
 _SILENT = ("say", "hours", "language")

@@ -1,8 +1,8 @@
 """The interpreter of menu flows: ``(script, state, heard, now) -> (state, commands)``. Pure.
 
 How it runs. ``step`` walks through the flow from the node where the caller is. Nodes that ask nothing
-(say, hours, language) are passed in one step; the walk stops at a question (menu, collect) or at an end
-(queue, hang-up). So the commands of a step end either with one ``AskKey`` or ``AskDigits``, whose answer
+(say, hours, language) are passed in one step; the walk stops at a question (menu, collect, voicemail) or at an end
+(queue, hang-up). So the commands of a step end either with one ``AskKey``, ``AskDigits`` or ``TakeMessage``, whose answer
 is the ``heard`` of the next step, or with ``Enqueue`` or ``HangUp``, after which there is no step.
 
 What can't happen:
@@ -27,9 +27,11 @@ from typing import Literal
 
 from cti.company import Company, Flow, Hours, Node
 from cti.company_base import Language
+from cti.company_waiting import Voicemail
 from cti.domain.evolving import replace
 from cti.domain.ids import QueueName
 from cti.domain.opening import is_open
+from ivr import voicemail
 
 MAX_NODES = 200
 """Nodes a caller may enter in one flow; who presses "repeat" for longer is served by a person."""
@@ -43,7 +45,7 @@ POSITION_MANY = "ivr-position-many"
 MAX_POSITION = 20
 """The last position that has a sentence of its own."""
 
-Outcome = Literal["queue", "hangup", "closed", "failed"]
+Outcome = Literal["queue", "hangup", "closed", "failed", "voicemail"]
 Result = Literal["match", "no_match", "no_input"]
 
 
@@ -88,7 +90,14 @@ class Digits:
     digits: str = field(repr=False)
 
 
-Heard = Started | Silence | Key | Digits
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What he left, answer to ``TakeMessage``."""
+
+    length_time: timedelta
+
+
+Heard = Started | Silence | Key | Digits | Message
 
 
 # ---- what is to be done ------------------------------------------------------------------------
@@ -171,6 +180,19 @@ class AskDigits:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeMessage:
+    """After a tone record what the caller says, up to ``#``, silence or the limit. Heard: Message.
+
+    ``take`` counts from 1; the ones before are kept until it is certain that this one says something.
+    """
+
+    queue: QueueName
+    take: int
+    max_time: timedelta
+    silence_time: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Enqueue:
     """The end: the caller waits in a queue; ``demand`` and ``credit_time`` are the node's, besides the queue's own."""
 
@@ -194,6 +216,7 @@ Command = (
     | Say
     | AskKey
     | AskDigits
+    | TakeMessage
     | Enqueue
     | HangUp
 )
@@ -209,6 +232,7 @@ class Script:
     flow: Flow
     hours: Mapping[str, Hours]
     default_queue: QueueName | None  # where a caller goes when the flow fails; None: goodbye
+    voicemails: Mapping[str, Voicemail] = field(default_factory=dict)  # by queue
 
     def node(self, name: str) -> Node | None:
         """A node by name."""
@@ -226,6 +250,7 @@ class FlowState:
     entered: int = 0  # nodes so far
     is_recording_paused: bool = False
     was_closed: bool = False
+    takes: int = 0  # of this node's message
     is_over: bool = False
 
 
@@ -237,9 +262,9 @@ class Step:
     commands: tuple[Command, ...]
 
 
-def begin(script: Script) -> FlowState:
-    """The state before the first step, which hears ``Started``."""
-    return FlowState(node=script.flow.start, language=script.flow.language)
+def begin(script: Script, language: Language | None = None) -> FlowState:
+    """The state before the first step, which hears ``Started``; ``language``: the caller's, if he has one already."""
+    return FlowState(node=script.flow.start, language=language or script.flow.language)
 
 
 def step(script: Script, state: FlowState, heard: Heard, now: datetime) -> Step:
@@ -306,6 +331,9 @@ class _Walk:
 
     def answer(self, heard: Heard) -> None:
         node = self.script.node(self.state.node)
+        if node is not None and node.kind == "voicemail":
+            self.answer_message(node, heard)
+            return
         if node is None or node.kind not in ("menu", "collect"):
             self.fail()
             return
@@ -335,6 +363,29 @@ class _Walk:
             self.do(Say(GIVE_UP, is_interruptible=False))
             self.end("closed" if self.state.was_closed else "hangup", None)
 
+    def answer_message(self, node: Node, heard: Heard) -> None:
+        if isinstance(heard, Message):
+            then = voicemail.after_take(heard.length_time, self.state.takes)
+        else:
+            then = voicemail.after_answer(heard.digit if isinstance(heard, Key) else "")
+        if then == "ask":
+            self.do(AskKey((voicemail.MENU,), node.input_timeout, keeps_keys=False))
+        elif then == "again":
+            self.take_message(node)
+        else:
+            said = voicemail.KEPT if then == "kept" else voicemail.EMPTY
+            self.do(Say(said, is_interruptible=False))
+            if node.next:
+                self.enter(node.next)
+            else:
+                self.end("voicemail", None)
+
+    def take_message(self, node: Node) -> None:
+        queue = QueueName(node.queue or "")
+        limits = self.script.voicemails.get(queue, Voicemail())
+        self.state = replace(self.state, takes=self.state.takes + 1)
+        self.do(TakeMessage(queue, self.state.takes, limits.max_time, limits.silence_time))
+
     def note_input(self, node: Node, result: Result, digits: str) -> None:
         shown = "" if node.is_sensitive else digits
         self.do(NoteInput(node.name, result, node.is_sensitive, shown))
@@ -348,7 +399,9 @@ class _Walk:
                 self.fail()
                 return
             self.seen.add(name)
-            self.state = replace(self.state, node=name, tries=0, entered=self.state.entered + 1)
+            self.state = replace(
+                self.state, node=name, tries=0, takes=0, entered=self.state.entered + 1
+            )
             self.do(NoteEntered(name, node.label))
             name = self.visit(node)
 
@@ -370,6 +423,10 @@ class _Walk:
                 self.ask(node, None)
             case "collect" if node.next:
                 self.ask(node, None)
+            case "voicemail" if node.queue:
+                if node.text:
+                    self.do(Say(prompt_name(flow.name, node.name)))
+                self.take_message(node)
             case "queue" if node.queue:
                 self.end("queue", QueueName(node.queue), node.demand, node.credit_time)
             case "hangup":

@@ -22,6 +22,14 @@ class CallerGone(RingdeskError):
     """The caller hung up or was sent elsewhere: nothing more can be said to him, nothing is owed."""
 
 
+class MessageCutOff(CallerGone):
+    """The caller hung up, or was sent elsewhere, in the middle of his message."""
+
+    def __init__(self, length_time: timedelta) -> None:
+        super().__init__("the caller is gone")
+        self.length_time = length_time
+
+
 class CallerSession(Protocol):
     """One caller, as long as he is ours to speak with.
 
@@ -58,6 +66,17 @@ class CallerSession(Protocol):
 
     async def forget_keys(self, *, until_quiet: bool = False) -> None:
         """Drop keys that wait for a question; ``until_quiet``: also a burst that is still being typed."""
+
+    async def record_message(
+        self, call_id: CallId, take: int, max_time: timedelta, silence_time: timedelta
+    ) -> timedelta:
+        """Record what he says into the spool, up to ``#``, silence or the limit; returns how long it is.
+
+        Who hangs up has left what he said until then: its length comes with ``MessageCutOff``.
+        """
+
+    async def end_message(self) -> None:
+        """The caller goes on from his message to something else."""
 
     async def is_recorded(self) -> bool:
         """Whether a recording of this caller runs now."""

@@ -13,10 +13,13 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import get_args
 
 import structlog
 
+from cti.builtin_flows import flows_of
 from cti.company import Company
+from cti.company_base import Language
 from cti.domain.errors import RingdeskError
 from cti.domain.events import (
     CallEvent,
@@ -27,12 +30,22 @@ from cti.domain.events import (
     MenuEntered,
     MenuInput,
     MenuLeft,
+    VoicemailBegun,
+    VoicemailTaken,
 )
 from cti.domain.ids import CallId, QueueName
 from cti.ports import Clock, EventBus
 from ivr import model
 from ivr.model import FlowState, Heard, Script, Step
-from ivr.ports import CallerGone, CallerSession, KnownCalls, NextStep, RecordingPause, WaitingLine
+from ivr.ports import (
+    CallerGone,
+    CallerSession,
+    KnownCalls,
+    MessageCutOff,
+    NextStep,
+    RecordingPause,
+    WaitingLine,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +62,10 @@ class Plan:
     default_flow: str
     credits: Mapping[QueueName, timedelta]
     direct: Mapping[str, str] = field(default_factory=dict)  # dialled number → extension it rings
+
+    def flow(self, name: str) -> Script:
+        """A flow by name; unknown: the default flow."""
+        return self.scripts.get(name) or self.scripts[self.default_flow]
 
     def script(self, dnis: str) -> Script:
         """The flow of a dialled number, with or without its plus; unknown: the default flow."""
@@ -67,10 +84,11 @@ def _of_number(table: Mapping[str, str], dnis: str) -> str | None:
 def plan_of(company: Company) -> Plan:
     """Take the menus' part out of a company (that ``ivr.check`` found sound)."""
     hours = {item.name: item for item in company.hours}
+    voicemails = {queue.name: queue.voicemail for queue in company.queues}
     return Plan(
         scripts={
-            flow.name: Script(flow, hours, model.default_queue(flow, company))
-            for flow in company.flows
+            flow.name: Script(flow, hours, model.default_queue(flow, company), voicemails)
+            for flow in flows_of(company)
         },
         numbers={n.dnis: n.flow for n in company.numbers if n.flow is not None},
         default_flow=company.default_flow,
@@ -103,17 +121,19 @@ class IvrService:
         """Take a new configuration; callers who are in a menu finish it with the old one."""
         self._plan = plan
 
-    async def run(self, session: CallerSession, call_id: CallId, dnis: str) -> None:
-        """Lead a new caller through the menu of the number he dialled.
+    async def run(self, session: CallerSession, call_id: CallId, dnis: str, flow: str = "") -> None:
+        """Lead a new caller through the menu of the number he dialled, or one who is sent there through a flow.
 
         A number that rings one person has no menu: the dialplan rings him (``RD_TO``). Returns when the caller was
         handed back to the dialplan or is gone; raises nothing but cancellation.
         """
-        if (extension := self._plan.extension(dnis)) is not None:
+        extension = None if flow else self._plan.extension(dnis)
+        if extension is not None:
             await self._until_offered(call_id)
             await self._finish(session, call_id, "direct", {"RD_TO": extension})
             return
-        visit = _Visit(self, session, call_id, self._plan.script(dnis), self._plan)
+        script = self._plan.flow(flow) if flow else self._plan.script(dnis)
+        visit = _Visit(self, session, call_id, script, self._plan, is_sent=bool(flow))
         try:
             await self._until_offered(call_id)
             await visit.run()
@@ -177,15 +197,21 @@ class _Visit:
         call_id: CallId,
         script: Script,
         plan: Plan,
+        *,
+        is_sent: bool = False,
     ) -> None:
         self.service = service
         self.session = session
         self.call_id = call_id
         self.script = script
         self.plan = plan
-        self.state: FlowState = model.begin(script)
+        self.is_sent = (
+            is_sent  # out of a line: he has a language, and a place until he gets another
+        )
+        self.state: FlowState = model.begin(script, _language(session) if is_sent else None)
         self.is_recording_paused = False
         self.has_left = False
+        self.has_message = False  # the dialplan hangs up on him, should we die: all is said
 
     async def run(self) -> None:
         heard: Heard | None = model.Started()
@@ -220,9 +246,14 @@ class _Visit:
                 case model.ResumeRecording():
                     await self.resume_recording()
                 case model.NoteEntered() | model.NoteInput():
+                    if self.has_message:
+                        self.has_message = False
+                        await self.session.end_message()
                     self.note(command)
                 case model.AskKey() | model.AskDigits():
                     return await self.ask(command)
+                case model.TakeMessage():
+                    return await self.take_message(command)
                 case model.NoteLeft():
                     outcome, queue = command.outcome, command.queue
                 case model.Enqueue():
@@ -251,6 +282,28 @@ class _Visit:
             # that answer is journalled.
             await self.session.forget_keys(until_quiet=True)
         return heard
+
+    async def take_message(self, take: model.TakeMessage) -> Heard:
+        queue, number, call_id = take.queue, take.take, self.call_id
+        at = self.service._clock.now()
+        self.service._bus.publish(VoicemailBegun(at=at, call_id=call_id, queue=queue, take=number))
+        self.has_message = True
+        length_time = timedelta(0)
+        try:
+            length_time = await self.session.record_message(
+                call_id, number, take.max_time, take.silence_time
+            )
+        except MessageCutOff as cut:
+            length_time = cut.length_time
+            raise
+        finally:
+            at = self.service._clock.now()
+            self.service._bus.publish(
+                VoicemailTaken(
+                    at=at, call_id=call_id, queue=queue, length_time=length_time, take=number
+                )
+            )
+        return model.Message(length_time)
 
     async def pause_recording(self) -> None:
         # A pause that is refused is an error on purpose: better no answer than a recorded one.
@@ -328,7 +381,13 @@ class _Visit:
             credit = self.plan.credits.get(queue, timedelta(0)) + credit_time
             found["RD_QUEUE"] = queue
             found["RD_CREDIT"] = str(int(credit.total_seconds()))
+            if self.is_sent:
+                found |= {"RD_QUEUED": "", "RD_TRY": "0"}  # a new place in the line
         return found
+
+
+def _language(session: CallerSession) -> Language | None:
+    return next((known for known in get_args(Language) if known == session.language), None)
 
 
 def _told(exc: BaseException) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,16 @@ def levels(frames: Frames) -> Levels:
         return Levels(SILENT_DBFS, SILENT_DBFS, 1.0, 0.0)
     caller, agent = (_dbfs(float(e) / len(frames)) for e in energy)
     return Levels(caller, agent, silent / counted, crossing / counted)
+
+
+def speech_time(mono: NDArray[np.int16]) -> timedelta:
+    """How long somebody speaks in one side's samples."""
+    threshold = (_FULL_SCALE * 10 ** (SPEECH_DBFS / 20)) ** 2
+    spoken = 0
+    for first in range(0, len(mono), _PIECE):
+        sides = np.stack([mono[first : first + _PIECE]] * CHANNELS, axis=1)
+        spoken += int(np.count_nonzero(_frame_power(sides)[:, 0] / _FRAME > threshold))
+    return timedelta(seconds=spoken * _FRAME / SAMPLE_RATE)
 
 
 def _frame_power(piece: Frames) -> NDArray[np.float64]:

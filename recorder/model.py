@@ -12,6 +12,9 @@ Each change closes a ``Span`` and opens the next. ``verify`` then compares the f
 spans. A file that is longer than the ledger expects is no fault: we were away when the call was
 connected, and Asterisk recorded on.
 
+A message that the caller leaves (voicemail) is written by Asterisk into files of its own, one for each take, while he is
+with nobody; what was told of the last one is expected besides the spans.
+
 This module knows neither files nor sound; it is told the size.
 """
 
@@ -26,12 +29,15 @@ from typing import TypeVar
 from cti.domain import events as ev
 from cti.domain.call import CallState
 from cti.domain.evolving import replace
-from cti.domain.ids import AgentId, CallId, Endpoint, RecordingId, TicketId
+from cti.domain.ids import AgentId, CallId, Endpoint, QueueName, RecordingId, TicketId
 
 SAMPLE_RATE = 8000
 CHANNELS = 2
 BYTES_PER_FRAME = 4  # s16le, two channels
 BYTES_PER_SECOND = SAMPLE_RATE * BYTES_PER_FRAME
+
+SHORTEST_MESSAGE_TIME = timedelta(seconds=1)
+"""With less speech in it a message is none."""
 
 NOT_RECORDING = "not_recording"
 """Why a span is in no file: MixMonitor did not run."""
@@ -82,6 +88,8 @@ class Ledger:
     agent_ids: tuple[AgentId, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()  # phones that were connected
     reserved: Mapping[Endpoint, AgentId] = field(default_factory=dict)
+    voicemail: QueueName | None = None  # left a message for this queue
+    message_time: timedelta = _ZERO  # of it, as far as it was told
 
     @property
     def is_over(self) -> bool:
@@ -101,7 +109,8 @@ class Ledger:
     @property
     def expected_time(self) -> timedelta:
         """How long the file must be."""
-        return sum((s.length_time for s in self.spans if s.is_in_file), _ZERO)
+        spans = sum((s.length_time for s in self.spans if s.is_in_file), _ZERO)
+        return spans + self.message_time
 
 
 def fold(
@@ -156,6 +165,8 @@ LEDGER_KINDS: tuple[type[ev.Event], ...] = (
     ev.RecordingPaused,
     ev.RecordingResumed,
     ev.RecordingStopped,
+    ev.VoicemailBegun,
+    ev.VoicemailTaken,
 )
 """The events that change a ledger: those that ``apply`` knows."""
 
@@ -197,6 +208,11 @@ def apply(ledger: Ledger, event: ev.Event) -> Ledger:
             return replace(_cut(ledger, event.at), pause_reason=event.reason)
         case ev.RecordingResumed():
             return replace(_cut(ledger, event.at), pause_reason="")
+        case ev.VoicemailBegun():
+            return replace(ledger, voicemail=event.queue)
+        case ev.VoicemailTaken() if event.length_time >= SHORTEST_MESSAGE_TIME:
+            shortest = min(ledger.message_time or event.length_time, event.length_time)
+            return replace(ledger, message_time=shortest)  # of several takes one is kept
         case ev.RecordingStopped():
             return replace(_cut(ledger, event.at), is_recording=False, stopped_at=event.at)
         case _:
@@ -212,7 +228,7 @@ def _cut(ledger: Ledger, at: datetime, bridging: Bridging | None = None) -> Ledg
             started_at=ledger.since_at,
             ended_at=at,
             bridging=ledger.bridging,
-            offset_time=ledger.expected_time,
+            offset_time=ledger.expected_time - ledger.message_time,
             is_in_file=ledger.is_recording,
             reason=ledger.pause_reason if ledger.is_recording else NOT_RECORDING,
         )

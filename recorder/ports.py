@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cti.domain.errors import RingdeskError
-from cti.domain.ids import AgentId, CallId, Endpoint, RecordingId, TicketId
+from cti.domain.ids import AgentId, CallId, Endpoint, QueueName, RecordingId, TicketId
 from recorder.model import Ledger, Levels, Recording, Verification
 
 
@@ -227,6 +227,9 @@ class Staff(Protocol):
 
     async def agent_on(self, endpoint: Endpoint) -> AgentId | None:
         """The person whose phone this is."""
+
+    async def serving(self, queue: QueueName) -> Sequence[AgentId]:
+        """Who serves a queue, and may therefore hear what callers leave for it."""
 
 
 class LiveCalls(Protocol):

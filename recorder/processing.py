@@ -246,12 +246,14 @@ class Processor:
         return Done(Outcome.FAILED, [failed])
 
     async def _agents(self, ledger: Ledger) -> tuple[AgentId, ...]:
-        """Who can be heard: the reservations say it, or else whose phone it was."""
+        """Who can be heard: the reservations say it, or else whose phone it was. For whom a message was left."""
         found = set(ledger.agent_ids)
         for endpoint in ledger.endpoints:
             agent_id = await self._staff.agent_on(endpoint)
             if agent_id is not None:
                 found.add(agent_id)
+        if ledger.voicemail is not None:
+            found.update(await self._staff.serving(ledger.voicemail))
         return tuple(sorted(found))
 
     # ---- the store -----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from cti.config import Settings
@@ -45,8 +46,12 @@ def build_recorder(
     store: RecordingStore | None = None,
     encoder: Encoder | None = None,
     alarms: Alarms | None = None,
+    queues: Callable[[], Mapping[str, Collection[str]]] = dict,
 ) -> RecorderParts:
-    """Build the recorder; whatever is given replaces the part from the settings."""
+    """Build the recorder; whatever is given replaces the part from the settings.
+
+    ``queues`` says which queues a login serves: they may hear what is left there.
+    """
     wanted = settings.recorder
     rules = rules or RecorderRules(audio_format=wanted.format, workers=wanted.workers)
     encoder = encoder or ProcessEncoder(Codec(wanted.format, wanted.bitrate), wanted.workers)
@@ -61,7 +66,7 @@ def build_recorder(
         store=store,
         spool=spool,
         encoder=encoder,
-        staff=AccountStaff(accounts, clock),
+        staff=AccountStaff(accounts, clock, queues),
         work_dir=settings.recordings_dir / ".work",
     )
     service = Recorder(

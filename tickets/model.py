@@ -102,7 +102,8 @@ class CallFile:
     hold_time: timedelta = timedelta(0)
     agent_id: AgentId | None = None
     agent_name: str = ""
-    outcome: str = ""  # answered, abandoned, menu (hung up before a queue), unanswered; empty: live
+    # answered, abandoned, voicemail, menu (hung up before a queue), unanswered; empty: live
+    outcome: str = ""
     recording_id: RecordingId | None = None
     timeline: tuple[TimelineItem, ...] = ()
 
@@ -129,7 +130,10 @@ class TicketRules:
 
 
 def why_open(file: CallFile, event: ev.Event, rules: TicketRules) -> str | None:
-    """The reason to open a ticket now (``connected``, ``abandoned``), or None."""
+    """The reason to open a ticket now (``connected``, ``abandoned``, ``voicemail``), or None.
+
+    A message opens one when its recording is stored: only then it is certain that something was said.
+    """
     if file.ticket_id is not None or file.direction not in rules.directions:
         return None
     match event:
@@ -139,6 +143,8 @@ def why_open(file: CallFile, event: ev.Event, rules: TicketRules) -> str | None:
             return "connected" if rules.opens_on_connect else None
         case ev.CallAbandoned():
             return "abandoned" if rules.opens_on_abandon else None
+        case ev.RecordingStored() if file.outcome == "voicemail":
+            return "voicemail"
         case _:
             return None
 
@@ -183,6 +189,10 @@ def fold(file: CallFile, event: ev.CallEvent) -> CallFile:
                 return file  # told again after a crash
             item = TimelineItem(event.at, "recording", "", event.recording_id)
             return replace(file, recording_id=event.recording_id, timeline=(*file.timeline, item))
+        case ev.VoicemailBegun() if event.take == 1:
+            if not file.connected_at:
+                file = replace(file, outcome="voicemail")
+            return note(replace(file, queue=event.queue), event.at, "voicemail", event.queue)
         case ev.RecordingFailed():
             return note(file, event.at, "recording_failed", event.reason)
         case ev.CallAttached():
@@ -244,6 +254,8 @@ def _fold_others(
                 return file  # a phone that swaps between its two lines says it each time
             file = replace(file, held_at=file.held_at or event.at)
             return note(file, event.at, "consult", event.target)
+        case ev.CallTransferred(target_kind="flow"):
+            return _end_hold(file, event.at)  # its nodes say by their labels where he came to
         case ev.CallTransferred():
             return note(_end_hold(file, event.at), event.at, "transferred", event.target)
         case ev.CallParked():

@@ -54,6 +54,7 @@ _KINDS = (
     ev.CallParked,
     ev.ConsultStarted,
     ev.PartyJoined,
+    ev.VoicemailBegun,
     ev.CallEnded,
     ev.RecordingStored,
     ev.RecordingFailed,

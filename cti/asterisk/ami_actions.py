@@ -21,7 +21,14 @@ _REASONS = (
     ("extrachannel", "wrong_state"),
     ("unable to withdraw", "wrong_state"),
 )
-_FORMS = {"agent": "", "queue": "q-", "menu": "m-", "outside": "o-", "parking": "p-"}
+_FORMS = {
+    "agent": "",
+    "queue": "q-",
+    "menu": "m-",
+    "flow": "f-",
+    "outside": "o-",
+    "parking": "p-",
+}
 
 
 def exten_of(target: Target) -> str:

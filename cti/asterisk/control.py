@@ -24,6 +24,7 @@ from cti.domain.ids import (
     parse_endpoint,
     parse_queue_name,
 )
+from cti.domain.targets import Target
 from cti.ports import Clock, QueueMirror
 
 _ROOM_TIME = timedelta(seconds=2)  # until who was sent to his room is there
@@ -80,6 +81,11 @@ class AmiCallControl(TransferControl):
     async def announce(self, call_id: CallId) -> None:
         """See ``CallControl``."""
         await self._do(act.redirect(self._call(call_id).channel, "rd-visit", "s"))
+
+    async def send_away(self, call_id: CallId, target: Target) -> None:
+        """See ``CallControl``."""
+        channel = self._call(call_id).channel
+        await self._do(act.redirect(channel, "rd-leave", act.exten_of(target)))
 
     async def hang_up(self, call_id: CallId) -> None:
         """See ``CallControl``."""

@@ -19,6 +19,7 @@ DEFAULT_PLAY_TIME = timedelta(seconds=30)
 LEASE_MARGIN = timedelta(seconds=5)
 """What the lease has beyond the length of a verb."""
 
+_RATE = 8000  # samples a second of a recorded file
 _UP = "6"  # CHANNEL STATUS of a channel that talks
 
 Exchange = Callable[[str, tuple[str, ...], timedelta], Awaitable[AgiReply]]
@@ -111,6 +112,23 @@ class AgiSession:
         """Say digits one by one; returns the key that broke it off."""
         await self.renew_lease(play_time)
         return await self._key("SAY DIGITS", digits, escape_digits, takes=play_time)
+
+    async def record_file(
+        self, path: str, *, max_time: timedelta, silence_time: timedelta
+    ) -> tuple[timedelta, bool]:
+        """Record the caller into ``<path>.raw`` (mono, 8 kHz, 16 bit) until ``#``, silence or the limit.
+
+        Returns how long it is, and whether the caller is still there. Asterisk goes on with it when we are gone; the
+        lease ends it at the latest.
+        """
+        await self.renew_lease(max_time)
+        limit = str(round(max_time.total_seconds() * 1000))
+        silence = f"s={max(1, round(silence_time.total_seconds()))}"
+        reply = await self._send("RECORD FILE", path, "raw", "#", limit, silence, takes=max_time)
+        length_time = timedelta(seconds=(reply.end_position or 0) / _RATE)
+        if reply.result == "-1" and reply.value != "hangup":
+            await self._check(reply)
+        return length_time, reply.result != "-1"
 
     async def set_variable(self, name: str, value: str) -> None:
         """Set a variable, or a function such as ``CHANNEL(language)``, of the caller's channel."""

@@ -31,6 +31,7 @@ from cti.wire.ami import Message
 _STATES = {
     "": CallState.OFFERED,
     "menu": CallState.MENU,
+    "voicemail": CallState.MENU,
     "waiting": CallState.WAITING,
     "visiting": CallState.WAITING,
     "dialing": CallState.RINGING,

@@ -206,7 +206,7 @@ class Transfers:
         transferred = ev.CallTransferred(
             at=at,
             call_id=call.call_id,
-            kind="consult" if was_ringing else "blind",
+            kind="consult" if was_ringing else _how(message),
             target_kind=message.headers["Kind"],
             target=message.get("To"),
             endpoint=_phone(message, "From"),
@@ -329,6 +329,10 @@ def _phone(message: Message, header: str) -> Endpoint | None:
         return parse_endpoint(message.get(header))
     except InvalidValue:
         return None
+
+
+def _how(message: Message) -> str:
+    return "away" if message.get("How") == "away" else "blind"
 
 
 def _consult(message: Message, endpoint: Endpoint) -> TrackedConsult:

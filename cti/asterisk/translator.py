@@ -52,6 +52,7 @@ from cti.domain.ids import (
 from cti.wire.ami import Message
 
 log = structlog.get_logger(__name__)
+_KEYS = "0123456789*#"
 _MOST_KEPT = 20  # dials of one Local channel: a ring group's
 
 
@@ -379,6 +380,13 @@ class Translator(Transfers):
         self.registry.phones[changed.endpoint] = changed.state
         return [changed]
 
+    def _key(self, message: Message, at: datetime) -> list[ev.Event]:
+        call, out = self._of(message, at, "waiting")
+        key = message.headers["Key"]
+        if len(key) != 1 or key not in _KEYS:
+            raise InvalidValue("key", "")
+        return [*out, ev.WaitingKeyPressed(at=at, call_id=call.call_id, key=key)]
+
     def _nothing(self, _message: Message, _at: datetime) -> list[ev.Event]:
         return []
 
@@ -396,6 +404,7 @@ _Method = Callable[[Translator, Message, datetime], list[ev.Event]]
 _TABLE: dict[str, _Method] = {
     "RdIn": Translator._in,
     "RdWait": Translator._wait,
+    "RdKey": Translator._key,
     "RdFallback": Translator._fallback,
     "RdNoAnswer": Translator._no_answer,
     "RdLost": Translator._lost,
@@ -426,7 +435,7 @@ _TABLE: dict[str, _Method] = {
     # Asked for because a person reading a trace wants them; they change nothing here.
     **dict.fromkeys(
         (
-            "RdBack", "RdKey", "RdQueueLeft", "Newchannel", "OriginateResponse",
+            "RdBack", "RdQueueLeft", "Newchannel", "OriginateResponse",
             "QueueCallerJoin", "QueueCallerLeave", "AgentConnect", "AgentCalled",
         ),
         Translator._nothing,

@@ -204,8 +204,10 @@ class ConsultEnded(CallEvent):
 class CallTransferred(CallEvent):
     """The caller was sent on and is with nobody yet; what became of it is told by the events that follow.
 
-    ``kind`` is ``blind`` or ``consult`` (handed over while the one consulted still rang). ``endpoint`` is the phone that
-    sent him; None: a command of somebody who did not talk with him. Targets as in ConsultStarted, and ``parking``.
+    ``kind`` is ``blind``, ``consult`` (handed over while the one consulted still rang) or ``away`` (out of a line, by a key
+    or a rule, before anybody answered). ``endpoint`` is the phone that
+    sent him; None: a command of somebody who did not talk with him. Targets as in ConsultStarted, ``parking``,
+    and ``flow`` (a menu by its name).
     """
 
     kind: str

@@ -52,6 +52,13 @@ from cti.domain.ids import (
     RecordingId,
     TicketId,
 )
+from cti.domain.waiting_events import (
+    CallLeftByKey,
+    VoicemailBegun,
+    VoicemailTaken,
+    WaitEstimated,
+    WaitingKeyPressed,
+)
 
 __all__ = [
     "AgentDidNotAnswer",
@@ -119,7 +126,10 @@ __all__ = [
     "SwitchLinkChanged",
     "TicketOpened",
     "TransferFailed",
+    "VoicemailBegun",
+    "VoicemailTaken",
     "WaitEstimated",
+    "WaitingKeyPressed",
     "personal",
 ]
 
@@ -153,7 +163,7 @@ class MenuInput(CallEvent):
 class MenuLeft(CallEvent):
     """The flow is over for this caller.
 
-    ``outcome`` is ``queue``, ``hangup``, ``closed``, ``failed``, or ``gone`` (hung up or was sent elsewhere).
+    ``outcome`` is ``queue``, ``hangup``, ``closed``, ``voicemail``, ``failed``, or ``gone`` (hung up or was sent elsewhere).
     """
 
     flow: str
@@ -233,31 +243,6 @@ class CallOverflowed(CallEvent):
     target_kind: str = ""
     target: str = ""
     wait_time: timedelta = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallLeftByKey(CallEvent):
-    """A waiting caller pressed a key that leads out of the queue; targets as in CallOverflowed."""
-
-    queue: QueueName
-    target_kind: str = ""
-    target: str = ""
-    wait_time: timedelta = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitEstimated(CallEvent):
-    """How long a waiting caller has still to wait, as it was estimated at this instant.
-
-    Kept beside what really came (``docs/figures.md``). ``basis``: ``rate`` (how fast the queue moved lately) or ``agents``
-    (handling time and who is there).
-    """
-
-    queue: QueueName
-    position: int  # from 1
-    estimate_time: timedelta
-    basis: str = "rate"
-    is_told: bool = False  # the caller heard it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,7 +378,7 @@ class CallerIdentified(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketOpened(CallEvent):
-    """A ticket opened by itself for this call. ``reason`` is ``connected`` or ``abandoned``."""
+    """A ticket opened by itself for this call. ``reason`` is ``connected``, ``abandoned`` or ``voicemail``."""
 
     ticket_id: TicketId
     customer_id: CustomerId

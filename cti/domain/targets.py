@@ -1,6 +1,6 @@
-"""Where a call can be sent: a colleague, a queue, a menu, a number outside, a parking place.
+"""Where a call can be sent: a colleague, a queue, a menu, a flow by name, a number outside, a parking place.
 
-A target comes from a page or from a phone's keys and ends in a dialplan, so it is one of five forms, each checked by
+A target comes from a page or from a phone's keys and ends in a dialplan, so it is one of six forms, each checked by
 its own pattern here; nothing else is ever written into an exten.
 """
 
@@ -15,6 +15,9 @@ _FORMS = {
     "agent": re.compile(r"[1-9][0-9]{1,5}"),  # an extension
     "queue": re.compile(r"[a-z][a-z0-9_]{0,31}"),
     "menu": re.compile(r"\+?[0-9]{1,20}"),  # a number of ours that callers dial
+    "flow": re.compile(
+        r"[a-z_][a-z0-9_]{0,63}"
+    ),  # the company's, or a built-in one, which begins with _
     "outside": re.compile(r"\+?[0-9]{2,20}"),
     "parking": re.compile(r"[1-9]"),
 }

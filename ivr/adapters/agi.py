@@ -24,7 +24,9 @@ import structlog
 
 from cti.asterisk import session as agi
 from cti.domain.errors import CommandRefused, LocalProtocolError
-from ivr.ports import CallerGone, NextStep, Prompts
+from cti.domain.ids import CallId, parse_call_id
+from ivr import voicemail
+from ivr.ports import CallerGone, MessageCutOff, NextStep, Prompts
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +56,11 @@ class AgiChannel(Protocol):
         self, name: str, *, wait_time: timedelta, max_digits: int, play_time: timedelta = ...
     ) -> str:
         """Play a file (an empty name: none) and read keys until ``#``, ``max_digits`` or a pause."""
+
+    async def record_file(
+        self, path: str, *, max_time: timedelta, silence_time: timedelta
+    ) -> tuple[timedelta, bool]:
+        """Record the caller; how long it is, and whether he is still there."""
 
     async def set_variable(self, name: str, value: str) -> None:
         """Set a channel variable or function."""
@@ -140,6 +147,29 @@ class AgiCallerSession:
         for _ in range(BURST):
             if not await self._wait(QUIET):
                 return
+
+    async def record_message(
+        self, call_id: CallId, take: int, max_time: timedelta, silence_time: timedelta
+    ) -> timedelta:
+        """Record into the spool of Asterisk's; the state says so, so that he isn't sent to a queue should we die."""
+        self._waiting, self._hash_may_follow = "", False
+        with _caller():
+            spool = await self._channel.get_variable("RD_SPOOL")
+            await self._set("RD_STATE", "voicemail")
+        await self.play(voicemail.BEEP, is_interruptible=False)
+        path = f"{spool}/{parse_call_id(call_id)}.voicemail{take}"
+        with _caller():
+            length_time, is_there = await self._channel.record_file(
+                path, max_time=max_time, silence_time=silence_time
+            )
+        if not is_there:
+            raise MessageCutOff(length_time)
+        return length_time
+
+    async def end_message(self) -> None:
+        """He is in a menu again: should we die, he goes to a queue."""
+        with _caller():
+            await self._set("RD_STATE", "menu")
 
     async def is_recorded(self) -> bool:
         """Whether a MixMonitor runs on this channel."""

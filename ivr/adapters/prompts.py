@@ -26,11 +26,13 @@ from pathlib import Path
 import numpy as np
 from pydub import AudioSegment, effects
 from pydub.exceptions import CouldntDecodeError
+from pydub.generators import Sine
 
+from cti.builtin_flows import flows_of
 from cti.company import Company, Node
 from cti.company_base import Language
 from cti.domain.errors import ConfigError
-from ivr import model
+from ivr import model, voicemail
 from ivr.adapters.sentences import SYSTEM_TEXTS, position_texts
 
 Progress = Callable[[int, int, str], None]
@@ -38,6 +40,7 @@ Progress = Callable[[int, int, str], None]
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 RECORDED_FORMATS = ("wav", "mp3", "ogg")
+_BEEP_HZ, _BEEP_MS = 1000, 300
 _FORM = 1
 """Counts up when the sound processing below changes, so that cached files are made anew."""
 
@@ -90,7 +93,7 @@ def wanted_prompts(company: Company) -> list[Wanted]:
     """Every prompt that a caller of this company can hear, in every language."""
     texts: list[tuple[str, dict[Language, str]]] = [
         (model.prompt_name(flow.name, node.name), dict(node.text))
-        for flow in company.flows
+        for flow in flows_of(company)
         for node in flow.nodes
         if _is_spoken(node)
     ]
@@ -156,7 +159,10 @@ class PromptFolder:
         old = self._made.get(prompt.key)
         if old is not None and old.digest == digest and target.exists():
             return False
-        sound = self._convert(recorded) if recorded else self._speak(prompt)
+        if recorded is None and prompt.name == voicemail.BEEP:
+            sound = Sine(_BEEP_HZ, sample_rate=8000).to_audio_segment(_BEEP_MS, volume=-9.0)
+        else:
+            sound = self._convert(recorded) if recorded else self._speak(prompt)
         sound = for_telephone(sound)
         target.parent.mkdir(parents=True, exist_ok=True)
         # Replaced as a whole: Asterisk may be playing the old one.

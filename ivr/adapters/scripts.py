@@ -1,7 +1,8 @@
 """The two AGI scripts of docs/dialplan.md, as the FastAGI server wants them.
 
-``/ivr`` leads a new caller through the menu of the number he dialled; ``/announce`` tells a waiting one his
-position. The dialplan names the call (``RD_CALL``); the number dialled is the extension that called the script.
+``/ivr`` leads a new caller through the menu of the number he dialled, or with ``?flow=`` one who is sent there through
+that flow; ``/announce`` tells a waiting one his position. The dialplan names the call (``RD_CALL``); the number dialled is
+the extension that called the script.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ def agi_scripts(service: IvrService, prompts: Prompts) -> Mapping[str, Script]:
     """AGI path → script."""
 
     async def ivr(channel: AgiSession) -> None:
-        await service.run(*await _enter(channel, prompts), channel.environment.get("extension"))
+        flow = channel.environment.query.get("flow", "")
+        session, call_id = await _enter(channel, prompts)
+        await service.run(session, call_id, channel.environment.get("extension"), flow)
 
     async def announce(channel: AgiSession) -> None:
         await service.announce(*await _enter(channel, prompts))

@@ -7,6 +7,7 @@ together sound like pieces. Each can be replaced by a recorded file of its name.
 from __future__ import annotations
 
 from cti.company_base import Language
+from ivr import voicemail
 from ivr.model import GIVE_UP, MAX_POSITION, POSITION_MANY, RETRY_KEY, RETRY_SILENCE
 from ivr.model import position_prompt as _name
 
@@ -45,6 +46,20 @@ SYSTEM_TEXTS: dict[str, dict[Language, str]] = {
     GIVE_UP: {
         "en": "Sorry, we could not help you here. Please call again. Goodbye.",
         "zh": "对不起，暂时无法为您服务，请稍后再拨。再见。",
+    },
+    # A tone, not a text, unless a recorded file takes its place.
+    voicemail.BEEP: {"en": "beep", "zh": "滴"},
+    voicemail.MENU: {
+        "en": "To keep your message, press one or hang up. To record it again, press two.",
+        "zh": "保留留言请按一或直接挂机，重新录制请按二。",
+    },
+    voicemail.KEPT: {
+        "en": "Thank you. Your message has been recorded. Goodbye.",
+        "zh": "谢谢，您的留言已经录下。再见。",
+    },
+    voicemail.EMPTY: {
+        "en": "Nothing was recorded. Goodbye.",
+        "zh": "没有录到留言。再见。",
     },
 }
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
 
 from cti.domain.calls import CallTable
 from cti.domain.events import Event, SwitchLinkChanged
-from cti.domain.ids import AgentId, CallId, Endpoint, extension_of
+from cti.domain.ids import AgentId, CallId, Endpoint, QueueName, extension_of
 from cti.ports import Accounts, Clock, EventBus
 
 log = structlog.get_logger(__name__)
@@ -18,23 +19,43 @@ _PEOPLE_TIME = timedelta(minutes=1)
 
 
 class AccountStaff:
-    """``Staff`` by extension: a person's phones are ``<extension>`` and ``<extension>w``."""
+    """``Staff`` by extension: a person's phones are ``<extension>`` and ``<extension>w``.
 
-    def __init__(self, accounts: Accounts, clock: Clock) -> None:
+    ``queues``: which queues a login serves, by the company's word.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        clock: Clock,
+        queues: Callable[[], Mapping[str, Collection[str]]] = dict,
+    ) -> None:
         self._accounts = accounts
         self._clock = clock
+        self._queues = queues  # by login
+        self._by_login: dict[str, AgentId] = {}
         self._by_extension: dict[str, AgentId] = {}
         self._read_at = float("-inf")
         self._lock = asyncio.Lock()
 
     async def agent_on(self, endpoint: Endpoint) -> AgentId | None:
         """See the port; what was read holds for a minute."""
+        await self._read()
+        return self._by_extension.get(extension_of(endpoint))
+
+    async def serving(self, queue: QueueName) -> Sequence[AgentId]:
+        """See the port."""
+        await self._read()
+        logins = [login for login, served in self._queues().items() if queue in served]
+        return [self._by_login[login] for login in logins if login in self._by_login]
+
+    async def _read(self) -> None:
         async with self._lock:  # else all who ask at once would read, each for himself
             if self._clock.monotonic() - self._read_at > _PEOPLE_TIME.total_seconds():
                 people = await self._accounts.all()
                 self._by_extension = {user.extension: user.user_id for user in people}
+                self._by_login = {user.login: user.user_id for user in people}
                 self._read_at = self._clock.monotonic()
-        return self._by_extension.get(extension_of(endpoint))
 
 
 class KnownCalls:

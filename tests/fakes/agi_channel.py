@@ -22,6 +22,9 @@ class FakeAgiChannel:
         self.variables: dict[str, str] = {}
         self.missing: set[str] = set()
         self.is_gone = False
+        self.recorded: list[tuple[str, timedelta, timedelta]] = []
+        self.messages: list[timedelta] = []
+        self.hangs_up_in_message = False
 
     async def stream_file(
         self, name: str, escape_digits: str = "", *, play_time: timedelta = timedelta(0)
@@ -58,6 +61,14 @@ class FakeAgiChannel:
                 break
             typed += key
         return typed
+
+    async def record_file(
+        self, path: str, *, max_time: timedelta, silence_time: timedelta
+    ) -> tuple[timedelta, bool]:
+        await self.renew_lease(max_time)
+        self.recorded.append((path, max_time, silence_time))
+        length_time = self.messages.pop(0) if self.messages else timedelta(0)
+        return length_time, not self.hangs_up_in_message
 
     async def set_variable(self, name: str, value: str) -> None:
         self._still_there()

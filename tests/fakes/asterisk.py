@@ -73,6 +73,8 @@ class FakeAsterisk:
         self.queues = {name: FakeQueue() for name in queues}
         self.prompts: dict[str, timedelta] = {}
         self.missing_prompts: set[str] = set()
+        self.message_time = timedelta(seconds=3)
+        """For so long callers speak who leave a message; then they are silent."""
         self.outside: dict[str, str] = {}  # numbers outside and the DIALSTATUS that they give
         self.digits: list[tuple[str, str]] = []  # PlayDTMF: channel and digit
         # What a test may look at:
@@ -83,6 +85,7 @@ class FakeAsterisk:
         self.agi_lines: set[AgiLine] = set()
         self.agi_commands: list[str] = []
         self.played: list[tuple[str, str]] = []
+        self.recorded: list[tuple[str, str]] = []  # Uniqueid and file
         self._system_name = system_name
         self._numbers = itertools.count(1)
         self._began = int(clock.now().timestamp())

@@ -178,6 +178,18 @@ async def _get_data(pbx: FakeAsterisk, channel: FakeChannel, args: list[str]) ->
     return f"200 result={digits}\n"
 
 
+async def _record_file(pbx: FakeAsterisk, channel: FakeChannel, args: list[str]) -> str:
+    """A caller who speaks for ``message_time``, and then presses nothing."""
+    limit = timedelta(milliseconds=int(args[3]))
+    pbx.recorded.append((channel.uniqueid, f"{args[0]}.{args[1]}"))
+    length = min(limit, pbx.message_time)
+    key = await channel.wait_for_key(length, args[2])
+    samples = int(length.total_seconds() * 8000)
+    if key:
+        return f"200 result={ord(key)} (dtmf) endpos={samples}\n"
+    return f"200 result=0 (timeout) endpos={samples}\n"
+
+
 async def _set_variable(pbx: FakeAsterisk, channel: FakeChannel, args: list[str]) -> str:
     channel.set_variable(args[0], args[1])
     return "200 result=1\n"
@@ -225,6 +237,7 @@ _VERBS = {
     "GET VARIABLE": _get_variable,
     "HANGUP": _hangup,
     "NOOP": _plain,
+    "RECORD FILE": _record_file,
     "SAY DIGITS": _say,
     "SAY NUMBER": _say,
     "SET VARIABLE": _set_variable,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 TRUNK = "trunk_demo"
 _BACK_S = 15
 _PARK_TIME = timedelta(seconds=120)
-_KINDS = {"q": "queue", "m": "menu", "o": "outside", "p": "parking"}
+_KINDS = {"q": "queue", "m": "menu", "f": "flow", "o": "outside", "p": "parking"}
 
 
 def target_of(exten: str) -> tuple[str, str]:
@@ -91,7 +91,11 @@ async def begin(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
         variables["RD_QUEUE"] = value
         return WAIT
     if kind == "menu":
+        variables["RD_WAY"] = ""
         return await _menu(pbx, channel, value)
+    if kind == "flow":
+        variables["RD_WAY"] = f"?flow={value}"
+        return await _menu(pbx, channel, "0")
     if kind == "outside":
         await _dial_out(pbx, channel, value, is_begun=True)
     else:
@@ -107,27 +111,43 @@ async def _menu(pbx: FakeAsterisk, channel: FakeChannel, dnis: str) -> Place | N
     variables |= {"RD_STATE": "menu", "RD_NEXT": ""}
     channel.dnis = dnis
     channel.set_lease(float(pbx.variables["RD_LEASE"]))
-    await run_agi(pbx, channel, "ivr")
+    await run_agi(pbx, channel, f"ivr{variables.get('RD_WAY', '')}")
     channel.set_lease(0)
-    return {"wait": WAIT, "hangup": None}.get(variables["RD_NEXT"], FALLBACK)
+    gone = None if variables["RD_STATE"] == "voicemail" else FALLBACK
+    return {"wait": WAIT, "hangup": None}.get(variables["RD_NEXT"], gone)
+
+
+async def leave(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
+    """``rd-leave``: a waiting caller goes out of his line."""
+    if channel.exten != "T" and channel.variables["RD_STATE"] not in ("waiting", "visiting"):
+        return WAIT
+    channel.variables["RD_FROM"] = ""
+    return await send_on(pbx, channel)
 
 
 async def send_on(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
     """``rd-xfer``: the caller is on his way to a target."""
+    if channel.exten == "T":  # the service hung while he was in a menu
+        return None if channel.variables["RD_STATE"] == "voicemail" else FALLBACK
     anchor(pbx, channel)
     variables, exten = channel.variables, channel.exten
     kind, value = target_of(exten)
     sender = variables.get("RD_FROM", "")
     if kind == "parking":
         return ("rd-park", value)
-    user_event(pbx, channel, "RdXfer", From=sender, How="blind", **_told(exten))
+    how = "away" if channel.context == "rd-leave" else "blind"
+    user_event(pbx, channel, "RdXfer", From=sender, How=how, **_told(exten))
     variables |= {"RD_STATE": "transferring", "RD_REF": variables["RD_CALL"]}
     if kind == "queue":
         variables["RD_QUEUE"] = value
         variables.pop("RD_QUEUED", None)
         return WAIT
     if kind == "menu":
+        variables["RD_WAY"] = ""
         return await _menu(pbx, channel, value)
+    if kind == "flow":
+        variables["RD_WAY"] = f"?flow={value}"
+        return await _menu(pbx, channel, "0")
     variables |= {"DIALSTATUS": "CHANUNAVAIL", "HANGUPCAUSE": "3"}
     if kind == "outside":
         await _dial_out(pbx, channel, value, is_begun=False)
@@ -248,6 +268,7 @@ async def park(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
 CONTEXTS |= {
     "rd-agents": begin,
     "rd-xfer": send_on,
+    "rd-leave": leave,
     "rd-consult": consult,
     "rd-asked": asked,
     "rd-join": join,

@@ -74,6 +74,9 @@ class RecordingCallControl:
     async def announce(self, call_id: CallId) -> None:
         self._take(Given("announce", call_id))
 
+    async def send_away(self, call_id: CallId, target: Target) -> None:
+        self._take(Given("send_away", call_id, target=target))
+
     async def hang_up(self, call_id: CallId) -> None:
         self._take(Given("hang_up", call_id))
 

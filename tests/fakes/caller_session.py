@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from ivr.ports import CallerGone, NextStep
+from cti.domain.ids import CallId
+from ivr import voicemail
+from ivr.ports import CallerGone, MessageCutOff, NextStep
 
 HANG_UP = "hang up"
 
@@ -30,6 +32,10 @@ class FakeCallerSession:
         self.heard: list[str] = []
         self.variables: dict[str, str] = {}
         self.questions = 0
+        self.messages: list[timedelta] = []
+        """How long the messages are that he will leave; then he says nothing."""
+        self.hangs_up_in_message = False
+        self.takes: list[tuple[int, timedelta, timedelta]] = []
         self.failure: Exception | None = None
         """Raised once, by the next thing that is asked of this session."""
         self._turns = deque(turns)
@@ -92,6 +98,22 @@ class FakeCallerSession:
     async def forget_keys(self, *, until_quiet: bool = False) -> None:
         self._still_there()
         self._waiting = ""
+
+    async def record_message(
+        self, call_id: CallId, take: int, max_time: timedelta, silence_time: timedelta
+    ) -> timedelta:
+        self._still_there()
+        self.heard.append(f"{self._language}/{voicemail.BEEP}")
+        self._waiting = ""
+        length_time = self.messages.pop(0) if self.messages else timedelta(0)
+        self.takes.append((take, max_time, silence_time))
+        if self.hangs_up_in_message:
+            self._is_gone = True
+            raise MessageCutOff(length_time)
+        return length_time
+
+    async def end_message(self) -> None:
+        self._still_there()
 
     async def is_recorded(self) -> bool:
         self._still_there()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cti.domain.events import CallEvent, Event
-from cti.domain.ids import AgentId, CallId, Endpoint, RecordingId, TicketId
+from cti.domain.ids import AgentId, CallId, Endpoint, QueueName, RecordingId, TicketId
 from cti.ports import Recorded
 from recorder.model import BYTES_PER_FRAME, SAMPLE_RATE, Levels, Recording, RecordingState
 from recorder.ports import (
@@ -279,6 +279,10 @@ class FixedStaff:
 
     def __init__(self, phones: dict[Endpoint, AgentId] | None = None) -> None:
         self.phones = phones or {}
+        self.queues: dict[QueueName, list[AgentId]] = {}
+
+    async def serving(self, queue: QueueName) -> Sequence[AgentId]:
+        return self.queues.get(queue, [])
 
     async def agent_on(self, endpoint: Endpoint) -> AgentId | None:
         return self.phones.get(endpoint)

@@ -28,6 +28,10 @@ class Environment:
     def get(self, name: str) -> str:
         return self._variables.get(name, "")
 
+    @property
+    def query(self) -> Mapping[str, str]:
+        return {name: self._variables[name] for name in ("flow",) if name in self._variables}
+
 
 class Channel(FakeAgiChannel):
     """A channel as a script gets it."""
@@ -101,7 +105,8 @@ async def test_configure_makes_the_prompts_and_then_uses_the_menus(tmp_path: Pat
         pytest.fail("espeak-ng is missing; `make setup` installs it")
     ivr, desk = wired(tmp_path, MAIN)
     report = await ivr.configure(company(HELPLINE))
-    assert report.made == 48  # no text of its own: 24 sentences of the system in two languages
+    # No text of its own: 28 sentences of the system and the greetings of two queues' voicemail, in two languages.
+    assert report.made == 60
     assert ivr.prompts.length("ivr-position-1", "zh") is not None
     desk.offer()
     channel: Any = Channel()
