@@ -14,6 +14,7 @@ from cti.domain.events import (
     DemandSet,
     DispositionSet,
     Event,
+    HandLaid,
     TicketOpened,
 )
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
@@ -65,6 +66,53 @@ class PhoneReady:
     """The desktop says: the browser phone is registered and has no session."""
 
     agent_id: AgentId
+
+
+# ---- in: somebody's hand on a waiting caller (``hands.py``) ---------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hand:
+    """What every hand has: whose caller, by whom, why; ``command_id`` names the command."""
+
+    call_id: CallId
+    by: AgentId
+    command_id: str
+    why: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push(Hand):
+    """Give the caller to this agent, now. ``is_forced``: although he is away, writes his notes, or isn't meant for him."""
+
+    agent_id: AgentId
+    is_forced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pull(Hand):
+    """Give the caller to the one who asks; his own break or wrap-up is his to interrupt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveTo(Hand):
+    """Put the caller at this place of his queue's line, from 1; beyond the end: last."""
+
+    place: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prioritise(Hand):
+    """Count so much more as wait, besides what he has; replaces what a hand gave before. May be negative."""
+
+    credit_time: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand(Hand):
+    """Demand this in place of all that was said of him; None: what was said counts again."""
+
+    demand: str | None
 
 
 # ---- in: what the service learnt ---------------------------------------------------------------
@@ -142,7 +190,7 @@ class Restored:
     """What the journal says: agents (last state each), calls that had been answered, calls then live.
 
     ``demands``: what was said of the live calls, ``missed``: who didn't answer them. ``tallies``: what agents have done
-    since they signed in. ``outcomes``: tickets and outcomes of calls that are live, or in somebody's wrap-up.
+    since they signed in. ``hands``: what hands changed of live calls. ``outcomes``: tickets and outcomes of calls that are live, or in somebody's wrap-up.
     """
 
     agents: tuple[AgentStateChanged, ...]
@@ -152,6 +200,7 @@ class Restored:
     missed: tuple[AgentDidNotAnswer, ...] = ()
     tallies: Mapping[AgentId, Tally] = field(default_factory=dict)
     outcomes: tuple[TicketOpened | DispositionSet, ...] = ()
+    hands: tuple[HandLaid, ...] = ()
 
 
 # ---- out ---------------------------------------------------------------------------------------
@@ -257,7 +306,8 @@ Decision = (
     | FiguresChanged
     | Wake
 )
-Command = SignIn | SignOut | SayReady | SayNotReady | ExtendWrapUp
+Hands = Push | Pull | MoveTo | Prioritise | Demand
+Command = SignIn | SignOut | SayReady | SayNotReady | ExtendWrapUp | Hands
 Input = (
     Command
     | PhoneReady

@@ -36,6 +36,7 @@ __all__ = [
     "QueueRules",
     "Shape",
     "State",
+    "Touch",
     "empty",
     "is_desk_phone",
 ]
@@ -157,6 +158,16 @@ Place = tuple[timedelta, datetime, int, CallId]
 
 
 @dataclass(frozen=True, slots=True)
+class Touch:
+    """What hands changed of a caller, in one queue and no other (``hands.py``)."""
+
+    queue: QueueName
+    credit_time: timedelta = timedelta(0)
+    moved_time: timedelta = timedelta(0)
+    demand: str | None = None  # None: what was said of him counts
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """What is known of a caller that bears on who answers him. Told before or while he waits.
 
@@ -169,6 +180,7 @@ class Claim:
     dedicated: tuple[AgentId, ...] = ()
     last_agent_id: AgentId | None = None
     tried: tuple[tuple[AgentId, datetime], ...] = ()
+    touch: Touch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +206,8 @@ class QueueEntry:
     told_position: int | None = None
     is_strict: bool = False  # more credit goes before any wait
     group_time: timedelta = timedelta(0)  # the credit of his customer group
+    hand_time: timedelta = timedelta(0)  # the credit that somebody's hand gave him
+    moved_time: timedelta = timedelta(0)  # by which he was moved in the line
     demand: str = ""  # at this point of his wait
     tier: int = NO_TIER  # the highest penalty he may get, at this point of his wait
     wants: AgentId | None = None  # the one agent whom he waits for
@@ -202,10 +216,11 @@ class QueueEntry:
     @property
     def place(self) -> Place:
         """The key that orders the line: longest effective wait first, or strictly by credit."""
-        credit_time = self.credit_time + self.group_time
+        credit_time = self.credit_time + self.group_time + self.hand_time
+        begun_at = self.enqueued_at - self.moved_time
         if self.is_strict:
-            return (-credit_time, self.enqueued_at, self.sequence, self.call_id)
-        return (_NOT_STRICT, self.enqueued_at - credit_time, self.sequence, self.call_id)
+            return (-credit_time, begun_at, self.sequence, self.call_id)
+        return (_NOT_STRICT, begun_at - credit_time, self.sequence, self.call_id)
 
     @property
     def slot(self) -> Slot | None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 from acd.decisions import Reserve
 from acd.facts import Agent, Phase, Place, QueueEntry
@@ -41,7 +41,7 @@ def match(turn: Turn) -> None:
     """Reserve agents for callers until no free agent serves a waiting caller."""
     turn.look()
     _restand(turn)
-    if not _may_match(turn):
+    if not may_match(turn):
         if turn.part("is_settled") and (turn.freed or turn.arrived):
             turn.set(is_settled=False)
         return
@@ -52,7 +52,8 @@ def match(turn: Turn) -> None:
         _Round(turn).run()
 
 
-def _may_match(turn: Turn) -> bool:
+def may_match(turn: Turn) -> bool:
+    """Whether somebody may be offered at all: the link is up, everybody back, and we go on."""
     is_open = turn.part("is_linked") and not turn.part("is_draining")
     return is_open and turn.part("hold").is_over(turn.now)
 
@@ -186,10 +187,15 @@ def _has_missed(agent: Agent, entry: QueueEntry) -> bool:
 
 
 def _reserve(turn: Turn, entry: QueueEntry, agent: Agent) -> None:
-    rules = turn.configuration.rules(entry.queue)
-    endpoint = cast(Endpoint, agent.endpoint)  # sign-in sets it, and only who signed in is READY
-    if rules.strategy is Strategy.ROUND_ROBIN:
+    if turn.configuration.rules(entry.queue).strategy is Strategy.ROUND_ROBIN:
         turn.own("rounds")[entry.queue] = agent.profile.rank
+    reserve(turn, entry, agent)
+
+
+def reserve(turn: Turn, entry: QueueEntry, agent: Agent, **afterwards: Any) -> None:
+    """Take this signed-in agent for this waiting caller; ``afterwards``: what he goes back to."""
+    rules = turn.configuration.rules(entry.queue)
+    endpoint = cast(Endpoint, agent.endpoint)  # sign-in sets it
     turn.put_entry(
         replace(
             entry,
@@ -212,6 +218,7 @@ def _reserve(turn: Turn, entry: QueueEntry, agent: Agent) -> None:
     turn.move(
         agent,
         Trigger.RESERVE,
+        **afterwards,
         call_id=entry.call_id,
         queue=entry.queue,
         kind="queue",

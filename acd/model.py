@@ -7,7 +7,7 @@ be woken. It knows no clock, no switch and no desktop; the same events give the 
 Where things are: ``states.py`` the agent's transition table; ``facts.py`` the data; ``decisions.py`` what comes in and goes
 out; ``callers.py`` the switch's events of a queue's callers, ``shapes.py`` those of all other shapes of calls,
 ``parties.py`` what both mean for one agent; ``agents.py`` commands and time; ``matching.py`` who gets whom;
-``turn.py`` the working copy that one step writes to.
+``hands.py`` somebody's hand on a waiting caller; ``turn.py`` the working copy that one step writes to.
 
 Recovery. The service renews the heartbeat before it says ``Linked`` with the live calls. Callers in the
 fallback Queue() are then asked back, and nobody is matched until all are there (at most ``recovery_timeout``), so that the
@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from acd import agents, breaks, callers, leaving, outcomes, parties, shapes
+from acd import agents, breaks, callers, hands, leaving, outcomes, parties, shapes
 from acd import decisions as d
 from acd.decisions import Decision, Input
 from acd.facts import (
@@ -355,6 +355,8 @@ def _restored(turn: Turn, event: d.Restored) -> None:
     turn.set(agents=Table(known), busy=Table(busy), answered=event.answered)
     for demand in event.demands:
         callers.demand_set(turn, demand)
+    for hand in event.hands:
+        hands.restored(turn, hand)
     for miss in event.missed:
         claim = turn.claim(miss.call_id)
         tried = (*claim.tried, (miss.agent_id, miss.at))
@@ -395,6 +397,11 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     d.SayReady: agents.say_ready,
     d.SayNotReady: agents.say_not_ready,
     d.ExtendWrapUp: agents.extend_wrap_up,
+    d.Push: hands.push,
+    d.Pull: hands.pull,
+    d.MoveTo: hands.move_to,
+    d.Prioritise: hands.prioritise,
+    d.Demand: hands.demand,
     d.PhoneReady: agents.phone_ready,
     d.OfferRefused: agents.offer_refused,
     d.RejoinRefused: agents.rejoin_refused,

@@ -77,7 +77,7 @@ def ring(
         turn.move(
             agent,
             T.DIAL,
-            **_afterwards(turn, agent),
+            **afterwards(turn, agent),
             call_id=call_id,
             kind=kind,
             queue=queue,
@@ -116,7 +116,7 @@ def talk(
         agent,
         T.CONNECT,
         **{
-            **_afterwards(turn, agent),
+            **afterwards(turn, agent),
             "call_id": call_id,
             "kind": kind,
             "queue": queue,
@@ -325,7 +325,7 @@ def _as_line(agent: Agent) -> Line:
     )
 
 
-def _afterwards(turn: Turn, agent: Agent) -> dict[str, Any]:
+def afterwards(turn: Turn, agent: Agent) -> dict[str, Any]:
     """Who is called, or dials, while away or in his notes goes back to them afterwards."""
     kept: dict[str, Any] = {"next_state": agent.next_state, "next_reason": agent.next_reason}
     kept["away_time"] = away_time(agent, turn.now)

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from acd import decisions as d
-from acd import model
+from acd import hands, model
 from acd.agenda import Agenda, Subject
 from acd.breaks import warn_at
 from acd.decisions import Command, Decision, Input
@@ -130,6 +130,7 @@ class AcdService:
         demands: list[ev.DemandSet] = []
         missed: list[ev.AgentDidNotAnswer] = []
         outcomes: dict[tuple[CallId, type], ev.TicketOpened | ev.DispositionSet] = {}
+        touched: dict[CallId, ev.HandLaid] = {}
         identified: dict[CallId, ev.CallerIdentified] = {}
         tallies = Tallies()
         for event in events:
@@ -143,6 +144,10 @@ class AcdService:
                     missed.append(event)
                 case ev.TicketOpened() | ev.DispositionSet():
                     outcomes[(event.call_id, type(event))] = event
+                case ev.HandLaid():
+                    touched[event.call_id] = event
+                case ev.CallTransferred() if event.target_kind in ("queue", "menu"):
+                    touched.pop(event.call_id, None)
                 case ev.CallerIdentified():
                     identified[event.call_id] = event
                 case ev.CallAnswered():
@@ -161,6 +166,7 @@ class AcdService:
                 tuple(event for event in missed if event.call_id in live),
                 tallies.found,
                 tuple(event for event in outcomes.values() if event.call_id in kept),
+                tuple(event for event in touched.values() if event.call_id in live),
             )
         )
         self._identified = [identified[call_id] for call_id in live if call_id in identified]
@@ -224,6 +230,10 @@ class AcdService:
         """One more minute (``not_in_wrap_up``, ``no_more_time``, ``signed_out``)."""
         self._command(d.ExtendWrapUp(agent_id))
 
+    def lay(self, hand: d.Hands) -> None:
+        """Somebody's hand on a waiting caller; refusals in ``hands.py``. Who may do it was looked at before."""
+        self._command(hand)
+
     def phone_ready(self, agent_id: AgentId) -> None:
         """The desktop says: the browser phone is registered and has no session; rejoins a lost call."""
         self._step(d.PhoneReady(agent_id))
@@ -270,6 +280,17 @@ class AcdService:
     def position(self, call_id: CallId) -> int | None:
         """A waiting caller's position, from 1, never worse than announced before; None: he isn't waiting."""
         return model.position(self._state, call_id)
+
+    def waiting(self, queue: QueueName) -> tuple[QueueEntry, ...]:
+        """Who isn't connected yet, in the order of the line; times are wall-clock ones."""
+        found = hands.waiting(self._state, queue)
+        to_wall = self._timeline.to_wall
+        return tuple(replace(e, enqueued_at=to_wall(e.enqueued_at)) for e in found)
+
+    def queue_of(self, call_id: CallId) -> QueueName | None:
+        """The queue in which a caller waits; None: he doesn't."""
+        entry: QueueEntry | None = self._state.entries.get(call_id)
+        return None if entry is None or entry.phase is model.Phase.CONNECTED else entry.queue
 
     def describe(self, call_id: CallId) -> WaitingCaller | None:
         """What an announcement may tell; None: he isn't waiting."""

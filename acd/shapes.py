@@ -10,6 +10,7 @@ from __future__ import annotations
 from acd import parties
 from acd.callers import forget_menu
 from acd.facts import Agent, Phase, Shape
+from acd.hands import forget_touch
 from acd.leaving import left
 from acd.parties import drop_line, free, leave, others_leave, over, put_shape, shape_of, take_leg
 from acd.states import BUSY, AgentState
@@ -98,6 +99,7 @@ def _send_on(
         entry = left(turn, entry)
     if is_elsewhere:  # what the menu before that line demanded
         forget_menu(turn, call_id)
+        forget_touch(turn, call_id)
     is_sent_on = is_elsewhere or entry.is_sent_on
     sent = replace(entry, phase=Phase.CONNECTED, agent_id=None, take_back_at=None)
     turn.put_entry(replace(sent, is_sent_on=is_sent_on))

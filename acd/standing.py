@@ -20,7 +20,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Protocol
 
-from acd.facts import Agent, Claim, QueueEntry
+from acd.facts import Agent, Claim, QueueEntry, Touch
 from acd.rules import Configuration
 from acd.states import BUSY, AgentState
 from cti.domain.demands import all_of, read_back
@@ -59,7 +59,9 @@ def stand(floor: Floor, entry: QueueEntry, claim: Claim, *, is_new: bool) -> Que
     configuration = floor.configuration
     rules, group = configuration.rules(entry.queue), configuration.group(claim.group)
     texts = (rules.demand, group.demand, *(text for _, text in claim.demands))
-    demand, tier, change_time = rules.stage(together(texts), floor.now - entry.enqueued_at)
+    touch = claim.touch if claim.touch and claim.touch.queue == entry.queue else Touch(entry.queue)
+    said = together(texts) if touch.demand is None else touch.demand
+    demand, tier, change_time = rules.stage(said, floor.now - entry.enqueued_at)
     looks = [] if change_time is None else [entry.enqueued_at + change_time]
     wants = _wanted(floor, entry, claim, None if is_new else entry.wants, is_new=is_new)
     if wants is not None:
@@ -70,12 +72,16 @@ def stand(floor: Floor, entry: QueueEntry, claim: Claim, *, is_new: bool) -> Que
     elif blocked_until_at is not None:
         looks.append(blocked_until_at)
     look_at = min((at for at in looks if at > floor.now), default=None)
-    now_so = (group.credit_time, demand, tier, wants, blocked_until_at, look_at)
-    was_so = (entry.group_time, entry.demand, entry.tier, entry.wants)
-    if now_so != (*was_so, entry.blocked_until_at, entry.look_at):
+    given = (group.credit_time, touch.credit_time, touch.moved_time)
+    now_so = (given, demand, tier, wants, blocked_until_at, look_at)
+    had = (entry.group_time, entry.hand_time, entry.moved_time)
+    was_so = (had, entry.demand, entry.tier, entry.wants, entry.blocked_until_at, entry.look_at)
+    if now_so != was_so:
         return replace(
             entry,
             group_time=group.credit_time,
+            hand_time=touch.credit_time,
+            moved_time=touch.moved_time,
             demand=demand,
             tier=tier,
             wants=wants,

@@ -14,7 +14,8 @@ for another one while he was busy (``Agent.next_state``): READY or LOGGED_OUT or
 DIAL and CONNECT are facts told by Asterisk and are therefore known in every state in which a phone is
 signed in: colleagues dial each other, Asterisk's own fallback Queue() rings members on its own account, and a pause may
 cross a ring. TALKING begins with the dialling where the agent himself dials. A further call of an agent who is TALKING
-changes nothing here; when the one he is in ends, he is TALKING or RINGING (RING_ON) for the other.
+changes nothing here; when the one he is in ends, he is TALKING or RINGING (RING_ON) for the other. RESERVE is the matcher's
+for who is READY, and somebody's hand's (``hands.py``) for who is away or in his notes.
 """
 
 from __future__ import annotations
@@ -61,9 +62,15 @@ _FACTS = {T.DIAL: S.RINGING, T.CONNECT: S.TALKING}
 AGENT_TRANSITIONS: Mapping[AgentState, Mapping[Trigger, AgentState]] = MappingProxyType(
     {
         S.LOGGED_OUT: {T.SIGN_IN: S.NOT_READY},
-        S.NOT_READY: {**_REST, **_FACTS, T.READY: S.READY},
+        S.NOT_READY: {**_REST, **_FACTS, T.READY: S.READY, T.RESERVE: S.RESERVED},
         S.READY: {**_REST, **_FACTS, T.RESERVE: S.RESERVED},
-        S.RESERVED: {**_REST, **_FACTS, T.RING_ON: S.RINGING, T.RELEASE: S.READY},
+        S.RESERVED: {
+            **_REST,
+            **_FACTS,
+            T.RING_ON: S.RINGING,
+            T.WRAP_UP: S.WRAP_UP,  # by somebody's hand, in vain, while he wrote his notes
+            T.RELEASE: S.READY,
+        },
         S.RINGING: {
             **_REST,
             **_FACTS,
@@ -85,6 +92,7 @@ AGENT_TRANSITIONS: Mapping[AgentState, Mapping[Trigger, AgentState]] = MappingPr
             T.WRAP_UP: S.WRAP_UP,  # of the call before, which had been put off
             T.READY: S.READY,
             T.RELEASE: S.READY,
+            T.RESERVE: S.RESERVED,
         },
     }
 )

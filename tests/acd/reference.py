@@ -68,6 +68,9 @@ class RefCaller:
     agent: str = ""
     tried: dict[str, int] = field(default_factory=dict)
     person: int | None = None  # index of the one whom he waits for
+    given: int = 0  # the credit that somebody's hand gave him
+    moved: Fraction = Fraction(0)  # by how much somebody's hand set the beginning of his wait back
+    demanded: Expression | None = None  # what somebody's hand said in place of the rest
 
 
 class Reference:
@@ -90,12 +93,26 @@ class Reference:
     def order(self) -> list[RefCaller]:
         """Everybody who waits, the longest effective wait first."""
 
-        def key(caller: RefCaller) -> tuple[int, int, int]:
-            if self.is_strict:
-                return (-caller.credit, caller.enqueued, caller.number)
-            return (0, caller.enqueued - caller.credit, caller.number)
+        return sorted((c for c in self.callers.values() if c.state == "waits"), key=self.place)
 
-        return sorted((c for c in self.callers.values() if c.state == "waits"), key=key)
+    def place(self, caller: RefCaller) -> tuple[int, Fraction, int]:
+        credit, begun = caller.credit + caller.given, caller.enqueued - caller.moved
+        if self.is_strict:
+            return (-credit, begun, caller.number)
+        return (0, begun - credit, caller.number)
+
+    def move(self, name: str, place: int) -> None:
+        """A hair before the one who stands there; behind the last one, if nobody does."""
+        caller, hair = self.callers[name], Fraction(1, 10**6)
+        line = [c for c in self.callers.values() if c.queue == caller.queue and c is not caller]
+        line = sorted((c for c in line if c.state != "talk"), key=self.place)
+        if not line:
+            return
+        other = line[min(place, len(line)) - 1]
+        caller.moved += self.place(caller)[1] - self.place(other)[1]
+        caller.moved += hair if place <= len(line) else -hair
+        if self.is_strict:
+            caller.given = other.credit + other.given - caller.credit
 
     def settle_person(self, caller: RefCaller, start: int) -> None:
         """From ``start`` on, the first person who is free, or busy and still worth waiting for."""
@@ -143,10 +160,11 @@ class Reference:
 
     def demanded(self, caller: RefCaller) -> Expression:
         rules, wait = self.queues[caller.queue], self.now - caller.enqueued
-        demand = caller.demand
+        said = caller.demand if caller.demanded is None else caller.demanded
+        demand = said
         for after, minus, other in rules.relax:
             if wait >= after:
-                demand = other if other is not None else caller.demand
+                demand = other if other is not None else said
                 demand = [[(s, max(1, level - minus)) for s, level in way] for way in demand]
         return demand
 
@@ -251,6 +269,13 @@ class Reference:
         self.release(agent.name, is_new_turn=False)
         caller.tried[agent.name] = self.now
         caller.state, caller.agent = "unsure", ""
+
+    def push(self, name: str, to: str) -> None:
+        """Somebody gives a caller to an agent whose phone is free, whatever the rules say."""
+        caller, agent = self.callers[name], self.agents[to]
+        agent.will_be_away = agent.state == "away"
+        agent.become("ring", self.now)
+        caller.state, caller.agent, caller.person = "ring", to, None
 
     def wait_again(self, name: str) -> None:
         """The switch says that he waits: only now can he be offered again."""

@@ -151,6 +151,27 @@ class Lines(RuleBasedStateMachine):
         assert d.TakeBack(entry.call_id) in world.last
         world.requeue(entry.call_id)
 
+    @precondition(lambda self: self.live)
+    @rule(data=st.data(), agent=AGENTS, number=st.integers(1, 4), is_forced=st.booleans())
+    def a_hand_is_laid(
+        self, data: st.DataObject, agent: AgentId, number: int, is_forced: bool
+    ) -> None:
+        """Also on callers who can't be touched: refused, and nothing has changed."""
+        call = data.draw(st.sampled_from(sorted(self.live)))
+        whose: dict[str, Any] = {"call_id": call, "by": agent, "command_id": "1", "why": "so"}
+        hands: list[d.Hands] = [
+            d.Push(**whose, agent_id=agent, is_forced=is_forced),
+            d.Pull(**whose),
+            d.MoveTo(**whose, place=number),
+            d.Prioritise(**whose, credit_time=seconds(10 * number - 20)),
+            d.Demand(**whose, demand="billing" if is_forced else None),
+        ]
+        before = self.world.state
+        try:
+            self.world.step(data.draw(st.sampled_from(hands)))
+        except CommandRefused:
+            assert self.world.state is before
+
     @rule()
     def we_were_frozen(self) -> None:
         self.world.step(d.Stalled())
@@ -204,7 +225,8 @@ class Lines(RuleBasedStateMachine):
             waiting = [
                 e
                 for e in self.callers(Phase.WAITING)
-                if e.blocked_until_at is None or e.blocked_until_at <= state.now
+                if (e.blocked_until_at is None or e.blocked_until_at <= state.now)
+                and not e.demand  # by hand, and nobody here has a skill
             ]
             assert not waiting
 

@@ -46,8 +46,8 @@ def live(name: str, world: World, state: CallState, endpoint: Endpoint | None = 
 
 
 def test_a_trigger_that_the_table_does_not_know_is_one_clear_error() -> None:
-    with pytest.raises(IllegalTransition, match="agent in state WRAP_UP can't take RESERVE"):
-        next_state(AgentState.WRAP_UP, Trigger.RESERVE)
+    with pytest.raises(IllegalTransition, match="agent in state LOGGED_OUT can't take RESERVE"):
+        next_state(AgentState.LOGGED_OUT, Trigger.RESERVE)
 
 
 def test_every_busy_state_can_end_in_every_rest() -> None:

@@ -177,10 +177,46 @@ class Both:
             getattr(self, what)(data.draw(st.sampled_from(NAMES)))
         elif what == "arrive":
             self.arrive(data)
+        elif what in ("push", "move", "priority", "demand"):
+            able = [c.name for c in reference.callers.values() if c.state == "waits"]
+            if able:
+                self.lay(data, what, data.draw(st.sampled_from(able)))
         elif what == "crash":
             self.crash()
             return
         self.agree()
+
+    def lay(self, data: st.DataObject, what: str, name: str) -> None:
+        """Somebody's hand on a waiting caller."""
+        reference, caller = self.reference, self.reference.callers[name]
+        hand: dict[str, Any] = {
+            "call_id": CallId(name), "by": AgentId("sup"), "command_id": "1", "why": "because",
+        }  # fmt: skip
+        if what == "push":
+            able = [a for a in reference.agents.values() if a.state in ("free", "away")]
+            able = [a for a in able if a.is_reachable]
+            if not able:
+                return
+            agent = data.draw(st.sampled_from([a.name for a in able]))
+            reference.push(name, agent)
+            self.tell(d.Push(**hand, agent_id=AgentId(agent), is_forced=True))
+            self.note()
+            pushed = [x for x in self.world.log[self.agreed :] if isinstance(x, d.Reserve)]
+            assert [(x.call_id, x.agent_id) for x in pushed] == [(name, agent)]
+            self.agreed = len(self.world.log)
+            self.dial(name, agent)
+        elif what == "move":
+            place = data.draw(st.integers(1, 4))
+            reference.move(name, place)
+            self.tell(d.MoveTo(**hand, place=place))
+        elif what == "priority":
+            caller.given = data.draw(st.sampled_from([-10, 0, 10, 60]))
+            self.tell(d.Prioritise(**hand, credit_time=seconds(caller.given)))
+        else:
+            nothing: Expression = [[]]
+            caller.demanded = data.draw(st.one_of(st.none(), st.just(nothing), WAYS))
+            text = None if caller.demanded is None else text_of(caller.demanded)
+            self.tell(d.Demand(**hand, demand=text))
 
     def arrive(self, data: st.DataObject) -> None:
         self.count += 1
@@ -278,7 +314,7 @@ class Both:
     def crash(self) -> None:
         """The service is killed and starts again from its journal; Asterisk still has all calls."""
         tallies, states = Tallies(), {}
-        demands, missed = [], []
+        demands, missed, hands = [], [], {}
         for event in self.journal:
             tallies.note(event)
             if isinstance(event, ev.AgentStateChanged):
@@ -287,6 +323,8 @@ class Both:
                 demands.append(event)
             elif isinstance(event, ev.AgentDidNotAnswer):
                 missed.append(event)
+            elif isinstance(event, ev.HandLaid):
+                hands[event.call_id] = event
         answered = frozenset(
             CallId(c.name) for c in self.reference.callers.values() if c.state == "talk"
         )
@@ -302,6 +340,7 @@ class Both:
                 tuple(states.values()), answered, live,
                 tuple(e for e in demands if e.call_id in here),
                 tuple(e for e in missed if e.call_id in here), tallies.found,
+                tuple(e for e in hands.values() if e.call_id in here),
             )
         )  # fmt: skip
         reference = self.reference
@@ -335,6 +374,7 @@ ACTS = (
     + ["answer"] * 3
     + ["ready"] * 4
     + ["miss", "hang_up", "end", "end", "away", "out", "crash"]
+    + ["push", "move", "move", "priority", "demand"]
 )
 
 
