@@ -74,6 +74,7 @@ class QueueRules:
     tiers: tuple[Tier, ...] = ()  # by time; none: all agents from the beginning
     must_name_outcome: bool = False  # else its agents stay in wrap-up
     leave_keys: Mapping[str, WayOut] = field(default_factory=dict)
+    agents_pull: bool = False  # who serves it may take a waiting caller out of turn
 
     def stage(self, demand: str, wait_time: timedelta) -> tuple[str, int, timedelta | None]:
         """What a caller demands after such a wait, the highest penalty he may get, and the wait at which that changes."""

@@ -287,6 +287,15 @@ class AcdService:
         to_wall = self._timeline.to_wall
         return tuple(replace(e, enqueued_at=to_wall(e.enqueued_at)) for e in found)
 
+    @property
+    def queues(self) -> tuple[QueueName, ...]:
+        """All queues there are, in the company's order."""
+        return tuple(self._configuration.queues)
+
+    def may_pull(self, queue: QueueName) -> bool:
+        """Whether agents who serve a queue may take a waiting caller out of turn."""
+        return self._configuration.rules(queue).agents_pull
+
     def queue_of(self, call_id: CallId) -> QueueName | None:
         """The queue in which a caller waits; None: he doesn't."""
         entry: QueueEntry | None = self._state.entries.get(call_id)

@@ -86,6 +86,7 @@ def _rules(queue: Queue) -> QueueRules:
         tiers=tuple(Tier(x.after, x.penalty) for x in queue.tiers),
         must_name_outcome=queue.requires_disposition,
         leave_keys={key: _way_out(queue, way) for key, way in queue.leave_keys.items()},
+        agents_pull=queue.agents_pull,
     )
 
 

@@ -24,7 +24,9 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from acd.adapters.figures_rows import AgentTimesProjection, VisitsProjection
 from acd.adapters.figures_sql import SqlFigures
 from acd.adapters.figures_wiring import Figures, build_figures
+from acd.adapters.hands_http import HandsSite
 from acd.figures_book import FiguresBook
+from acd.hands_desk import HandsDesk
 from acd.service import AcdService
 from acd.wiring import build_acd
 from asterisk_conf.secrets import AMI_USER, Secrets
@@ -139,6 +141,7 @@ class Service:
     ivr: Ivr
     acd: AcdService
     figures: Figures
+    hands: HandsDesk
     tickets: Tickets
     recorder: RecorderParts
     screenpop: ScreenPops
@@ -181,6 +184,7 @@ class Service:
             await self.screenpop.pop.start(self.agents, self.acd)
             self.screenpop.pop.restore(past)
             self.screenpop.commands.restore(past)
+            self.hands.restore(past)
             stack.push_async_callback(self.screenpop.stop)
             self.watch.start()
             stack.callback(self.watch.stop)
@@ -361,9 +365,15 @@ async def build(
         plan=plan, customers=CustomerRelations(kept.tickets),
     )  # fmt: skip
     origins = own_origins(settings.web.allowed_origins)
+    figures = build_figures(
+        company, users, acd, kept.figures, bus=bus, clock=clock, sign_in=desk, origins=origins,
+        boot_id=boot_id,
+    )  # fmt: skip
+    hands = HandsDesk(acd, lambda: figures.people, journal, bus, clock)
     screenpop = build_screenpop(
         pop, bus=bus, clock=clock, journal=journal, agents=acd, calls=control,
-        tickets=tickets.office, sign_in=desk, origins=origins, company=company, plan=plan,
+        tickets=tickets.office, hands=hands, sign_in=desk, origins=origins, company=company,
+        plan=plan,
     )  # fmt: skip
     ivr = build_ivr(
         company, settings.sounds_dir, bus=bus, clock=clock, calls=calls, line=acd,
@@ -374,17 +384,18 @@ async def build(
         calls=calls, spool=kept.spool, store=kept.store, encoder=kept.encoder, alarms=alarms,
         queues=lambda: {person.login: person.queues for person in company.people},
     )  # fmt: skip
-    figures = build_figures(
-        company, users, acd, kept.figures, bus=bus, clock=clock, sign_in=desk, origins=origins,
-        boot_id=boot_id,
-    )  # fmt: skip
     web = build_app(
         WebParts(
             desk=desk,
             origins=origins,
             health=lambda: {"switch": switch.is_up, "journal": not journal.is_failing},
             alarms=lambda: alarms.active,
-            routes=[*screenpop.sockets.routes(), *recorder.routes, *figures.routes],
+            routes=[
+                *screenpop.sockets.routes(),
+                *recorder.routes,
+                *figures.routes,
+                *HandsSite(hands, calls, plan, clock).routes(),
+            ],
             registry=_registry(figures),
             connect=[f"ws://{settings.pbx.bind}:{settings.pbx.ws_port}"],
             on_stop=[pop.stop, figures.stream.stop],
@@ -394,8 +405,8 @@ async def build(
         settings=settings, company=company, agents=agents, clock=clock, bus=bus,
         shared_bus=shared, calls=calls, keeping=kept,
         journal=journal, accounts=accounts, passwords=passwords, switch=switch,
-        agi=FastAgiServer(ivr.routes, clock), ivr=ivr, acd=acd, figures=figures, tickets=tickets, recorder=recorder,
-        screenpop=screenpop, web=WebServer(web, settings.web.bind, settings.web.port),
+        agi=FastAgiServer(ivr.routes, clock), ivr=ivr, acd=acd, figures=figures, hands=hands,
+        tickets=tickets, recorder=recorder, screenpop=screenpop, web=WebServer(web, settings.web.bind, settings.web.port),
         alarms=alarms, watch=_watch(settings, alarms, clock, journal, shared),
     )  # fmt: skip
 

@@ -101,6 +101,7 @@ class Queue(Waiting):
     demand: Demand = ""  # of all its callers, besides their own
     relax: tuple[Relax, ...] = ()  # by time
     tiers: tuple[Tier, ...] = ()  # by time; none: all agents from the beginning
+    agents_pull: bool = False  # who serves it may take a waiting caller out of turn
     extension: Extension | None = None  # what a phone dials to call it or to transfer into it
     waits_for_paint: bool = False  # ring only when the pop was painted (at most 60 ms)
     dispositions: tuple[str, ...] = ("solved", "callback", "complaint", "wrong number")

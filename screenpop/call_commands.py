@@ -83,6 +83,11 @@ class CallCommands:
             "call.move": (MoveArgs, self._move),
         }
 
+    def configure(self, rules: DialRules, *, conference_goes_on: bool) -> None:
+        """The company has changed: what may be dialled, and what a conference does without its agent."""
+        self._rules = rules
+        self._conference_goes_on = conference_goes_on
+
     @staticmethod
     def limit_of(name: str) -> timedelta:
         """How long the confirmation of a command may take."""

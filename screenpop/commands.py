@@ -41,6 +41,7 @@ from screenpop.messages import (
     TargetArgs,
 )
 from screenpop.ports import AgentDesk, TicketDesk
+from screenpop.queue_commands import QueueCommands
 from screenpop.refusals import refusal, refused
 from screenpop.service import ScreenPop
 from screenpop.shown import Shown
@@ -54,7 +55,7 @@ _MAX_PENDING = 50
 Answer = dict[str, Any]
 Work = Callable[[], Awaitable[None]]
 _OWN_LANES = frozenset({"call.hang_up", "call.move"})  # they wait for nobody, or nobody for them
-_NO_IDS = frozenset({"text", "name", "company", "call_id", "target", "digits"})
+_NO_IDS = frozenset({"text", "name", "company", "call_id", "target", "digits", "why"})
 
 
 class CommandDesk:
@@ -69,6 +70,7 @@ class CommandDesk:
         agents: AgentDesk,
         calls: CallCommands,
         tickets: TicketDesk,
+        queues: QueueCommands,
         timeout: timedelta = COMMAND_TIMEOUT,
     ) -> None:
         self._pop = pop
@@ -78,6 +80,7 @@ class CommandDesk:
         self._agents = agents
         self._calls = calls
         self._tickets = tickets
+        self._with_id = {**calls.table, **queues.table}  # these are told the command's id
         self._timeout = timeout
         self._answers: dict[AgentId, OrderedDict[str, asyncio.Future[Answer] | Answer]] = {}
         self._lanes: dict[tuple[AgentId, str], asyncio.Lock] = {}
@@ -105,7 +108,7 @@ class CommandDesk:
     @property
     def names(self) -> frozenset[str]:
         """All commands there are."""
-        return frozenset(self._table) | frozenset(self._calls.table)
+        return frozenset(self._table) | frozenset(self._with_id)
 
     def restore(self, past: Iterable[ev.Event]) -> None:
         """Know the commands that were accepted before the last start, so that none is carried out twice."""
@@ -177,8 +180,8 @@ class CommandDesk:
             raise CommandRefused("wrong_shape", f"{place}: {first['msg']}", place=place) from exc
         if not desk.user.may(Permission.TAKE_CALLS):
             raise CommandRefused("not_allowed", "Your role doesn't allow this.")
-        if name in self._calls.table:
-            work = self._calls.table[name][1](desk, args, command_id)
+        if (known := self._with_id.get(name)) is not None:
+            work = known[1](desk, args, command_id)
         else:
             work = self._table[name][1](desk, args)
         if self._journal.is_failing:
@@ -202,7 +205,7 @@ class CommandDesk:
                 await self._journal.flush()
 
     def _shape(self, name: str) -> type[Args]:
-        known = self._calls.table.get(name) or self._table.get(name)
+        known = self._with_id.get(name) or self._table.get(name)
         if known is None:
             raise CommandRefused("no_such_command", "There is no such command.")
         return known[0]

@@ -73,6 +73,37 @@ class TargetArgs(CallArgs):
     target: TargetArg
 
 
+class HandArgs(CallArgs):
+    """Which waiting caller, and why; the reason is free text and reaches no journal row of its own."""
+
+    why: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class PushArgs(HandArgs):
+    """To which extension; ``force``: whatever he is doing, as long as his phone is free."""
+
+    agent: Annotated[str, Field(pattern=r"^[1-9][0-9]{2,4}$")]
+    force: bool = False
+
+
+class PlaceArgs(HandArgs):
+    """Where in the line, from 1."""
+
+    place: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class PriorityArgs(HandArgs):
+    """How many seconds count as wait."""
+
+    credit_s: Annotated[int, Field(ge=-86_400, le=86_400)]
+
+
+class DemandArgs(HandArgs):
+    """Which skills; None: what was said before counts again."""
+
+    demand: Annotated[str, Field(max_length=400)] | None
+
+
 class DigitsArgs(CallArgs):
     """Tones to send."""
 

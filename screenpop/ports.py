@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 from cti.domain.events import QueueChanged
 from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, TicketId
+from cti.domain.people import User
 from screenpop.sections import SipValue
 from screenpop.views import AgentView, CallerView, TicketView
 
@@ -41,6 +43,67 @@ class AgentDesk(Protocol):
 
     def queue_views(self) -> Sequence[QueueChanged]:
         """The live figures of all queues."""
+
+
+class QueueHands(Protocol):
+    """Hands on waiting callers. Refusals are ``CommandRefused``; an empty reason is ``InvalidValue``.
+
+    ``is_accepted``: the command stands in the journal already. The same command id does nothing twice.
+    """
+
+    async def pull(
+        self, user: User, command_id: str, call_id: CallId, why: str, *, is_accepted: bool
+    ) -> None:
+        """Give a caller to oneself."""
+
+    async def push(
+        self,
+        user: User,
+        command_id: str,
+        call_id: CallId,
+        why: str,
+        *,
+        agent_id: AgentId,
+        is_forced: bool,
+        is_accepted: bool,
+    ) -> None:
+        """Give a caller to somebody."""
+
+    async def move(
+        self,
+        user: User,
+        command_id: str,
+        call_id: CallId,
+        why: str,
+        *,
+        place: int,
+        is_accepted: bool,
+    ) -> None:
+        """Put a caller at a place of his line, from 1."""
+
+    async def prioritise(
+        self,
+        user: User,
+        command_id: str,
+        call_id: CallId,
+        why: str,
+        *,
+        credit_time: timedelta,
+        is_accepted: bool,
+    ) -> None:
+        """Give a caller a credit."""
+
+    async def demand(
+        self,
+        user: User,
+        command_id: str,
+        call_id: CallId,
+        why: str,
+        *,
+        demand: str | None,
+        is_accepted: bool,
+    ) -> None:
+        """Say what a caller needs; None: what was said before."""
 
 
 class TicketDesk(Protocol):

@@ -44,6 +44,15 @@ REFUSALS: Mapping[str, frozenset[str]] = MappingProxyType(
         ),
         "busy_target": frozenset({"name"}),
         "wrong_state": frozenset({"why"}),
+        # of hands on waiting callers
+        **dict.fromkeys(
+            (
+                "agent_away", "agent_lacks_skill", "agent_not_serving", "agent_phone_away",
+                "agent_rung", "agent_signed_out", "agent_talks", "agent_wraps_up",
+                "being_offered", "no_such_demand", "no_such_place", "too_much_credit",
+            ),
+            frozenset[str](),
+        ),
         # of tickets and customers
         **dict.fromkeys(
             (

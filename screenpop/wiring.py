@@ -18,7 +18,8 @@ from screenpop.commands import CommandDesk
 from screenpop.confirming import Confirming
 from screenpop.desks import DeskConfig
 from screenpop.dialling import DialRules, OutsideRules
-from screenpop.ports import AgentDesk, PhoneSecrets, TicketDesk
+from screenpop.ports import AgentDesk, PhoneSecrets, QueueHands, TicketDesk
+from screenpop.queue_commands import QueueCommands
 from screenpop.sections import Labels
 from screenpop.service import ScreenPop
 
@@ -106,6 +107,7 @@ def build_screenpop(
     tickets: TicketDesk,
     sign_in: SignInDesk,
     origins: OriginRule,
+    hands: QueueHands,
     company: Company,
     plan: DialPlan,
 ) -> ScreenPops:
@@ -118,6 +120,7 @@ def build_screenpop(
         dial_rules(company, plan),
         conference_goes_on=company.conference_goes_on,
     )
-    commands = CommandDesk(pop, bus, clock, journal, agents, of_calls, tickets)
+    of_queues = QueueCommands(hands, pop.desks)
+    commands = CommandDesk(pop, bus, clock, journal, agents, of_calls, tickets, of_queues)
     sockets = DesktopSockets(pop, commands, sign_in, origins, clock)
     return ScreenPops(pop, commands, sockets)

@@ -29,16 +29,24 @@ class Permission(enum.Enum):
     HEAR_OWN_RECORDINGS = "hear_own_recordings"
     HEAR_TEAM_RECORDINGS = "hear_team_recordings"
     WATCH_TEAM = "watch_team"
+    PULL_CALLS = "pull_calls"  # waiting ones, to oneself, where the queue lets agents
+    ORDER_QUEUES = "order_queues"  # hands on waiting callers of one's team's queues
     CONFIGURE = "configure"
 
 
 _AGENT = frozenset(
-    {Permission.TAKE_CALLS, Permission.READ_CUSTOMERS, Permission.HEAR_OWN_RECORDINGS}
+    {
+        Permission.TAKE_CALLS,
+        Permission.READ_CUSTOMERS,
+        Permission.HEAR_OWN_RECORDINGS,
+        Permission.PULL_CALLS,
+    }
 )
 _SUPERVISOR = _AGENT | {
     Permission.UNMASK_NUMBERS,
     Permission.HEAR_TEAM_RECORDINGS,
     Permission.WATCH_TEAM,
+    Permission.ORDER_QUEUES,
 }
 PERMISSIONS = {
     Role.AGENT: _AGENT,

@@ -24,11 +24,11 @@ ORDERS = "4006"
 
 _TEXT = """
 people:
-  - {login: lina, name: 李娜, staff_number: "8001", extension: "1001", queues: [sales, help]}
-  - {login: tom, name: Tom Becker, staff_number: "8002", extension: "1002", queues: [sales]}
+  - {login: lina, name: 李娜, staff_number: "8001", extension: "1001", queues: [sales, help], team: north}
+  - {login: tom, name: Tom Becker, staff_number: "8002", extension: "1002", queues: [sales], team: north}
   - {login: mei, name: 陈美, staff_number: "8003", extension: "1003", queues: [help]}
   - {login: nora, name: Nora Lind, staff_number: "8005", extension: "1005", queues: [orders]}
-  - {login: sofia, name: Sofia Marques, staff_number: "8010", extension: "1010", role: supervisor}
+  - {login: sofia, name: Sofia Marques, staff_number: "8010", extension: "1010", role: supervisor, team: north}
 queues:
   - name: sales
     label: {en: Sales, zh: 销售}
@@ -41,6 +41,7 @@ queues:
     ring_time: PT15S
     wrap_up_time: PT0S
     credit_time: PT10S
+    agents_pull: true
     announce_every: PT0S
   - name: orders
     label: {en: Orders, zh: 订单}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -256,3 +257,28 @@ def test_the_menus_demand_is_forgotten_in_another_queue_and_a_supervisors_is_not
     world.step(ev.DemandSet(at=world.now, call_id=CallId("c"), demand="broken (", by="ticket"))
     world.step(ev.DemandSet(at=world.now, call_id=CallId("c"), demand="", by="supervisor"))
     assert world.state.entries[CallId("c")].demand == ""
+
+
+@pytest.mark.parametrize("row", rows("example", "callers at hand"), ids=named)
+def test_hands(row: Row) -> None:
+    world = centre(*(profile(name, rank) for rank, name in enumerate(("ann", "ben", "cas"))))
+    for text in row["callers at hand"].split(", "):
+        name, times = text.split()
+        wait, credit = times.split("+")
+        world.enqueue(name, SALES, float(credit), float(wait))
+    if row["hand"] != "-":
+        name, what, *number = row["hand"].split()
+        hand: dict[str, Any] = {
+            "call_id": CallId(name), "by": AgentId("sup"), "command_id": "1", "why": "asked for",
+        }  # fmt: skip
+        if what == "push":
+            seat(world, "ann", is_ready=False)
+            world.step(d.Push(**hand, agent_id=AgentId("ann"), is_forced=True))
+        elif what == "move":
+            world.step(d.MoveTo(**hand, place=int(number[0])))
+        else:
+            world.step(d.Prioritise(**hand, credit_time=seconds(float(number[0]))))
+    for name in ("ann", "ben", "cas"):
+        if world.agent(AgentId(name)).call_id is None:
+            seat(world, name)
+    assert " ".join(caller for caller, _ in world.pairs()) == row["served"]

@@ -340,7 +340,7 @@ class Both:
                 tuple(states.values()), answered, live,
                 tuple(e for e in demands if e.call_id in here),
                 tuple(e for e in missed if e.call_id in here), tallies.found,
-                tuple(e for e in hands.values() if e.call_id in here),
+                hands=tuple(e for e in hands.values() if e.call_id in here),
             )
         )  # fmt: skip
         reference = self.reference

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -27,7 +27,8 @@ from screenpop.confirming import Confirming
 from screenpop.connection import Connection
 from screenpop.desks import Desk, DeskConfig
 from screenpop.dialling import DialRules, OutsideRules
-from screenpop.ports import SipAccount
+from screenpop.ports import QueueHands, SipAccount
+from screenpop.queue_commands import QueueCommands
 from screenpop.service import ScreenPop
 from tests.fakes.people import HandClock, MemoryAccounts
 from tickets.adapters.memory import MemoryTicketStore
@@ -96,6 +97,19 @@ class View:
     late_at: datetime | None = None
     overrun_at: datetime | None = None
     extensions_left: int | None = None
+
+
+@dataclass
+class FakeHands:
+    """``screenpop.ports.QueueHands``: notes what it is asked for."""
+
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[None]]:
+        async def lay(user: User, *args: Any, **more: Any) -> None:
+            self.asked.append((name, user.user_id, *args, more))
+
+        return lay
 
 
 @dataclass
@@ -279,6 +293,7 @@ class World:
     tickets: Tickets
     bus: LocalBus
     clock: HandClock
+    hands: FakeHands
     told: list[ev.Event] = field(default_factory=list)
 
     async def settle(self) -> None:
@@ -347,6 +362,7 @@ async def world() -> AsyncIterator[World]:
     accounts = MemoryAccounts(LINA, TOM, BOSS)
     tickets = build_tickets(MemoryTicketStore(), bus, clock, accounts, COMPANY, plan)
     agents, switch, journal = FakeAgents(), FakeSwitch(bus), FakeJournal()
+    hands = FakeHands()
     pop = ScreenPop(bus, clock, tickets.office, FakePhones(), plan, CONFIG)
     commands = CommandDesk(
         pop,
@@ -356,11 +372,12 @@ async def world() -> AsyncIterator[World]:
         agents,
         CallCommands(pop, cast(CallControl, switch), Confirming(bus, clock), RULES),
         tickets.office,
+        QueueCommands(cast(QueueHands, hands), pop.desks),
         timeout=timedelta(milliseconds=300),
     )
     await tickets.start()
     await pop.start(await accounts.all(), agents)
-    world = World(pop, commands, agents, switch, journal, tickets, bus, clock)
+    world = World(pop, commands, agents, switch, journal, tickets, bus, clock, hands)
     bus.subscribe(world.told.append)
     yield world
     await pop.stop()

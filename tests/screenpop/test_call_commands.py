@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from cti.domain import events as ev
 from cti.domain.ids import Endpoint, LegId
 from cti.domain.targets import Target
-from cti.ports import CallControl
-from screenpop.call_commands import CallCommands
 from screenpop.commands import CommandDesk
-from screenpop.confirming import Confirming
 from tests.screenpop.conftest import (
     BOSS,
     CALL,
@@ -208,15 +205,8 @@ async def test_a_call_that_ends_meanwhile_is_told_at_once(world: World) -> None:
 async def test_a_conference_that_ends_with_the_agent(world: World) -> None:
     press = await talking(world)
     await in_state(world, press, "conference")
-    ends = CallCommands(
-        world.pop,
-        cast(CallControl, world.switch),
-        Confirming(world.bus, world.clock),
-        RULES,
-        conference_goes_on=False,
-    )
     assert isinstance(world.commands, CommandDesk)
-    world.commands._calls = ends
+    world.commands._calls.configure(RULES, conference_goes_on=False)
     assert await press("call.hang_up", call_id=CALL) == "ok"
     assert world.switch.asked == [("hang_up", CALL)]
 

@@ -294,5 +294,39 @@ async def test_revealing_a_number_is_audited(world: World) -> None:
 
 def test_commands_are_those_of_the_contract(world: World) -> None:
     text = (Path(__file__).parents[2] / "docs/desktop-protocol.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`((?:agent|call|ticket|customer|number)\.[a-z_]+) \{", text))
+    named = set(re.findall(r"`((?:agent|call|ticket|customer|number|queue)\.[a-z_]+) \{", text))
     assert named == world.commands.names
+
+
+async def test_hands_on_waiting_callers_are_handed_on_with_their_command_and_no_reason_is_journalled(
+    world: World, ask: Asker
+) -> None:
+    whose, why = {"call_id": CALL, "why": "she is 王小明's sister"}, "she is 王小明's sister"
+    accepted = {"is_accepted": True}
+    commands: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+        ("pull", {}, {}),
+        ("push", {"agent": "1002"}, {"agent_id": TOM.user_id, "is_forced": False}),
+        ("move", {"place": 1}, {"place": 1}),
+        ("priority", {"credit_s": -5}, {"credit_time": timedelta(seconds=-5)}),
+        ("demand", {"demand": None}, {"demand": None}),
+    ]
+    for number, (word, args, given) in enumerate(commands):
+        assert await ask(f"queue.{word}", f"hand-{number}", **whose, **args) == "ok"
+        method = "prioritise" if word == "priority" else word
+        expected = (method, LINA.user_id, f"hand-{number}", CALL, why, {**given, **accepted})
+        assert world.hands.asked[-1] == expected
+    told = [e for e in world.told if isinstance(e, ev.CommandAccepted)]
+    assert [e.call_id for e in told] == [CALL] * 5
+    assert not any("王小明" in str(e.arguments) for e in told)
+    wrong: list[tuple[str, dict[str, Any], str]] = [
+        ("queue.push", {**whose, "agent": "4999"}, "no_such_agent"),
+        ("queue.push", {**whose, "agent": "x"}, "wrong_shape"),
+        ("queue.move", {**whose, "place": 0}, "wrong_shape"),
+        ("queue.pull", {"call_id": CALL}, "wrong_shape"),
+        ("queue.pull", {"call_id": CALL, "why": ""}, "wrong_shape"),
+        ("queue.pull", {"call_id": "x y", "why": "because"}, "invalid_value"),
+        ("queue.priority", {**whose, "credit_s": 1e9}, "wrong_shape"),
+    ]
+    for name, args, error in wrong:
+        assert await ask(name, **args) == error
+    assert len(world.hands.asked) == 5
