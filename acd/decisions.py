@@ -190,8 +190,8 @@ class Restored:
     """What the journal says: agents (last state each), calls that had been answered, calls then live.
 
     ``demands``: what was said of the live calls, ``missed``: who didn't answer them. ``tallies``: what agents have done
-    since they signed in. ``outcomes``: tickets and outcomes of calls that are live, or in somebody's wrap-up. ``hands``: what
-    hands changed of live calls.
+    since they signed in. ``outcomes``: tickets and outcomes of calls that are live, or in somebody's wrap-up.
+    ``hands``: what hands changed of live calls.
     """
 
     agents: tuple[AgentStateChanged, ...]
