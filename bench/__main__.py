@@ -29,6 +29,8 @@ MODULES = {
     "P15": "bench.peaks",
     "CPU": "bench.cpu",
     "REBUILD": "bench.journal_rebuild",
+    "P1": "bench.reaction",
+    "P3": "bench.joining",
     "P8": "bench.flow",
     "P6": "bench.burst",
     "RECON": "bench.reconcile",

@@ -7,20 +7,15 @@ it is late by AMI's way; the trace isn't, and decides what was first. All run on
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bench.sip_trace import messages
 from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId
 
-_MESSAGE = re.compile(
-    r"^-{10,} (?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6})\n"
-    r"UDP message sent \(\d+ bytes\):\n\nSIP/2\.0 180 .*?^To:[^\n]*?sip:(?P<user>[^@>]+)@",
-    re.MULTILINE | re.DOTALL,
-)
 _NEAR = timedelta(seconds=10)
 
 
@@ -43,9 +38,9 @@ class PopSample:
 def ringing(trace: str) -> dict[str, list[datetime]]:
     """When each phone sent 180, from SIPp's message file (its times are local)."""
     found: dict[str, list[datetime]] = {}
-    for match in _MESSAGE.finditer(trace):
-        at = datetime.strptime(match["at"], "%Y-%m-%d %H:%M:%S.%f").astimezone()
-        found.setdefault(match["user"], []).append(at)
+    for message in messages(trace):
+        if message.is_sent and message.first_line.startswith("SIP/2.0 180 "):
+            found.setdefault(message.to_user, []).append(message.at)
     return found
 
 

@@ -74,6 +74,7 @@ async def agents(
     *,
     answer_after: timedelta,
     talk: timedelta,
+    talk_most: timedelta | None = None,
     tone: Path | None,
     keeps_ready: bool = True,
     helpers: int = 0,
@@ -82,8 +83,9 @@ async def agents(
     """Register the phones, sign the agents in and make them ready; all ends with the block.
 
     Each phone answers after ``answer_after``, speaks ``tone`` (a µ-law file) and hangs up after ``talk`` unless the
-    caller did before. ``keeps_ready``: whoever became not ready or wraps up is ready again at once. The last ``helpers``
-    of them take no calls from queues: they are signed in and not ready, for others to ask.
+    caller did before; with ``talk_most`` after a time drawn evenly between the two, whatever the caller does.
+    ``keeps_ready``: whoever became not ready or wraps up is ready again at once. The last ``helpers`` of them take no
+    calls from queues: they are signed in and not ready, for others to ask.
     ``trace`` keeps the SIP messages of the phones (``AgentFarm.phones``).
 
     Raises:
@@ -92,7 +94,13 @@ async def agents(
     """
     async with (
         phones(
-            place, people, answer_after=answer_after, talk=talk, tone=tone, trace=trace
+            place,
+            people,
+            answer_after=answer_after,
+            talk=talk,
+            talk_most=talk_most,
+            tone=tone,
+            trace=trace,
         ) as running,
         contextlib.AsyncExitStack() as stack,
     ):
@@ -129,6 +137,7 @@ async def phones(
     *,
     answer_after: timedelta,
     talk: timedelta,
+    talk_most: timedelta | None = None,
     tone: Path | None,
     trace: bool = False,
 ) -> AsyncIterator[Party]:
@@ -140,7 +149,7 @@ async def phones(
     steps: list[Step] = [Ring(answer_after), Answer()]
     if tone is not None:
         steps.append(Speak(str(tone)))
-    steps.append(WaitForHangup(talk))
+    steps += [WaitForHangup(talk)] if talk_most is None else [Wait(talk, talk_most), HangUp()]
     port = free_port()
     size = Load(concurrent=max(4, len(people)))
     async with party(

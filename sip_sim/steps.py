@@ -50,9 +50,10 @@ class SendDigits:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Do nothing for a while."""
+    """Do nothing for a while; with ``most`` for a time drawn evenly from ``time`` to ``most``."""
 
     time: timedelta
+    most: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ class _Scenario:
                 for digit in step.digits:
                     self._info(digit)
             case Wait():
-                self._pause(step.time)
+                self._pause(step.time, step.most)
             case WaitForHangup():
                 self._wait_for_hangup(step)
             case HangUp():
@@ -185,8 +186,12 @@ class _Scenario:
     def _nop(self, action: str) -> None:
         self._parts.append(f"<nop><action><exec {action}/></action></nop>")
 
-    def _pause(self, time: timedelta) -> None:
-        self._parts.append(f'<pause milliseconds="{_ms(time)}"/>')
+    def _pause(self, time: timedelta, most: timedelta | None = None) -> None:
+        if most is None:
+            self._parts.append(f'<pause milliseconds="{_ms(time)}"/>')
+        else:
+            drawn = f'distribution="uniform" min="{_ms(time)}" max="{_ms(most)}"'
+            self._parts.append(f"<pause {drawn}/>")
 
     def _recv_request(self, method: str, timeout: timedelta = timedelta(seconds=5)) -> None:
         self._parts.append(f'<recv request="{method}" timeout="{_ms(timeout)}"/>')
