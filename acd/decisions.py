@@ -281,9 +281,9 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class FiguresChanged:
-    """A queue's live figures may be other than before."""
+    """The live figures of these queues may be other than before."""
 
-    queue: QueueName
+    queues: frozenset[QueueName]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ oldest are served first. What the switch doesn't know any more has ended. After 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -99,21 +100,29 @@ def position(state: State, call_id: CallId) -> int | None:
     return min(index, entry.told_position or index)
 
 
-def figures(state: State, queue: QueueName, at: datetime) -> ev.QueueChanged:
-    """A queue's live figures: who isn't connected yet, since when the longest, how many are ready."""
-    waiting = [state.entries[place[-1]].enqueued_at for place in state.lines.get(queue, ())]
-    ready = sum(
-        1
+def figures(
+    state: State, queues: Collection[QueueName], at: datetime
+) -> tuple[ev.QueueChanged, ...]:
+    """Live figures of queues: who isn't connected yet, since when the longest, how many are ready."""
+    ready = Counter(
+        queue
         for agent in state.agents.values()
-        if agent.state is AgentState.READY and queue in agent.profile.queues
+        if agent.state is AgentState.READY
+        for queue in agent.profile.queues
     )
-    return ev.QueueChanged(
-        at=at,
-        queue=queue,
-        waiting=len(waiting),
-        longest_since=min(waiting, default=None),
-        ready=ready,
-    )
+    found = []
+    for queue in queues:
+        waiting = [state.entries[place[-1]].enqueued_at for place in state.lines.get(queue, ())]
+        found.append(
+            ev.QueueChanged(
+                at=at,
+                queue=queue,
+                waiting=len(waiting),
+                longest_since=min(waiting, default=None),
+                ready=ready[queue],
+            )
+        )
+    return tuple(found)
 
 
 # ---- recovery ----------------------------------------------------------------------------------

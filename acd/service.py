@@ -11,7 +11,7 @@ first, then the core learns the live calls, so that callers who are fetched back
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,6 +25,7 @@ from acd.decisions import Command, Decision, Input
 from acd.effects import Effects
 from acd.model import Agent, AgentState, Configuration, QueueEntry
 from acd.ports import Calls, Customers, Pop
+from acd.queue_figures import QueueFigures
 from acd.tally import Tallies
 from acd.timeline import Timeline
 from cti.domain import events as ev
@@ -40,7 +41,6 @@ log = structlog.get_logger(__name__)
 BEAT_EVERY = timedelta(seconds=1)
 STALL_SECONDS = 3.0
 """Our own loop stood still for so long: what happened meanwhile must be read before anything is decided."""
-FIGURES_EVERY = timedelta(milliseconds=200)
 """A queue's live figures are published at once, then at most this often."""
 
 
@@ -109,8 +109,7 @@ class AcdService:
         self._effects = Effects(control, pop, clock, self._timeline, self._step, self._is_reserved)
         self._state = model.empty(configuration)
         self._outbox: deque[Decision] = deque()
-        self._figures: dict[QueueName, ev.QueueChanged] = {}
-        self._cooling: dict[QueueName, bool] = {}  # published lately; True: changed since
+        self._figures = QueueFigures(clock, self._figures_of, bus.publish)
         self._link_up = 0  # 0: down; else the number of this link
         self._links = 0
         self._last_pulse = clock.monotonic()
@@ -206,6 +205,7 @@ class AcdService:
         if self._pulse_timer is not None:
             self._pulse_timer.cancel()
         self._agenda.stop()
+        self._figures.stop()
         await self._effects.stop()
 
     # ---- commands ------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ class AcdService:
 
     def queue_views(self) -> tuple[ev.QueueChanged, ...]:
         """The live figures of all queues, in the order of the configuration."""
-        return tuple(self._figures_of(queue) for queue in self._configuration.queues)
+        return self._figures_of(tuple(self._configuration.queues))
 
     def position(self, call_id: CallId) -> int | None:
         """A waiting caller's position, from 1, never worse than announced before; None: he isn't waiting."""
@@ -415,7 +415,7 @@ class AcdService:
             case d.Wake():
                 self._agenda.add(decision.at, decision.subject)
             case d.FiguresChanged():
-                self._publish_figures(decision.queue)
+                self._figures.touch(decision.queues)
             case d.Mirror():
                 self._effects.mirror(decision.mirror)
             case _:
@@ -432,28 +432,16 @@ class AcdService:
 
     # ---- figures -------------------------------------------------------------------------------
 
-    def _figures_of(self, queue: QueueName) -> ev.QueueChanged:
-        figures = model.figures(self._state, queue, self._clock.now())
-        if figures.longest_since is None or not self._timeline.is_stepped:
+    def _figures_of(self, queues: Collection[QueueName]) -> tuple[ev.QueueChanged, ...]:
+        figures = model.figures(self._state, queues, self._clock.now())
+        if not self._timeline.is_stepped:
             return figures
-        return replace(figures, longest_since=self._timeline.to_wall(figures.longest_since))
-
-    def _publish_figures(self, queue: QueueName) -> None:
-        if queue in self._cooling:
-            self._cooling[queue] = True
-            return
-        figures = self._figures_of(queue)
-        last = self._figures.get(queue)
-        if last is not None and replace(last, at=figures.at) == figures:
-            return
-        self._figures[queue] = figures
-        self._cooling[queue] = False
-        self._clock.call_later(FIGURES_EVERY, lambda: self._cooled(queue))
-        self._bus.publish(figures)
-
-    def _cooled(self, queue: QueueName) -> None:
-        if self._cooling.pop(queue, False):
-            self._publish_figures(queue)
+        return tuple(
+            replace(one, longest_since=self._timeline.to_wall(one.longest_since))
+            if one.longest_since is not None
+            else one
+            for one in figures
+        )
 
     # ---- the wall clock ------------------------------------------------------------------------
 

@@ -59,7 +59,8 @@ class Turn:
 
     def finish(self) -> tuple[State, tuple[Decision, ...]]:
         """The new state and what is to be done."""
-        self.decisions.extend(FiguresChanged(queue) for queue in sorted(self._touched))
+        if self._touched:
+            self.decisions.append(FiguresChanged(frozenset(self._touched)))
         done: dict[str, Any] = {
             k: v.done() if isinstance(v, Draft) else v for k, v in self._changes.items()
         }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from cti.domain import events as ev
 from cti.domain.ids import QueueName
+from cti.ports import Clock
 from screenpop.connection import to_json
 from screenpop.desks import Desks
 from screenpop.sections import Labels, LineValue, QueueValue, iso_or_none
@@ -14,9 +16,11 @@ from screenpop.sections import Labels, LineValue, QueueValue, iso_or_none
 class QueueBoard:
     """Keeps the newest figures and tells the desks whose agents serve the queue."""
 
-    def __init__(self, desks: Desks, labels: Mapping[str, Labels]) -> None:
+    def __init__(self, desks: Desks, clock: Clock, labels: Mapping[str, Labels]) -> None:
         self._desks = desks
+        self._clock = clock
         self._labels = labels
+        self._changed: set[str] = set()  # not told yet
         self._figures: dict[QueueName, ev.QueueChanged] = {}
 
     def start(self, figures: Iterable[ev.QueueChanged]) -> None:
@@ -24,17 +28,24 @@ class QueueBoard:
         self._figures = {view.queue: view for view in figures}
 
     def changed(self, event: ev.QueueChanged) -> None:
-        """Tell those whom it concerns."""
+        """Tell those whom it concerns, of all queues that change together once."""
         self._figures[event.queue] = event
+        if not self._changed:
+            self._clock.call_later(timedelta(0), self._tell)
+        self._changed.add(event.queue)
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, set()
         # Agents of a team serve the same queues: what they see is made and written out once.
         seen: dict[tuple[str, ...], tuple[list[QueueValue], str]] = {}
         for desk in self._desks:
             served = tuple(desk.state.sections["agent"]["queues"])
-            if event.queue in served:
-                if served not in seen:
-                    values = self.values(served)
-                    seen[served] = values, to_json(values)
-                desk.put("queues", *seen[served])
+            if changed.isdisjoint(served):
+                continue
+            if served not in seen:
+                values = self.values(served)
+                seen[served] = values, to_json(values)
+            desk.put("queues", *seen[served])
 
     def values(self, served: Iterable[str]) -> list[QueueValue]:
         """The figures of these queues, for the top of the page."""

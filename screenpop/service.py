@@ -64,7 +64,7 @@ class ScreenPop:
     ) -> None:
         self.boot = secrets.token_hex(8)
         self.desks = Desks(config, self.boot)
-        self._board = QueueBoard(self.desks, config.queue_labels)
+        self._board = QueueBoard(self.desks, clock, config.queue_labels)
         self.directory = Directory(self.desks, clock, self._board.lines, config=config)
         self.lookups = Lookups(tickets, self._looked_up, self._interest, config.disposition_labels)
         self.parking = Parking(

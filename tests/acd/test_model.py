@@ -744,11 +744,11 @@ def test_figures_count_who_is_not_connected_yet() -> None:
     world = World()
     world.seat(ANNA, BEN)
     world.enqueue("a", waited=3)
-    figures = model.figures(world.state, SALES, world.now)
+    (figures,) = model.figures(world.state, [SALES], world.now)
     assert (figures.waiting, figures.ready) == (1, 1)
     assert figures.longest_since == world.now - seconds(3)
     world.answer(CallId("a"), ANNA)
-    assert model.figures(world.state, SALES, world.now).waiting == 0
+    assert model.figures(world.state, [SALES], world.now)[0].waiting == 0
 
 
 def test_time_only_goes_forward() -> None:

@@ -404,14 +404,22 @@ async def test_the_position_is_announced_and_can_be_asked_for(centre: Centre) ->
     assert centre.acd.describe(CallId("nobody")) is None
 
 
-async def test_figures_come_at_once_and_then_not_too_often(centre: Centre) -> None:
-    for number in range(5):
+async def test_figures_come_soon_and_then_not_too_often(centre: Centre) -> None:
+    def waiting() -> list[int]:
+        return [e.waiting for e in centre.events if isinstance(e, ev.QueueChanged)]
+
+    await centre.enqueue("first")
+    assert waiting() == [], "what was decided goes first"
+    await centre.clock.advance(seconds(0.02))
+    assert waiting() == [1]
+    for number in range(4):
         await centre.enqueue(str(number))
-    changes = [e for e in centre.events if isinstance(e, ev.QueueChanged)]
-    assert [e.waiting for e in changes] == [1]
-    await centre.clock.advance(seconds(0.2))
-    changes = [e for e in centre.events if isinstance(e, ev.QueueChanged)]
-    assert [e.waiting for e in changes] == [1, 5]
+    await centre.clock.advance(seconds(0.19))
+    assert waiting() == [1]
+    await centre.clock.advance(seconds(0.01))
+    assert waiting() == [1, 5]
+    await centre.clock.advance(seconds(5))
+    assert waiting() == [1, 5], "nothing new"
     assert centre.acd.queue_views()[0].waiting == 5
 
 
