@@ -12,6 +12,9 @@ from screenpop.connection import to_json
 from screenpop.desks import Desks
 from screenpop.sections import Labels, LineValue, QueueValue, iso_or_none
 
+TOLD_EVERY = timedelta(seconds=1)
+"""Each time is a message to every desktop; nobody reads faster."""
+
 
 class QueueBoard:
     """Keeps the newest figures and tells the desks whose agents serve the queue."""
@@ -21,6 +24,7 @@ class QueueBoard:
         self._clock = clock
         self._labels = labels
         self._changed: set[str] = set()  # not told yet
+        self._is_due = False
         self._figures: dict[QueueName, ev.QueueChanged] = {}
 
     def start(self, figures: Iterable[ev.QueueChanged]) -> None:
@@ -28,14 +32,22 @@ class QueueBoard:
         self._figures = {view.queue: view for view in figures}
 
     def changed(self, event: ev.QueueChanged) -> None:
-        """Tell those whom it concerns, of all queues that change together once."""
+        """Tell those whom it concerns, of all queues that change together once, and not too often."""
         self._figures[event.queue] = event
-        if not self._changed:
-            self._clock.call_later(timedelta(0), self._tell)
         self._changed.add(event.queue)
+        if not self._is_due:
+            self._tell_after(timedelta(0))
+
+    def _tell_after(self, delay: timedelta) -> None:
+        self._is_due = True
+        self._clock.call_later(delay, self._tell)
 
     def _tell(self) -> None:
         changed, self._changed = self._changed, set()
+        self._is_due = False
+        if not changed:
+            return
+        self._tell_after(TOLD_EVERY)
         # Agents of a team serve the same queues: what they see is made and written out once.
         seen: dict[tuple[str, ...], tuple[list[QueueValue], str]] = {}
         for desk in self._desks:

@@ -92,8 +92,10 @@ class Snapshot:
     halves: tuple[SeenHalf, ...] = ()
 
 
-async def take_snapshot(link: AmiLink, now: datetime) -> Snapshot:
-    """Ask Asterisk for everything.
+async def take_snapshot(link: AmiLink, now: datetime, *, is_whole: bool = True) -> Snapshot:
+    """Ask Asterisk for everything; if it needn't be whole, not for the members of the fallback queues.
+
+    Those are as many as there are agents times queues, and only our own commands change them.
 
     Raises:
         SwitchUnavailable: the link was lost meanwhile, or Asterisk did not answer.
@@ -101,7 +103,7 @@ async def take_snapshot(link: AmiLink, now: datetime) -> Snapshot:
     channels = await link.ask_list("CoreShowChannels")
     bridges = await link.ask_list("BridgeList")
     devices = await link.ask_list("DeviceStateList")
-    queues = await link.ask_list("QueueStatus")
+    queues = await link.ask_list("QueueStatus") if is_whole else ()
     return read_snapshot(now, channels, bridges, devices, queues)
 
 

@@ -209,7 +209,7 @@ class Switch:
         began, epoch = self._clock.monotonic(), self.link.epoch
         try:
             if self._up.is_set() and not self._must_synchronise:
-                snapshot = await take_snapshot(self.link, self._clock.now())
+                snapshot = await take_snapshot(self.link, self._clock.now(), is_whole=False)
                 self._messages.append(Look(epoch, snapshot))
                 self._wake.set()
         finally:
