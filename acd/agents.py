@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from acd import callbacks
 from acd.breaks import overstay
 from acd.callers import end, put_fallback, rejoin
 from acd.decisions import (
@@ -114,6 +115,9 @@ def offer_refused(turn: Turn, event: OfferRefused) -> None:
     agent, entry = turn.agent(event.agent_id), turn.entry(event.call_id)
     if agent is None or agent.state is not S.RESERVED or agent.since_at != event.chosen_at:
         return
+    if entry is not None and entry.is_callback:
+        callbacks.not_taken(turn, agent, entry, "not_sent")
+        return
     turn.release(agent, event.reason)
     if entry is None or entry.agent_id != agent.agent_id:
         return
@@ -152,6 +156,7 @@ def due(turn: Turn, event: Due) -> None:
     """Something of an agent's or a caller's time may be up."""
     if event.subject is None:
         settle_doubts(turn)
+        callbacks.tend(turn)
     agent = turn.agent(AgentId(event.subject)) if event.subject is not None else None
     entry = turn.entry(CallId(event.subject)) if event.subject is not None else None
     if agent is not None:
@@ -171,6 +176,8 @@ def _overdue(turn: Turn, agent: Agent) -> None:
         end_wrap_up(turn, agent)
     elif agent.is_call_over:
         free(turn, agent, "caller_gone")
+    elif agent.state is S.RESERVED and entry is not None and entry.is_callback:
+        callbacks.not_taken(turn, agent, entry, "agent")
     elif agent.state is S.RESERVED:
         _fruitless(turn, agent, entry, "not_dialled")
     elif agent.state is S.RINGING:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from acd import parties
+from acd import callbacks, parties
 from acd.decisions import CallerKnown, Rejoin, Requeue, TakeBack, WithdrawOffer
 from acd.facts import Agent, AgentLeg, Phase, QueueEntry, is_desk_phone
 from acd.parties import (
@@ -329,6 +329,9 @@ def phone_changed(turn: Turn, event: ev.PhoneStateChanged) -> None:
     before = turn.phone(event.endpoint)
     turn.put_phone(event.endpoint, event.state)
     agent = turn.agent_at(event.endpoint)
+    if agent is not None:
+        callbacks.phone_back(turn, agent, event.state)
+        agent = turn.agent_at(event.endpoint)
     if agent is not None and agent.state is S.RINGING and event.state == "ringing":
         turn.put_agent(replace(agent, has_rung=True))
     if agent is None or event.state != "idle":

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from acd.strategy import Tally
 from cti.domain.call import Call
+from cti.domain.callback_events import CallbackAttempted, CallbackPostponed, CallbackRequested
 from cti.domain.events import (
     AgentDidNotAnswer,
     AgentStateChanged,
@@ -142,6 +143,35 @@ class CallerKnown:
 
 
 @dataclass(frozen=True, slots=True)
+class AskCallback:
+    """A caller wants to be called back at ``number``; ``key`` is the same in the form in which numbers are compared."""
+
+    call_id: CallId
+    queue: QueueName
+    number: str = field(repr=False)
+    key: str = field(repr=False)
+    credit_time: timedelta = timedelta(0)  # if he hasn't waited yet
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawCallback:
+    """Somebody, or a rule, takes a callback back."""
+
+    callback_id: CallId
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackFound:
+    """What the switch remembers of a callback's last call: whether the customer had answered."""
+
+    callback_id: CallId
+    attempt_id: CallId
+    was_answered: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RejoinRefused:
     """The switch didn't take a rejoin."""
 
@@ -186,6 +216,16 @@ class Unlinked:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownCallback:
+    """A callback that stood before the last start, with the number's key and who was asked for it last."""
+
+    request: CallbackRequested
+    key: str = field(repr=False)
+    postponed: CallbackPostponed | None = None
+    attempted: CallbackAttempted | None = None  # since then
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """What the journal says: agents (last state each), calls that had been answered, calls then live.
 
@@ -202,6 +242,7 @@ class Restored:
     tallies: Mapping[AgentId, Tally] = field(default_factory=dict)
     outcomes: tuple[TicketOpened | DispositionSet, ...] = ()
     hands: tuple[HandLaid, ...] = ()
+    callbacks: tuple[KnownCallback, ...] = ()
 
 
 # ---- out ---------------------------------------------------------------------------------------
@@ -218,6 +259,34 @@ class Reserve:
     chosen_at: datetime
     ring_time: timedelta
     waits_for_paint: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallBack:
+    """Show the customer to the reserved agent, then call his phone, then the customer."""
+
+    reserve: Reserve
+    callback_id: CallId
+    number: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DropCallback:
+    """See to it that the switch calls nobody for this callback any more; ``attempt_id``: the call that is to end.
+
+    ``callback_id`` None: only that call.
+    """
+
+    callback_id: CallId | None
+    attempt_id: CallId | None
+
+
+@dataclass(frozen=True, slots=True)
+class FindCallback:
+    """Ask the switch what became of a callback's last call, and let it not begin any more."""
+
+    callback_id: CallId
+    attempt_id: CallId
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +365,9 @@ class Wake:
 
 Decision = (
     Reserve
+    | CallBack
+    | DropCallback
+    | FindCallback
     | WithdrawOffer
     | Requeue
     | Announce
@@ -313,6 +385,9 @@ Input = (
     Command
     | PhoneReady
     | OfferRefused
+    | AskCallback
+    | WithdrawCallback
+    | CallbackFound
     | RejoinRefused
     | CallerKnown
     | LeaveRefused

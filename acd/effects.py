@@ -94,7 +94,7 @@ class Effects:
                 self.spawn(self._rejoin(decision))
 
     async def _offer(self, reserve: Reserve) -> None:
-        await self._show(reserve)
+        await self.show(reserve)
         if not self._is_reserved(reserve):
             return  # the caller hung up, or fell back, while the pop was on its way
         call_id, agent_id, chosen_at = reserve.call_id, reserve.agent_id, reserve.chosen_at
@@ -116,7 +116,12 @@ class Effects:
                 reserve.call_id, reserve.agent_id, reserve.queue, chosen_at, reserve.waits_for_paint
             )
 
-    async def _show(self, reserve: Reserve) -> None:
+    async def sleep(self, pause_time: timedelta) -> None:
+        """Wait."""
+        await self._clock.sleep(pause_time)
+
+    async def show(self, reserve: Reserve) -> None:
+        """Show the caller to the agent; returns when the phone may ring, in time whatever the desktop does."""
         task = self.spawn(self._pop_up(reserve))
         limit: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         timer = self._clock.call_later(

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from acd.callback_rules import Callback
 from acd.rules import NO_TIER, Configuration, Limits, Profile, QueueRules, Slot, WayOut
 from acd.states import BUSY, AgentState
 from acd.strategy import Tally
@@ -212,6 +213,7 @@ class QueueEntry:
     tier: int = NO_TIER  # the highest penalty he may get, at this point of his wait
     wants: AgentId | None = None  # the one agent whom he waits for
     look_at: datetime | None = None  # when time alone changes how he stands
+    is_callback: bool = False  # no caller: somebody who is to be called back
 
     @property
     def place(self) -> Place:
@@ -267,6 +269,9 @@ class State:
     now: datetime = LONG_AGO
     entries: Table[CallId, QueueEntry] = field(default_factory=Table)
     claims: Table[CallId, Claim] = field(default_factory=Table)
+    callbacks: Table[CallId, Callback] = field(default_factory=Table)  # by the call of the request
+    callback_claims: Table[CallId, Claim] = field(default_factory=Table)  # the same way
+    attempts: Table[CallId, CallId] = field(default_factory=Table)  # a callback's call → callback
     lines: Table[QueueName, Ordered[Place]] = field(default_factory=Table)  # not connected
     waiting: Table[Slot, Ordered[Place]] = field(default_factory=Table)  # for anybody
     wanted: Table[AgentId, Ordered[Place]] = field(default_factory=Table)  # who waits for him alone

@@ -21,6 +21,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Any, cast
 
+from acd import callbacks
 from acd.decisions import Reserve
 from acd.facts import Agent, Phase, Place, QueueEntry
 from acd.rules import Slot
@@ -45,6 +46,8 @@ def match(turn: Turn) -> None:
         if turn.part("is_settled") and (turn.freed or turn.arrived):
             turn.set(is_settled=False)
         return
+    if turn.part("attempts"):  # callbacks give way to callers until something else changes
+        turn.set(is_settled=False)
     if not turn.part("is_settled"):
         turn.freed = dict.fromkeys(turn.part("free"))
         turn.set(is_settled=True)
@@ -141,7 +144,9 @@ class _Round:
 
 def _is_waiting(turn: Turn, entry: QueueEntry, key: Slot | AgentId) -> bool:
     is_blocked = entry.blocked_until_at is not None and turn.now < entry.blocked_until_at
-    return entry.phase is Phase.WAITING and not is_blocked and key in (entry.slot, entry.wants)
+    if entry.phase is not Phase.WAITING or is_blocked or key not in (entry.slot, entry.wants):
+        return False
+    return not (entry.is_callback and callbacks.is_held_back(turn, entry))
 
 
 def _is_plain(turn: Turn, entry: QueueEntry) -> bool:
@@ -215,6 +220,9 @@ def reserve(turn: Turn, entry: QueueEntry, agent: Agent, **afterwards: Any) -> N
             wait_time=turn.now - entry.enqueued_at,
         )
     )
+    timeout = turn.limits.reservation_timeout
+    if entry.is_callback:  # his phone is called while he is reserved
+        timeout = rules.ring_time + turn.limits.ring_margin_time
     turn.move(
         agent,
         Trigger.RESERVE,
@@ -222,16 +230,18 @@ def reserve(turn: Turn, entry: QueueEntry, agent: Agent, **afterwards: Any) -> N
         call_id=entry.call_id,
         queue=entry.queue,
         kind="queue",
-        deadline_at=turn.now + turn.limits.reservation_timeout,
+        deadline_at=turn.now + timeout,
     )
-    turn.decide(
-        Reserve(
-            call_id=entry.call_id,
-            agent_id=agent.agent_id,
-            queue=entry.queue,
-            endpoint=endpoint,
-            chosen_at=turn.now,
-            ring_time=rules.ring_time,
-            waits_for_paint=rules.waits_for_paint,
-        )
+    reserve = Reserve(
+        call_id=entry.call_id,
+        agent_id=agent.agent_id,
+        queue=entry.queue,
+        endpoint=endpoint,
+        chosen_at=turn.now,
+        ring_time=rules.ring_time,
+        waits_for_paint=rules.waits_for_paint,
     )
+    if entry.is_callback:
+        callbacks.reserved(turn, entry, agent, reserve)
+    else:
+        turn.decide(reserve)

@@ -22,7 +22,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from acd import agents, breaks, callers, hands, leaving, outcomes, parties, shapes
+from acd import (
+    agents,
+    breaks,
+    callbacks,
+    callers,
+    hands,
+    leaving,
+    outcomes,
+    parties,
+    shapes,
+)
 from acd import decisions as d
 from acd.decisions import Decision, Input
 from acd.facts import (
@@ -87,6 +97,8 @@ def step(
     react = _REACTIONS.get(type(event))
     if react is not None:
         react(turn, event)
+    if isinstance(event, ev.CallEvent):
+        callbacks.follow(turn, event)
     match(turn)
     return turn.finish()
 
@@ -112,7 +124,8 @@ def figures(
     )
     found = []
     for queue in queues:
-        waiting = [state.entries[place[-1]].enqueued_at for place in state.lines.get(queue, ())]
+        entries = [state.entries[place[-1]] for place in state.lines.get(queue, ())]
+        waiting = [entry.enqueued_at for entry in entries if not entry.is_callback]
         found.append(
             ev.QueueChanged(
                 at=at,
@@ -134,12 +147,15 @@ def _linked(turn: Turn, event: d.Linked) -> None:
     turn.wake(now + turn.limits.recovery_timeout, None)
     live = {call.call_id: call for call in event.calls}
     for entry in [e for e in turn.part("entries").values() if e.call_id not in live]:
-        callers.end(turn, entry, is_sure=True)
+        if not entry.is_callback:
+            callers.end(turn, entry, is_sure=True)
+    callbacks.linked(turn, live)
     for call_id in [c for c in turn.part("busy") if c not in live]:
         parties.over(turn, call_id, is_sure=True)
     for call_id in [c for c in turn.part("shapes") if c not in live]:
         parties.put_shape(turn, call_id, None)
-    for call_id in [c for c in turn.part("claims") if c not in live]:
+    waiting = turn.part("entries")
+    for call_id in [c for c in turn.part("claims") if c not in live and c not in waiting]:
         turn.put_claim(call_id, None)
     _adopt_all(turn, event.calls)
     for call_id, call in live.items():
@@ -366,6 +382,7 @@ def _restored(turn: Turn, event: d.Restored) -> None:
         callers.demand_set(turn, demand)
     for hand in event.hands:
         hands.restored(turn, hand)
+    callbacks.restored(turn, event.callbacks)
     for miss in event.missed:
         claim = turn.claim(miss.call_id)
         tried = (*claim.tried, (miss.agent_id, miss.at))
@@ -416,6 +433,9 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     d.RejoinRefused: agents.rejoin_refused,
     d.CallerKnown: callers.identified,
     d.LeaveRefused: leaving.refused,
+    d.AskCallback: callbacks.ask,
+    d.WithdrawCallback: callbacks.withdraw,
+    d.CallbackFound: callbacks.found,
     d.Due: agents.due,
     d.Linked: _linked,
     d.Unlinked: _unlinked,
@@ -424,5 +444,5 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     d.Restored: _restored,
 }
 """What each event does; all others concern somebody else."""
-CONCERNS = frozenset(_REACTIONS)
+CONCERNS = frozenset(_REACTIONS) | {ev.DialFailed}
 """The events that the core reacts to."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from cti.domain.call import Call
-from cti.domain.ids import AgentId, CallId, CustomerId, QueueName
+from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, QueueName
+from cti.domain.targets import Target
 
 
 class Pop(Protocol):
@@ -36,6 +37,60 @@ class Calls(Protocol):
 
     def get(self, call_id: CallId) -> Call | None:
         """A call, if it is known."""
+
+
+class CallbackLine(Protocol):
+    """The switch, as far as callbacks need it (``cti.asterisk.callback_control.CallbackControl``).
+
+    Raises:
+        CommandRefused: the switch refused.
+        SwitchUnavailable: no link; nothing was sent and nothing will be.
+    """
+
+    async def call_back(
+        self,
+        call_id: CallId,
+        callback_id: CallId,
+        endpoint: Endpoint,
+        target: Target,
+        ring_timeout: timedelta,
+    ) -> None:
+        """Call an agent's phone and then the customer, as a call of this id. Confirmed by CallOffered.
+
+        The customer is called only if no other call was made, and nothing dropped, for this callback in between.
+        """
+
+    async def drop_callback(self, callback_id: CallId | None, call_id: CallId | None) -> None:
+        """Let no call of this callback reach the customer any more, and end that call."""
+
+    async def was_answered(self, callback_id: CallId) -> bool:
+        """Whether the customer answered a call of this callback; none that hasn't reached him does so afterwards."""
+
+
+class OutsideNumbers(Protocol):
+    """The rules of calls to the outside."""
+
+    def __call__(self, number: str) -> Target:
+        """The number as it may be dialled.
+
+        Raises:
+            CommandRefused: the company's rules don't allow it, or it is none.
+        """
+
+
+class Committing(Protocol):
+    """The journal, as far as something must be on disk before it is told (``cti.ports.Journal``)."""
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt to commit failed."""
+
+    async def flush(self) -> None:
+        """Return when everything published so far is committed.
+
+        Raises:
+            OSError: it could not be written.
+        """
 
 
 class Relation(Protocol):

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+from acd.callback_rules import CallbackRules
 from acd.strategy import Strategy
 from cti.domain.demands import is_met, lowered, read_back
 from cti.domain.ids import AgentId, Endpoint, QueueName
@@ -75,6 +76,7 @@ class QueueRules:
     must_name_outcome: bool = False  # else its agents stay in wrap-up
     leave_keys: Mapping[str, WayOut] = field(default_factory=dict)
     agents_pull: bool = False  # who serves it may take a waiting caller out of turn
+    callback: CallbackRules = field(default_factory=CallbackRules)
 
     def stage(self, demand: str, wait_time: timedelta) -> tuple[str, int, timedelta | None]:
         """What a caller demands after such a wait, the highest penalty he may get, and the wait at which that changes."""

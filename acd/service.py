@@ -21,6 +21,7 @@ from acd import decisions as d
 from acd import hands, model
 from acd.agenda import Agenda, Subject
 from acd.breaks import warn_at
+from acd.callback_desk import CallbackDesk, CallbackParts, known_callbacks, on_wall
 from acd.decisions import Command, Decision, Input
 from acd.effects import Effects
 from acd.model import Agent, AgentState, Configuration, QueueEntry
@@ -97,6 +98,7 @@ class AcdService:
         *,
         plan: DialPlan | None = None,
         customers: Customers | None = None,
+        callbacks: CallbackParts | None = None,
     ) -> None:
         self._configuration = configuration
         self._plan = plan
@@ -108,6 +110,17 @@ class AcdService:
         self._agenda = Agenda(clock, self._timeline, self._wake)
         self._effects = Effects(control, pop, clock, self._timeline, self._step, self._is_reserved)
         self._state = model.empty(configuration)
+        self.callbacks = CallbackDesk(
+            configuration,
+            callbacks or CallbackParts(),
+            calls,
+            plan,
+            self._effects,
+            self._timeline,
+            self._step,
+            lambda: self._state,
+            self._is_reserved,
+        )
         self._outbox: deque[Decision] = deque()
         self._figures = QueueFigures(clock, self._figures_of, bus.publish)
         self._link_up = 0  # 0: down; else the number of this link
@@ -132,6 +145,7 @@ class AcdService:
         touched: dict[CallId, ev.HandLaid] = {}
         identified: dict[CallId, ev.CallerIdentified] = {}
         tallies = Tallies()
+        events = list(events)
         for event in events:
             tallies.note(event)
             match event:
@@ -166,6 +180,7 @@ class AcdService:
                 tallies.found,
                 tuple(event for event in outcomes.values() if event.call_id in kept),
                 tuple(event for event in touched.values() if event.call_id in live),
+                known_callbacks(events, self._plan),
             )
         )
         self._identified = [identified[call_id] for call_id in live if call_id in identified]
@@ -177,6 +192,7 @@ class AcdService:
             listen(self._on_link, ev.SwitchLinkChanged),
             listen(self._on_event, ev.CallEvent, ev.PhoneStateChanged),
             listen(self._on_identified, ev.CallerIdentified),
+            listen(self._on_others, ev.CallAnswered, ev.SubjectErased),
         ]
         while self._identified:
             self._on_identified(self._identified.pop())
@@ -324,6 +340,12 @@ class AcdService:
         if type(event) in model.CONCERNS:
             self._step(self._from_wall(event))
 
+    def _on_others(self, event: ev.Event) -> None:
+        if isinstance(event, ev.CallAnswered):
+            self.callbacks.got_through(event)
+        elif isinstance(event, ev.SubjectErased):
+            self.callbacks.erased(event)
+
     def _on_identified(self, event: ev.Event) -> None:
         if isinstance(event, ev.CallerIdentified):
             self._effects.spawn(self._look_up(event))
@@ -418,6 +440,8 @@ class AcdService:
                 self._figures.touch(decision.queues)
             case d.Mirror():
                 self._effects.mirror(decision.mirror)
+            case d.CallBack() | d.DropCallback() | d.FindCallback():
+                self.callbacks.carry_out(decision)
             case _:
                 self._effects.carry_out(decision)
 
@@ -464,7 +488,7 @@ class AcdService:
     def _to_wall(self, event: ev.Event) -> ev.Event:
         if not self._timeline.is_stepped:
             return event
-        event = replace(event, at=self._timeline.to_wall(event.at))
+        event = on_wall(replace(event, at=self._timeline.to_wall(event.at)), self._timeline)
         if isinstance(event, ev.AgentStateChanged):
             wall = self._timeline.to_wall_or_none
             return replace(

@@ -7,7 +7,7 @@ whoever brings him back finds his place.
 
 from __future__ import annotations
 
-from acd import parties
+from acd import callbacks, parties
 from acd.callers import forget_menu
 from acd.facts import Agent, Phase, Shape
 from acd.hands import forget_touch
@@ -23,6 +23,7 @@ S = AgentState
 
 def offered(turn: Turn, event: ev.CallOffered) -> None:
     """A call began. Where a phone of ours did, its agent is busy from the dialling on."""
+    callbacks.end_stray(turn, event)
     put_shape(turn, event.call_id, Shape(event.direction))
     agent = turn.agent_at(event.endpoint) if event.endpoint is not None else None
     if agent is None or event.endpoint is None:
@@ -72,7 +73,9 @@ def leg_moved(turn: Turn, event: ev.LegMoved) -> None:
 
 def transferred(turn: Turn, event: ev.CallTransferred) -> None:
     """The caller was sent on: who sent him is free, and the caller with nobody."""
-    is_elsewhere = event.target_kind in ("queue", "menu", "flow")
+    # Whoever is only asked whether he wants a callback has his place until he says so.
+    is_asked = event.target_kind == "flow" and event.target.startswith("_callback_")
+    is_elsewhere = event.target_kind in ("queue", "menu", "flow") and not is_asked
     _send_on(turn, event, is_elsewhere=is_elsewhere, reason="transferred")
 
 

@@ -54,6 +54,7 @@ class Turn:
         self.freed: dict[AgentId, None] = {}  # in this step, in this order
         self.arrived: dict[Slot | AgentId, None] = {}  # lines in which somebody is new
         self.moved: dict[AgentId, None] = {}  # may be free, busy or away now and weren't before
+        self.shares: dict[QueueName, int] = {}  # agents whom callbacks may still have, by queue
         self._changes: dict[str, Any] = {}
         self._touched: set[QueueName] = set()
 

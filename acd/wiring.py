@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
+from acd.callback_desk import CallbackParts
+from acd.callback_rules import CallbackRules
 from acd.check import routing_problems
 from acd.model import Configuration, Profile, QueueRules
 from acd.ports import Calls, Customers, Pop
@@ -15,10 +19,11 @@ from acd.service import AcdService
 from acd.strategy import Strategy
 from cti import company_waiting
 from cti.builtin_flows import builtin_flow
-from cti.company import Company, Person, Queue
+from cti.company import Company, Hours, Person, Queue
 from cti.company_base import WrapUp
 from cti.domain.ids import AgentId, Endpoint, QueueName
 from cti.domain.numbers import DialPlan, read_number
+from cti.domain.opening import is_open
 from cti.domain.people import Permission, User
 from cti.domain.targets import Target
 from cti.ports import CallControl, Clock, EventBus
@@ -35,6 +40,7 @@ def configure(
     """
     people = {person.login: (rank, person) for rank, person in enumerate(company.people)}
     profiles, ids = {}, {}
+    hours = {item.name: item for item in company.hours}
     for user in users:
         ids[user.login] = user.user_id
         if user.may(Permission.TAKE_CALLS):
@@ -53,7 +59,7 @@ def configure(
         if plan is not None
     }
     return Configuration(
-        queues={QueueName(queue.name): _rules(queue) for queue in company.queues},
+        queues={QueueName(queue.name): _rules(queue, hours) for queue in company.queues},
         profiles=profiles,
         reasons=frozenset(reason.name for reason in company.reasons),
         wrap_up_times={kind: _limit(time) for kind, time in company.wrap_up_times.items()},
@@ -71,7 +77,7 @@ def configure(
     )
 
 
-def _rules(queue: Queue) -> QueueRules:
+def _rules(queue: Queue, hours: Mapping[str, Hours]) -> QueueRules:
     return QueueRules(
         name=QueueName(queue.name),
         ring_time=queue.ring_time,
@@ -87,6 +93,7 @@ def _rules(queue: Queue) -> QueueRules:
         must_name_outcome=queue.requires_disposition,
         leave_keys={key: _way_out(queue, way) for key, way in queue.leave_keys.items()},
         agents_pull=queue.agents_pull,
+        callback=_callback(queue, hours),
     )
 
 
@@ -100,6 +107,18 @@ def _way_out(queue: Queue, way: company_waiting.WayOut) -> WayOut:
     else:
         target = Target("flow", way.to or builtin_flow(way.kind, queue.name))
     return WayOut(way.kind, way.to or "", target)
+
+
+def _callback(queue: Queue, hours: Mapping[str, Hours]) -> CallbackRules:
+    said, known = queue.callback, hours.get(queue.callback.hours or "")
+    rules = CallbackRules(
+        is_offered=said.is_offered,
+        share=said.share,
+        attempts=said.attempts,
+        pause_time=said.pause_time,
+        expire_time=said.expire_time,
+    )
+    return rules if known is None else replace(rules, is_open=partial(is_open, known))
 
 
 def _profile(user: User, rank: int, person: Person | None) -> Profile:
@@ -128,6 +147,7 @@ def build_acd(
     *,
     plan: DialPlan | None = None,
     customers: Customers | None = None,
+    callbacks: CallbackParts | None = None,
 ) -> AcdService:
     """The service, not yet started: ``restore`` it from the journal, then ``start``.
 
@@ -138,5 +158,13 @@ def build_acd(
     for problem in routing_problems(company, configuration):
         log.warning("acd: callers whom nobody can serve", problem=problem)
     return AcdService(
-        configuration, control, pop, bus, clock, calls, plan=plan, customers=customers
+        configuration,
+        control,
+        pop,
+        bus,
+        clock,
+        calls,
+        plan=plan,
+        customers=customers,
+        callbacks=callbacks,
     )

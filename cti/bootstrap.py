@@ -25,6 +25,7 @@ from acd.adapters.figures_rows import AgentTimesProjection, VisitsProjection
 from acd.adapters.figures_sql import SqlFigures
 from acd.adapters.figures_wiring import Figures, build_figures
 from acd.adapters.hands_http import HandsSite
+from acd.callback_desk import CallbackParts
 from acd.figures_book import FiguresBook
 from acd.hands_desk import HandsDesk
 from acd.service import AcdService
@@ -63,7 +64,7 @@ from recorder.adapters.sql import SqlBook
 from recorder.ports import Encoder, RecordingBook, RecordingStore, Spool
 from recorder.wiring import RecorderParts, build_recorder
 from screenpop.ports import SipAccount
-from screenpop.wiring import ScreenPops, build_pop, build_screenpop
+from screenpop.wiring import ScreenPops, build_pop, build_screenpop, dial_rules
 from tickets.adapters.sql import SqlTicketStore
 from tickets.ports import TicketStore
 from tickets.relations import CustomerRelations
@@ -101,6 +102,9 @@ class MainJournal(Journal, Protocol):
 
     async def agent_states(self, *, before: int) -> list[ev.Event]:
         """The newest state of each agent, if it was recorded up to ``before``; oldest first."""
+
+    async def open_callbacks(self, *, before: int) -> list[ev.Event]:
+        """What was recorded of the callbacks that stand, if they were asked for up to ``before``."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -172,6 +176,7 @@ class Service:
             stack.push_async_callback(self.journal.stop)
             tail = self.journal.last - _TAIL
             past = await self.journal.agent_states(before=tail)
+            past += await self.journal.open_callbacks(before=tail)
             past += [item.event async for item in self.journal.read(after=tail)]
             for event in past:
                 self.calls.apply(event)
@@ -363,6 +368,7 @@ async def build(
     acd = build_acd(
         company, agents, control, pop, bus, clock, calls,
         plan=plan, customers=CustomerRelations(kept.tickets),
+        callbacks=CallbackParts(control, dial_rules(company, plan).callback, journal),
     )  # fmt: skip
     origins = own_origins(settings.web.allowed_origins)
     figures = build_figures(
@@ -377,7 +383,7 @@ async def build(
     )  # fmt: skip
     ivr = build_ivr(
         company, settings.sounds_dir, bus=bus, clock=clock, calls=calls, line=acd,
-        recording=control, prompts=kept.prompts,
+        recording=control, callbacks=acd.callbacks, prompts=kept.prompts,
     )  # fmt: skip
     recorder = build_recorder(
         settings, clock=clock, bus=bus, journal=journal, book=kept.book, accounts=accounts,

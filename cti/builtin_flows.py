@@ -1,4 +1,4 @@
-"""Flows that every queue has without anybody writing them: ``_voicemail_<queue>``.
+"""Flows that every queue has without anybody writing them: ``_voicemail_<queue>``, ``_callback_<queue>``.
 
 Their names begin with ``_``, which no name of the company's does. A queue's keys and rules send callers there by
 ``Target("flow", builtin_flow("voicemail", queue))``; the dialplan knows each as ``f-<flow>``.
@@ -32,7 +32,13 @@ def builtin_flow(kind: str, queue: str) -> str:
 
 def flows_of(company: Company) -> tuple[Flow, ...]:
     """All flows of a company: its own, then the built-in ones of its queues."""
-    return (*company.flows, *(_voicemail(queue) for queue in company.queues))
+    queues = company.queues
+    return (*company.flows, *map(_voicemail, queues), *map(_callback, queues))
+
+
+def _callback(queue: Queue) -> BuiltinFlow:
+    node = Node(name="callback", kind="callback", label="回电 Callback", queue=queue.name)
+    return BuiltinFlow(name=builtin_flow("callback", queue.name), start="callback", nodes=(node,))
 
 
 def _voicemail(queue: Queue) -> BuiltinFlow:

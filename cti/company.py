@@ -37,6 +37,7 @@ from cti.company_base import (
     Text,
     WrapUp,
 )
+from cti.company_callback import Callback
 from cti.company_waiting import Waiting
 from cti.domain.demands import needs_of, parse_demand
 from cti.domain.errors import ConfigError
@@ -103,6 +104,7 @@ class Queue(Waiting):
     tiers: tuple[Tier, ...] = ()  # by time; none: all agents from the beginning
     agents_pull: bool = False  # who serves it may take a waiting caller out of turn
     extension: Extension | None = None  # what a phone dials to call it or to transfer into it
+    callback: Callback = Callback()  # docs/queues.md
     waits_for_paint: bool = False  # ring only when the pop was painted (at most 60 ms)
     dispositions: tuple[str, ...] = ("solved", "callback", "complaint", "wrong number")
 
@@ -174,11 +176,15 @@ class Node(Part):
     * ``queue``: wait in ``queue``, for an agent who meets ``demand``, with ``credit_time`` besides the queue's.
     * ``voicemail``: play ``text``, record a message for ``queue`` (its ``voicemail`` says how long), go to ``next``,
       if there is one.
+    * ``callback``: settle with the caller that he is called back by ``queue``, and hang up; who would rather wait, or
+      can't be called, goes to ``next``, else back to the line from which he came, else into ``queue``.
     * ``hangup``: say goodbye with ``text`` and hang up.
     """
 
     name: Name
-    kind: Literal["say", "menu", "collect", "hours", "language", "queue", "voicemail", "hangup"]
+    kind: Literal[
+        "say", "menu", "collect", "hours", "language", "queue", "callback", "voicemail", "hangup"
+    ]
     label: str = ""
     text: Text = Field(default_factory=dict)
     next: Name | None = None
@@ -365,6 +371,8 @@ class Company(Part):
             for key, way in queue.leave_keys.items():
                 known = queues if way.kind == "queue" else flows
                 _known(f"queue {queue.name}, key {key}", way.kind, {way.to} - {None}, known)
+            where = f"queue {queue.name}, callback"
+            _known(where, "hours", {queue.callback.hours} - {None}, hours)
         answering = {n.flow for n in self.numbers} - {None} | {self.default_flow}
         _known("numbers", "flow", answering, flows)
         direct = {n.extension for n in self.numbers} - {None}

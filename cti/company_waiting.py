@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from cti.company_base import Key, Name, Part, Text
 
-BUILT_IN = ("voicemail",)
+BUILT_IN = ("voicemail", "callback")
 """Ways out for which each queue has a flow of its own (``cti.builtin_flows``)."""
 Minutes = Annotated[int, Field(ge=1, le=120)]
 

@@ -20,6 +20,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "language": ("language", "next"),
     "queue": ("queue",),
     "voicemail": ("queue",),
+    "callback": ("queue",),
     "hangup": (),
 }
 _SILENT = ("say", "hours", "language")

@@ -45,7 +45,7 @@ POSITION_MANY = "ivr-position-many"
 MAX_POSITION = 20
 """The last position that has a sentence of its own."""
 
-Outcome = Literal["queue", "hangup", "closed", "failed", "voicemail"]
+Outcome = Literal["queue", "hangup", "closed", "failed", "voicemail", "callback"]
 Result = Literal["match", "no_match", "no_input"]
 
 
@@ -97,7 +97,18 @@ class Message:
     length_time: timedelta
 
 
-Heard = Started | Silence | Key | Digits | Message
+@dataclass(frozen=True, slots=True)
+class CallbackSettled:
+    """Answer to ``OfferCallback``. ``is_leaving``: he will be called back; else he waits.
+
+    ``has_place``: he came from a line in which his place is kept.
+    """
+
+    is_leaving: bool
+    has_place: bool = False
+
+
+Heard = Started | Silence | Key | Digits | Message | CallbackSettled
 
 
 # ---- what is to be done ------------------------------------------------------------------------
@@ -202,6 +213,19 @@ class Enqueue:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferCallback:
+    """Settle with the caller whether and where he is called back (``callback.py``). Heard: CallbackSettled."""
+
+    queue: QueueName
+    credit_time: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitOn:
+    """The end: back to the line from which he came, with his place."""
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """The end: goodbye."""
 
@@ -217,7 +241,9 @@ Command = (
     | AskKey
     | AskDigits
     | TakeMessage
+    | OfferCallback
     | Enqueue
+    | WaitOn
     | HangUp
 )
 
@@ -300,7 +326,7 @@ def default_queue(flow: Flow, company: Company) -> QueueName | None:
     line, seen = [flow.start], {flow.start}
     for name in line:  # grows while it is read: breadth first
         node = nodes[name]
-        if node.kind == "queue" and node.queue:
+        if node.kind in ("queue", "callback") and node.queue:
             return QueueName(node.queue)
         for follower in _followers(node):
             if follower not in seen:
@@ -334,6 +360,9 @@ class _Walk:
         if node is not None and node.kind == "voicemail":
             self.answer_message(node, heard)
             return
+        if isinstance(heard, CallbackSettled):
+            self.settle_callback(node, heard)
+            return
         if node is None or node.kind not in ("menu", "collect"):
             self.fail()
             return
@@ -349,6 +378,20 @@ class _Walk:
         result: Result = "no_match" if digits else "no_input"
         self.note_input(node, result, digits)
         self.refuse(node, result)
+
+    def settle_callback(self, node: Node | None, settled: CallbackSettled) -> None:
+        if settled.is_leaving:
+            self.end("callback", None)
+        elif node is None or not node.queue:
+            self.fail()
+        elif node.next:
+            self.enter(node.next)
+        elif settled.has_place:
+            self.state = replace(self.state, is_over=True)
+            queue = QueueName(node.queue)
+            self.do(NoteLeft("queue", queue, self.state.language), WaitOn())
+        else:
+            self.end("queue", QueueName(node.queue), node.demand, node.credit_time)
 
     def refuse(self, node: Node, result: Result) -> None:
         state = self.state
@@ -429,6 +472,10 @@ class _Walk:
                 self.take_message(node)
             case "queue" if node.queue:
                 self.end("queue", QueueName(node.queue), node.demand, node.credit_time)
+            case "callback" if node.queue:
+                if node.text:
+                    self.do(Say(prompt_name(flow.name, node.name)))
+                self.do(OfferCallback(QueueName(node.queue), node.credit_time))
             case "hangup":
                 if node.text:
                     self.do(Say(prompt_name(flow.name, node.name), is_interruptible=False))

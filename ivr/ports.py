@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from cti.domain.call import Call
 from cti.domain.errors import RingdeskError
-from cti.domain.ids import CallId
+from cti.domain.ids import CallId, QueueName
 
 NextStep = Literal["wait", "hangup", "direct"]
 """What the dialplan does after us; ``RD_NEXT`` of docs/dialplan.md."""
@@ -104,6 +104,35 @@ class WaitingLine(Protocol):
 
     def position(self, call_id: CallId) -> int | None:
         """His place, 1 is next; None: he doesn't wait (any more)."""
+
+
+class CallbackLine(Protocol):
+    """Who keeps callbacks (the ACD's ``callback_desk.CallbackDesk``)."""
+
+    def number_of(self, call_id: CallId) -> str:
+        """The number from which somebody calls, if he can be called back there; else empty."""
+
+    def standing(self, call_id: CallId, queue: QueueName) -> int | None:
+        """The place of the callback that stands for his number in this queue; None: there is none."""
+
+    def has_place(self, call_id: CallId) -> bool:
+        """Whether he has a place in a line to which he can go back."""
+
+    async def request(
+        self, call_id: CallId, queue: QueueName, number: str, credit_time: timedelta
+    ) -> int:
+        """Have him called back; returns his place, when it is committed.
+
+        Raises:
+            CommandRefused: the number may not be called, one stands already, or it can't be kept.
+        """
+
+    async def withdraw_own(self, call_id: CallId, queue: QueueName) -> None:
+        """Take back what stands for his number.
+
+        Raises:
+            CommandRefused: nothing stands any more, or it can't be written down.
+        """
 
 
 class KnownCalls(Protocol):

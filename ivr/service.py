@@ -35,9 +35,10 @@ from cti.domain.events import (
 )
 from cti.domain.ids import CallId, QueueName
 from cti.ports import Clock, EventBus
-from ivr import model
+from ivr import calling_back, model
 from ivr.model import FlowState, Heard, Script, Step
 from ivr.ports import (
+    CallbackLine,
     CallerGone,
     CallerSession,
     KnownCalls,
@@ -109,6 +110,7 @@ class IvrService:
         calls: KnownCalls,
         line: WaitingLine,
         recording: RecordingPause,
+        callbacks: CallbackLine | None = None,
     ) -> None:
         self._plan = plan
         self._bus = bus
@@ -116,6 +118,7 @@ class IvrService:
         self._calls = calls
         self._line = line
         self._recording = recording
+        self._callbacks = callbacks
 
     def use(self, plan: Plan) -> None:
         """Take a new configuration; callers who are in a menu finish it with the old one."""
@@ -254,6 +257,11 @@ class _Visit:
                     return await self.ask(command)
                 case model.TakeMessage():
                     return await self.take_message(command)
+                case model.OfferCallback():
+                    return await self.offer_callback(command)
+                case model.WaitOn():
+                    await self.session.finish("wait", self.variables(None))
+                    self.left(outcome, queue)
                 case model.NoteLeft():
                     outcome, queue = command.outcome, command.queue
                 case model.Enqueue():
@@ -304,6 +312,16 @@ class _Visit:
                 )
             )
         return model.Message(length_time)
+
+    async def offer_callback(self, command: model.OfferCallback) -> Heard:
+        line, queue = self.service._callbacks, command.queue
+        if line is None:
+            return model.CallbackSettled(is_leaving=False)
+        credit_time = self.plan.credits.get(queue, timedelta(0)) + command.credit_time
+        is_leaving = await calling_back.offer(
+            self.session, line, self.ask, self.call_id, queue, credit_time
+        )
+        return model.CallbackSettled(is_leaving, line.has_place(self.call_id))
 
     async def pause_recording(self) -> None:
         # A pause that is refused is an error on purpose: better no answer than a recorded one.

@@ -16,7 +16,7 @@ from cti.ports import Clock, EventBus
 from ivr.adapters.prompts import Progress, PromptFolder, Report
 from ivr.adapters.scripts import Script, agi_scripts
 from ivr.check import check_company
-from ivr.ports import KnownCalls, RecordingPause, WaitingLine
+from ivr.ports import CallbackLine, KnownCalls, RecordingPause, WaitingLine
 from ivr.service import IvrService, plan_of
 
 
@@ -52,6 +52,7 @@ def wire(
     calls: KnownCalls,
     line: WaitingLine,
     recording: RecordingPause,
+    callbacks: CallbackLine | None = None,
     prompts: PromptFolder | None = None,
 ) -> Ivr:
     """Build the department. Prompts are made by ``configure``, not here; ``prompts`` replaces the folder.
@@ -61,7 +62,13 @@ def wire(
     """
     check_company(company)
     service = IvrService(
-        plan_of(company), bus=bus, clock=clock, calls=calls, line=line, recording=recording
+        plan_of(company),
+        bus=bus,
+        clock=clock,
+        calls=calls,
+        line=line,
+        recording=recording,
+        callbacks=callbacks,
     )
     prompts = prompts or PromptFolder(sounds_dir)
     return Ivr(service, prompts, agi_scripts(service, prompts))

@@ -58,6 +58,18 @@ class DialRules:
             raise CommandRefused("no_such_target", "Nobody is reached there; choose from the list.")
         return _target(kind, value)
 
+    def callback(self, number: str) -> Target:
+        """A number at which somebody wants to be called back: one outside that is nobody's emergency line.
+
+        Raises:
+            CommandRefused: as ``target``.
+        """
+        target = self._outside(number, "", "")
+        emergency = self.outside.emergency if self.outside is not None else ()
+        if target.kind != "outside" or target.value in emergency:
+            raise CommandRefused("number_not_allowed", "Nobody can be called back there.")
+        return target
+
     def _shown(self, own_extension: str, caller_id: str) -> str:
         allowed = self.shown.get(own_extension, ())
         if caller_id and caller_id not in allowed:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cti.domain import events as ev
+from cti.domain.callback_events import CallbackAttempted
+from cti.domain.callbacks import is_attempt
 from cti.domain.evolving import replace
 from cti.domain.ids import CallId, Endpoint, LegId, QueueName
 from cti.domain.numbers import CallerNumber, DialPlan, NumberKind, read_number
@@ -19,6 +21,14 @@ from screenpop.talk import Talk
 
 _MAX_PATH = 12
 _MAX_DIGITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """What an agent is told of a callback before his phone rings."""
+
+    requested_at: datetime
+    attempt: int  # from 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +49,23 @@ class CallFacts:
     held_at: datetime | None = None
     is_muted: bool = False
     recording: str = "off"
+    callback: Callback | None = None  # it is made for somebody who asked for it
     talk: Talk = field(default_factory=Talk)
 
 
-def begin(event: ev.CallOffered | ev.CallRecovered, plan: DialPlan) -> CallFacts:
+def begin(
+    event: ev.CallOffered | ev.CallRecovered | CallbackAttempted, plan: DialPlan
+) -> CallFacts:
     """A call that we hear of for the first time. What the caller sent is cleaned here, once."""
+    if isinstance(event, CallbackAttempted):
+        return CallFacts(
+            call_id=event.call_id,
+            direction="outbound",
+            number=read_number(event.number, plan),
+            queue=event.queue,
+            enqueued_at=event.enqueued_at,
+            callback=Callback(event.requested_at, event.attempt),
+        )
     facts = CallFacts(
         call_id=event.call_id,
         number=read_number(event.ani, plan),
@@ -57,11 +79,19 @@ def begin(event: ev.CallOffered | ev.CallRecovered, plan: DialPlan) -> CallFacts
     return fold(facts, event, plan)
 
 
+def came_to_nothing(event: ev.CallEvent) -> bool:
+    """Whether a call that was about to be made for a callback isn't made: the agent's phone didn't take it."""
+    return isinstance(event, ev.ReservationReleased) and is_attempt(event.call_id)
+
+
 def fold(facts: CallFacts, event: ev.CallEvent, plan: DialPlan) -> CallFacts:
     """Take one event; unknown ones change nothing."""
     if (talk := talks.fold(facts.talk, event, plan)) is not facts.talk:
         facts = replace(facts, talk=talk)
     match event:
+        case ev.CallOffered():  # the call of a callback, known since an agent was chosen
+            begun = begin(event, plan)
+            return replace(facts, number=begun.number, talk=begun.talk)
         case ev.MenuEntered(label=label) if label and facts.menu_path[-1:] != (label,):
             return replace(facts, menu_path=(*facts.menu_path, label)[-_MAX_PATH:])
         case ev.MenuInput(is_sensitive=False, result="match", digits=digits) if digits:

@@ -25,6 +25,7 @@ from cti.domain.people import Permission, User
 from screenpop.abilities import Situation, can
 from screenpop.facts import CallFacts
 from screenpop.sections import (
+    CallbackValue,
     CallSection,
     ConsultValue,
     CustomerSection,
@@ -240,7 +241,8 @@ class DesktopState:
             ended_at=iso_or_none(shown.ended_at),
             muted=facts.is_muted and not has_ended,
             recording="off" if has_ended else facts.recording,
-            auto_answer=shown.state == "agent_lost",
+            auto_answer=shown.state == "agent_lost" or _is_made_for_him(shown, facts),
+            callback=_callback(facts),
             consult=self._consult(facts.talk),
             parties=self._parties(shown, facts.talk),
             slot=facts.talk.slot,
@@ -306,3 +308,15 @@ class DesktopState:
         if self.owns(began_by):
             return self._label(facts.talk.dialled)
         return self._name_of(began_by) if began_by is not None else ""
+
+
+def _is_made_for_him(shown: Shown, facts: CallFacts) -> bool:
+    """Whether his phone is called in order to call a customer back: it answers by itself."""
+    return facts.callback is not None and shown.state == "offered"
+
+
+def _callback(facts: CallFacts) -> CallbackValue | None:
+    asked = facts.callback
+    if asked is None:
+        return None
+    return CallbackValue(requested_at=iso(asked.requested_at), attempt=asked.attempt)

@@ -42,6 +42,11 @@ REFUSALS: Mapping[str, frozenset[str]] = MappingProxyType(
             ),
             frozenset[str](),
         ),
+        # of callbacks
+        **dict.fromkeys(
+            ("callback_stands", "has_an_agent", "no_callbacks", "no_such_callback"),
+            frozenset[str](),
+        ),
         "busy_target": frozenset({"name"}),
         "wrong_state": frozenset({"why"}),
         # of hands on waiting callers

@@ -99,6 +99,13 @@ class PartyValue(TypedDict):
     label: str
 
 
+class CallbackValue(TypedDict):
+    """The call is made for somebody who asked for it."""
+
+    requested_at: str
+    attempt: int  # from 1
+
+
 class CallSection(TypedDict):
     """The call that rings at, or has as a part, this agent."""
 
@@ -124,6 +131,7 @@ class CallSection(TypedDict):
     muted: bool
     recording: str
     auto_answer: bool
+    callback: CallbackValue | None
     consult: ConsultValue | None
     parties: list[PartyValue]
     slot: str

@@ -20,6 +20,7 @@ from functools import partial
 import structlog
 
 from cti.domain import events as ev
+from cti.domain.callback_events import CallbackAttempted
 from cti.domain.errors import CommandRefused
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName, is_browser_phone
 from cti.domain.numbers import CallerNumber, DialPlan, NumberKind, place_of
@@ -337,7 +338,7 @@ class ScreenPop:
             whose.today.apply(event)
             whose.put("today", whose.today.figures())
         self.parking.take(event)
-        if isinstance(event, ev.CallEnded):
+        if isinstance(event, ev.CallEnded) or call_facts.came_to_nothing(event):
             self._facts.pop(event.call_id, None)
             if event.call_id not in self._on:
                 self.lookups.forget(event.call_id)
@@ -346,7 +347,7 @@ class ScreenPop:
         known = self._facts.get(event.call_id)
         if known is not None:
             facts = call_facts.fold(known, event, self._plan)
-        elif isinstance(event, (ev.CallOffered, ev.CallRecovered)):
+        elif isinstance(event, (ev.CallOffered, ev.CallRecovered, CallbackAttempted)):
             facts = call_facts.begin(event, self._plan)
         else:
             return None

@@ -61,6 +61,9 @@ def move(shown: Shown, event: ev.CallEvent, desk: Desk) -> Shown | None:
     if shown.state in OVER:
         return _come_back(shown, event, desk)
     match event:
+        case ev.CallOffered() if event.endpoint is not None and desk.owns(event.endpoint):
+            # His phone has taken the call by which a customer is called back.
+            return replace(shown, state="dialling", is_offer=False)
         case ev.CallConnected() | ev.CallRecovered() | ev.PartyJoined() | ev.ConsultConnected():
             return _connected(shown, event, desk)
         case ev.LegDialled() | ev.LegRang() | ev.LegEnded() | ev.LegMoved():

@@ -13,6 +13,7 @@ import enum
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from cti.domain import callback_events as cb
 from cti.domain import events as ev
 from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, CustomerId, RecordingId, TicketId, is_phone
@@ -102,7 +103,7 @@ class CallFile:
     hold_time: timedelta = timedelta(0)
     agent_id: AgentId | None = None
     agent_name: str = ""
-    # answered, abandoned, voicemail, menu (hung up before a queue), unanswered; empty: live
+    # answered, abandoned, voicemail, callback (asked for), menu (hung up before a queue), unanswered; empty: live
     outcome: str = ""
     recording_id: RecordingId | None = None
     timeline: tuple[TimelineItem, ...] = ()
@@ -130,7 +131,7 @@ class TicketRules:
 
 
 def why_open(file: CallFile, event: ev.Event, rules: TicketRules) -> str | None:
-    """The reason to open a ticket now (``connected``, ``abandoned``, ``voicemail``), or None.
+    """The reason to open a ticket now (``connected``, ``abandoned``, ``voicemail``, ``callback``), or None.
 
     A message opens one when its recording is stored: only then it is certain that something was said.
     """
@@ -145,6 +146,8 @@ def why_open(file: CallFile, event: ev.Event, rules: TicketRules) -> str | None:
             return "abandoned" if rules.opens_on_abandon else None
         case ev.RecordingStored() if file.outcome == "voicemail":
             return "voicemail"
+        case cb.CallbackRequested():
+            return "callback"
         case _:
             return None
 
@@ -197,8 +200,25 @@ def fold(file: CallFile, event: ev.CallEvent) -> CallFile:
             return note(file, event.at, "recording_failed", event.reason)
         case ev.CallAttached():
             return note(file, event.at, "attached", f"#{event.from_ticket_id}")
+        case cb.CallbackRequested() | cb.CallbackPostponed() | cb.CallbackEnded():
+            return _fold_callback(file, event)
         case _:
             return _fold_talk(file, event)
+
+
+def _fold_callback(
+    file: CallFile, event: cb.CallbackRequested | cb.CallbackPostponed | cb.CallbackEnded
+) -> CallFile:
+    match event:
+        case cb.CallbackRequested():
+            asked = replace(file, queue=file.queue or event.queue, outcome="callback")
+            return note(asked, event.at, "callback", event.queue)
+        case cb.CallbackPostponed() if event.reason not in ("agent", "not_sent"):
+            return note(file, event.at, "callback_in_vain", event.reason)
+        case cb.CallbackEnded() if event.result != "done":
+            return note(file, event.at, f"callback_{event.result}", event.reason)
+        case _:
+            return file
 
 
 def _fold_menu(file: CallFile, event: ev.MenuEntered | ev.MenuInput) -> CallFile:

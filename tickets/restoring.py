@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from cti.domain import events as ev
+from cti.domain.callback_events import CallbackAttempted
 from cti.domain.ids import CallId
 from tickets.model import CallFile
 
@@ -25,9 +26,13 @@ def stories(
     return found
 
 
+BEGINNINGS = (ev.CallOffered, ev.CallRecovered, CallbackAttempted)
+"""With one of them a call's file begins."""
+
+
 def is_whole(story: Sequence[ev.CallEvent]) -> bool:
     """Whether it begins with the call's beginning."""
-    return bool(story) and isinstance(story[0], (ev.CallOffered, ev.CallRecovered))
+    return bool(story) and isinstance(story[0], BEGINNINGS)
 
 
 def is_over(row: CallFile | None, story: Sequence[ev.CallEvent]) -> bool:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from cti.domain import callback_events as cb
 from cti.domain import events as ev
 from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, CustomerId, extension_of
@@ -58,6 +59,10 @@ _KINDS = (
     ev.CallEnded,
     ev.RecordingStored,
     ev.RecordingFailed,
+    cb.CallbackRequested,
+    cb.CallbackAttempted,
+    cb.CallbackPostponed,
+    cb.CallbackEnded,
 )
 _TOLD_AGAIN = (*_KINDS, ev.CallAttached, ev.TicketOpened)
 
@@ -124,10 +129,10 @@ class TicketService:
         return behind
 
     async def _tell_again(self, row: CallFile | None, events: Sequence[ev.CallEvent]) -> bool:
-        first = events[0]
-        assert isinstance(first, (ev.CallOffered, ev.CallRecovered))  # noqa: S101 - a whole story
-        file = begin_file(first, self._plan)
-        if row is None:
+        file = begin_file(events[0], self._plan)
+        if row is None and isinstance(events[0], cb.CallbackAttempted):
+            file = await self._join_request(file, events[0])
+        elif row is None:
             file, _ = await self._read_caller(file)
         else:
             file = restoring.with_sources(file, row)
@@ -202,7 +207,7 @@ class TicketService:
             before = await self.files.get(event.call_id)
             file = before
             if file is None:
-                if isinstance(event, (ev.CallOffered, ev.CallRecovered)):
+                if isinstance(event, restoring.BEGINNINGS):
                     file = await self._identify(event)
                 else:
                     return  # of a call that began before our time and was not recovered
@@ -245,9 +250,13 @@ class TicketService:
 
     # ---- who calls -----------------------------------------------------------------------------
 
-    async def _identify(self, event: ev.CallOffered | ev.CallRecovered) -> CallFile:
+    async def _identify(self, event: ev.CallEvent) -> CallFile:
         file = begin_file(event, self._plan)
-        file, reading = await self._read_caller(file)
+        if isinstance(event, cb.CallbackAttempted):
+            file = await self._join_request(file, event)
+            reading = await self._store.read(lambda files: read_around(files, file))
+        else:
+            file, reading = await self._read_caller(file)
         ids = file.candidates or tuple(c for c in (file.customer_id,) if c is not None)
         self.files.keep(file)
         self.shelf.put(file.call_id, reading, self.shelf.now)
@@ -260,6 +269,22 @@ class TicketService:
             )
         )
         return file
+
+    async def _join_request(self, file: CallFile, event: cb.CallbackAttempted) -> CallFile:
+        """A call that is made for a callback stands on the ticket of the call in which it was asked for."""
+        async with self.files.locked(event.callback_id):
+            asked = await self.files.get(event.callback_id)
+            if asked is None:
+                return (await self._read_caller(file))[0]
+            if asked.ticket_id is None:
+                asked = await self._open_ticket(asked, event, "callback")
+        return replace(
+            file,
+            match=asked.match,
+            customer_id=asked.customer_id,
+            candidates=asked.candidates,
+            ticket_id=asked.ticket_id,
+        )
 
     async def _read_caller(self, file: CallFile) -> tuple[CallFile, Reading]:
         def read(files: Files) -> tuple[CallFile, Reading]:
@@ -279,6 +304,10 @@ class TicketService:
 
     async def _fold(self, file: CallFile, event: ev.CallEvent) -> CallFile:
         named = file
+        if isinstance(event, cb.CallbackRequested) and not file.number_key:
+            # He withheld his number and said another: now it is known who he is.
+            said = replace(file, number_key=read_number(event.number, self._plan).key)
+            named, _ = await self._read_caller(said)
         if isinstance(event, (ev.CallConnected, ev.CallAnswered)):
             named = await self._name_agent(file, event)
         folded = model.fold(named, event)
@@ -323,7 +352,7 @@ class TicketService:
         self._bus.publish(
             ev.TicketOpened(
                 at=self._clock.now(),
-                call_id=file.call_id,
+                call_id=opened.call_id,
                 ticket_id=ticket.ticket_id,
                 customer_id=customer.customer_id,
                 reason=reason,
@@ -332,8 +361,23 @@ class TicketService:
         return opened
 
 
-def begin_file(event: ev.CallOffered | ev.CallRecovered, plan: DialPlan) -> CallFile:
-    """The file of a call that we hear of for the first time; who calls is not looked up yet."""
+def begin_file(event: ev.CallEvent, plan: DialPlan) -> CallFile:
+    """The file of a call that we hear of for the first time; who calls is not looked up yet.
+
+    Raises:
+        TypeError: no call begins with this event.
+    """
+    if isinstance(event, cb.CallbackAttempted):
+        return CallFile(
+            call_id=event.call_id,
+            offered_at=event.at,
+            direction="outbound",
+            number_key=read_number(event.number, plan).key,
+            queue=event.queue,
+            enqueued_at=event.enqueued_at,
+        )
+    if not isinstance(event, (ev.CallOffered, ev.CallRecovered)):
+        raise TypeError(f"no call begins with {type(event).__name__}")
     number = read_number(event.ani, plan)
     file = CallFile(
         call_id=event.call_id,

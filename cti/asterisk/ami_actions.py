@@ -41,6 +41,11 @@ def set_variable(channel: str, variable: str, value: str) -> Action:
     return "Setvar", {"Channel": channel, "Variable": variable, "Value": value}
 
 
+def set_global(variable: str, value: str) -> Action:
+    """Set one of Asterisk's global variables; empty: there is none of this name any more."""
+    return "Setvar", {"Variable": variable, "Value": value}
+
+
 def hang_up(channel: str) -> Action:
     """End a channel."""
     return "Hangup", {"Channel": channel, "Cause": "16"}

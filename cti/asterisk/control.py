@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from cti.asterisk import ami_actions as act
+from cti.asterisk.callback_control import CallbackControl
 from cti.asterisk.channels import ChannelRegistry, TrackedCall, TrackedLeg
 from cti.asterisk.link import AmiLink
-from cti.asterisk.transfer_control import Notify, OutsideLine, TransferControl
+from cti.asterisk.transfer_control import Notify, OutsideLine
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused
 from cti.domain.ids import (
@@ -30,7 +31,7 @@ from cti.ports import Clock, QueueMirror
 _ROOM_TIME = timedelta(seconds=2)  # until who was sent to his room is there
 
 
-class AmiCallControl(TransferControl):
+class AmiCallControl(CallbackControl):
     """``cti.ports.CallControl`` over the AMI link."""
 
     def __init__(

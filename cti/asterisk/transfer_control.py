@@ -32,8 +32,8 @@ _SETTLE_TIME = timedelta(seconds=2)  # a channel on its way from one context to 
 _MOVE_TIME = timedelta(seconds=20)  # until the other phone was answered
 _DIGIT_TIME = timedelta(milliseconds=200)  # from one digit to the next
 _DIGITS = re.compile(r"[0-9A-D*#]{1,32}")
-_ANSWER_HEADER = "PJSIP_HEADER(add,Call-Info)"
-_ANSWER_NOW = "<sip:ringdesk>;answer-after=0"
+ANSWER_HEADER = "PJSIP_HEADER(add,Call-Info)"
+ANSWER_NOW = "<sip:ringdesk>;answer-after=0"
 
 Notify = Callable[[Endpoint], Awaitable[None]]
 
@@ -69,7 +69,7 @@ class TransferControl:
     async def originate(self, endpoint: Endpoint, target: Target, command_id: str) -> None:
         """See ``CallControl``."""
         variables = {"RD_CMD": re.sub(r"[^A-Za-z0-9-]", "", command_id)[:64]}
-        variables |= {_ANSWER_HEADER: _ANSWER_NOW, "RD_SHOWN": target.shown}
+        variables |= {ANSWER_HEADER: ANSWER_NOW, "RD_SHOWN": target.shown}
         phone, exten = f"PJSIP/{parse_endpoint(endpoint)}", act.exten_of(target)
         number = re.sub(r"[^0-9+]", "", target.value)
         await self._do(act.originate(phone, "rd-agents", exten, variables, _RING_MS, number))

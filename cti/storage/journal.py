@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, bindparam, delete, insert, select, text
@@ -31,6 +32,7 @@ from cti.domain.ids import CallId
 from cti.domain.records import EventRecord, from_record, to_record
 from cti.ports import Recorded
 from cti.storage.base import Base
+from cti.storage.callback_rows import SIGN, requests, story_of
 from cti.storage.database import Database
 from cti.storage.journal_rows import (
     GENESIS,
@@ -203,10 +205,23 @@ class SqlJournal:
             rows = await session.scalars(
                 select(JournalRow)
                 .join(LatestRow, LatestRow.sequence == JournalRow.sequence)
-                .where(JournalRow.sequence <= before)
+                .where(JournalRow.sequence <= before, LatestRow.agent_id.not_like(f"{SIGN}%"))
                 .order_by(JournalRow.sequence)
             )
             return [from_record(record_of(row)) for row in rows]
+
+    async def open_callbacks(self, *, before: int) -> list[Event]:
+        """What was recorded of the callbacks that stand, if they were asked for up to ``before``; oldest first."""
+        async with self._database.read() as session:
+            rows = await session.scalars(
+                select(JournalRow.call_id)
+                .join(LatestRow, LatestRow.sequence == JournalRow.sequence)
+                .where(JournalRow.sequence <= before, LatestRow.agent_id.like(f"{SIGN}%"))
+                .order_by(JournalRow.sequence)
+            )
+            found = [CallId(row) for row in rows if row is not None]
+        stories = [await story_of(self, callback_id) for callback_id in found]
+        return [event for story in stories for event in story]
 
     async def verify(self) -> int | None:
         """Walk the hash chain; returns the first sequence number that doesn't fit, or None."""
@@ -303,10 +318,14 @@ class SqlJournal:
             rows, subjects, chain = self._rows(batch)
             entries = [item.entry for item in batch if item.entry is not None]
 
+            begun, over = requests((item.sequence, item.event) for item in batch)
+
             def write(connection: Connection) -> None:
                 _INSERT_ROWS.change_many(connection, rows)
                 _INSERT_SUBJECTS.change_many(connection, subjects)
-                _KEEP_LATEST.change_many(connection, _newest_states(batch))
+                _KEEP_LATEST.change_many(connection, [*_newest_states(batch), *_latest(begun)])
+                if over:
+                    connection.execute(delete(LatestRow).where(LatestRow.agent_id.in_(over)))
                 if entries:
                     connection.execute(delete(InboxRow).where(InboxRow.entry.in_(entries)))
 
@@ -354,4 +373,8 @@ def _newest_states(batch: list[_Pending]) -> list[dict[str, object]]:
         for item in batch
         if isinstance(item.event, AgentStateChanged)
     }
-    return [{"agent_id": agent, "sequence": sequence} for agent, sequence in newest.items()]
+    return _latest(newest)
+
+
+def _latest(newest: Mapping[Any, int]) -> list[dict[str, object]]:
+    return [{"agent_id": key, "sequence": sequence} for key, sequence in newest.items()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from cti.company_base import Language
 from ivr import voicemail
+from ivr.adapters.callback_sentences import CALLBACK_TEXTS
 from ivr.model import GIVE_UP, MAX_POSITION, POSITION_MANY, RETRY_KEY, RETRY_SILENCE
 from ivr.model import position_prompt as _name
 
@@ -62,6 +63,8 @@ SYSTEM_TEXTS: dict[str, dict[Language, str]] = {
         "zh": "没有录到留言。再见。",
     },
 }
+
+SYSTEM_TEXTS |= CALLBACK_TEXTS
 
 
 def position_texts() -> dict[str, dict[Language, str]]:

@@ -140,6 +140,8 @@ export interface CallSection {
   muted: boolean;
   recording: "off" | "on" | "paused";
   auto_answer: boolean;
+  /** The call is made for somebody who asked to be called back. */
+  callback?: { requested_at: string; attempt: number } | null;
   consult: Consult | null;
   parties: PartyRow[];
   /** The parking place where the caller waits. */

@@ -12,8 +12,10 @@ import pytest
 
 from cti.bootstrap import MainJournal
 from cti.clock import SystemClock
+from cti.domain import callback_events as cb
 from cti.domain import events as ev
-from cti.domain.ids import AgentId, CallId, LegId, QueueName
+from cti.domain.callbacks import attempt_id
+from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
 from cti.ports import Recorded
 from cti.storage.database import Database
 from cti.storage.journal import SqlJournal
@@ -180,3 +182,38 @@ async def test_an_agents_newest_state_is_found_however_long_ago(opened: Opener) 
         newest = [became("tom", "READY"), became("lina", "WRAP_UP")]
         assert await journal.agent_states(before=journal.last) == newest
         assert await journal.agent_states(before=2) == newest[:1]
+
+
+SALES = QueueName("sales")
+
+
+async def test_callbacks_that_stand_are_found_however_long_ago(opened: Opener) -> None:
+    asked, over = CallId("rd-1.1-1"), CallId("rd-1.2-1")
+
+    def requested(call_id: CallId) -> cb.CallbackRequested:
+        return cb.CallbackRequested(
+            at=T0, call_id=call_id, queue=SALES, enqueued_at=T0, expires_at=T0, number="13800138000"
+        )
+
+    def attempted(serial: int) -> cb.CallbackAttempted:
+        return cb.CallbackAttempted(
+            at=T0, call_id=attempt_id(asked, serial), callback_id=asked, agent_id=AgentId("lina"),
+            endpoint=Endpoint("1001"), queue=SALES, serial=serial, attempt=1, requested_at=T0,
+            enqueued_at=T0, number="13800138000",
+        )  # fmt: skip
+
+    postponed = cb.CallbackPostponed(
+        at=T0, call_id=asked, queue=SALES, serial=1, attempts=1, due_at=T0, reason="busy"
+    )
+    ended = cb.CallbackEnded(at=T0, call_id=over, queue=SALES, result="done")
+    async with opened() as journal:
+        journal.record(requested(asked))
+        journal.record(requested(over))
+        await journal.flush()
+        for event in (attempted(1), postponed, ended, attempted(2)):
+            journal.record(event)
+        await journal.flush()
+        story = [requested(asked), postponed, attempted(2)]
+        assert await journal.open_callbacks(before=journal.last) == story
+        assert await journal.open_callbacks(before=0) == []
+        assert await journal.agent_states(before=journal.last) == []

@@ -15,6 +15,7 @@ from cti.domain.events import AgentStateChanged, Event
 from cti.domain.ids import CallId
 from cti.domain.records import EventRecord, from_record, to_record
 from cti.ports import Clock, Recorded, Timer
+from cti.storage.callback_rows import key_of, requests, story_of
 
 GROUP_TIME = timedelta(milliseconds=100)
 
@@ -106,6 +107,15 @@ class MemoryJournal:
         newest = {page.agent_id: page for page in self._pages if page.agent_id is not None}
         found = sorted(newest.values(), key=lambda page: page.sequence)
         return [page.event for page in found if page.sequence <= before]
+
+    async def open_callbacks(self, *, before: int) -> list[Event]:
+        begun, over = requests((page.sequence, page.event) for page in self._pages)
+        asked = [p for p in self._pages if p.sequence in begun.values() and p.sequence <= before]
+        found: list[Event] = []
+        for page in asked:
+            if page.call_id is not None and key_of(page.call_id) not in over:
+                found += await story_of(self, page.call_id)
+        return found
 
     def _group(self) -> None:
         self._timer = None

@@ -98,6 +98,7 @@ function Why() {
     <div class="why">
       {sections.agent.value?.kind === "consult" && <span>{t("call.consulted")}</span>}
       {direction && <span>{t(direction)}</span>}
+      {call.callback && <span>{t("call.callback", { attempt: call.callback.attempt })}</span>}
       {path && <bdi class="path" title={path}>{path}</bdi>}
       {queue && <span class="queue-chip">{queue}</span>}
       {call.digits && <span>{t("call.digits", { digits: tame(call.digits) })}</span>}
