@@ -232,7 +232,7 @@ def reserve(turn: Turn, entry: QueueEntry, agent: Agent, **afterwards: Any) -> N
         kind="queue",
         deadline_at=turn.now + timeout,
     )
-    reserve = Reserve(
+    offer = Reserve(
         call_id=entry.call_id,
         agent_id=agent.agent_id,
         queue=entry.queue,
@@ -242,6 +242,6 @@ def reserve(turn: Turn, entry: QueueEntry, agent: Agent, **afterwards: Any) -> N
         waits_for_paint=rules.waits_for_paint,
     )
     if entry.is_callback:
-        callbacks.reserved(turn, entry, agent, reserve)
+        callbacks.reserved(turn, entry, agent, offer)
     else:
-        turn.decide(reserve)
+        turn.decide(offer)

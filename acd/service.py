@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -24,11 +23,13 @@ from acd.breaks import warn_at
 from acd.callback_desk import CallbackDesk, CallbackParts, known_callbacks, on_wall
 from acd.decisions import Command, Decision, Input
 from acd.effects import Effects
-from acd.model import Agent, AgentState, Configuration, QueueEntry
+from acd.model import AgentState, Configuration, QueueEntry
 from acd.ports import Calls, Customers, Pop
 from acd.queue_figures import QueueFigures
 from acd.tally import Tallies
 from acd.timeline import Timeline
+from acd.views import AgentView as AgentView  # for those who ask us for it
+from acd.views import WaitingCaller, notice_of
 from cti.domain import events as ev
 from cti.domain.call import Call
 from cti.domain.errors import CommandRefused
@@ -43,45 +44,6 @@ BEAT_EVERY = timedelta(seconds=1)
 STALL_SECONDS = 3.0
 """Our own loop stood still for so long: what happened meanwhile must be read before anything is decided."""
 """A queue's live figures are published at once, then at most this often."""
-
-
-@dataclass(frozen=True, slots=True)
-class AgentView:
-    """What a desktop shows of its agent. ``notice``: why no calls come although he is READY, or what is being done.
-
-    It is ``phone_unavailable``, ``phone_busy``, ``reconnecting`` or empty. ``warn_at`` and ``late_at``: from when on he is
-    warned that his break ends, and when it should. ``extensions_left``: of his wrap-up; None: as many as he likes.
-    """
-
-    agent_id: AgentId
-    state: AgentState
-    reason: str
-    kind: str
-    since_at: datetime
-    endpoint: Endpoint | None
-    phone: str
-    call_id: CallId | None
-    queue: QueueName | None
-    next_state: AgentState | None
-    next_reason: str
-    until_at: datetime | None
-    queues: tuple[QueueName, ...]
-    notice: str
-    warn_at: datetime | None = None
-    late_at: datetime | None = None
-    overrun_at: datetime | None = None
-    extensions_left: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingCaller:
-    """What an announcement may tell a waiting caller."""
-
-    call_id: CallId
-    queue: QueueName
-    position: int
-    enqueued_at: datetime
-    wait_time: timedelta
 
 
 class AcdService:
@@ -282,7 +244,7 @@ class AcdService:
             next_reason=agent.next_reason,
             until_at=wall(model.until_at(agent)),
             queues=tuple(sorted(agent.profile.queues)),
-            notice=_notice(agent, phone),
+            notice=notice_of(agent, phone),
             warn_at=wall(warn_at(self._configuration, agent)),
             late_at=wall(agent.late_at),
             overrun_at=wall(agent.overrun_at),
@@ -498,11 +460,3 @@ class AcdService:
                 overrun_at=wall(event.overrun_at),
             )
         return event
-
-
-def _notice(agent: Agent, phone: str) -> str:
-    if agent.is_leg_lost or agent.is_rejoining:
-        return "reconnecting"
-    if agent.state is not AgentState.READY or phone == "idle":
-        return ""
-    return "phone_unavailable" if phone in ("unavailable", "unknown") else "phone_busy"

@@ -25,13 +25,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from cti.company import Company, Flow, Hours, Node
+from cti.company import Flow, Hours, Node
 from cti.company_base import Language
 from cti.company_waiting import Voicemail
 from cti.domain.evolving import replace
 from cti.domain.ids import QueueName
 from cti.domain.opening import is_open
 from ivr import voicemail
+from ivr.callback_steps import CallbackSettled, OfferCallback, WaitOn
+from ivr.defaults import default_queue as default_queue  # for those who make scripts
 
 MAX_NODES = 200
 """Nodes a caller may enter in one flow; who presses "repeat" for longer is served by a person."""
@@ -95,17 +97,6 @@ class Message:
     """What he left, answer to ``TakeMessage``."""
 
     length_time: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class CallbackSettled:
-    """Answer to ``OfferCallback``. ``is_leaving``: he will be called back; else he waits.
-
-    ``has_place``: he came from a line in which his place is kept.
-    """
-
-    is_leaving: bool
-    has_place: bool = False
 
 
 Heard = Started | Silence | Key | Digits | Message | CallbackSettled
@@ -213,19 +204,6 @@ class Enqueue:
 
 
 @dataclass(frozen=True, slots=True)
-class OfferCallback:
-    """Settle with the caller whether and where he is called back (``callback.py``). Heard: CallbackSettled."""
-
-    queue: QueueName
-    credit_time: timedelta = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True)
-class WaitOn:
-    """The end: back to the line from which he came, with his place."""
-
-
-@dataclass(frozen=True, slots=True)
 class HangUp:
     """The end: goodbye."""
 
@@ -315,29 +293,6 @@ def fail(script: Script, state: FlowState) -> Step:
     walk = _Walk(script, state, None)
     walk.fail()
     return Step(walk.state, tuple(walk.commands))
-
-
-def default_queue(flow: Flow, company: Company) -> QueueName | None:
-    """Where a caller goes when a flow fails: the first queue it leads to, else the company's first.
-
-    The nearest in numbers of steps, keys in the order in which they are written.
-    """
-    nodes = {node.name: node for node in flow.nodes}
-    line, seen = [flow.start], {flow.start}
-    for name in line:  # grows while it is read: breadth first
-        node = nodes[name]
-        if node.kind in ("queue", "callback") and node.queue:
-            return QueueName(node.queue)
-        for follower in _followers(node):
-            if follower not in seen:
-                seen.add(follower)
-                line.append(follower)
-    return QueueName(company.queues[0].name) if company.queues else None
-
-
-def _followers(node: Node) -> list[str]:
-    ways = (node.next, *node.keys.values(), node.no_input, node.no_match, node.closed)
-    return [name for name in ways if name]
 
 
 class _Walk:

@@ -36,6 +36,7 @@ from cti.domain.events import (
 from cti.domain.ids import CallId, QueueName
 from cti.ports import Clock, EventBus
 from ivr import calling_back, model
+from ivr.callback_steps import CallbackSettled, OfferCallback, WaitOn
 from ivr.model import FlowState, Heard, Script, Step
 from ivr.ports import (
     CallbackLine,
@@ -257,9 +258,9 @@ class _Visit:
                     return await self.ask(command)
                 case model.TakeMessage():
                     return await self.take_message(command)
-                case model.OfferCallback():
+                case OfferCallback():
                     return await self.offer_callback(command)
-                case model.WaitOn():
+                case WaitOn():
                     await self.session.finish("wait", self.variables(None))
                     self.left(outcome, queue)
                 case model.NoteLeft():
@@ -313,15 +314,15 @@ class _Visit:
             )
         return model.Message(length_time)
 
-    async def offer_callback(self, command: model.OfferCallback) -> Heard:
+    async def offer_callback(self, command: OfferCallback) -> Heard:
         line, queue = self.service._callbacks, command.queue
         if line is None:
-            return model.CallbackSettled(is_leaving=False)
+            return CallbackSettled(is_leaving=False)
         credit_time = self.plan.credits.get(queue, timedelta(0)) + command.credit_time
         is_leaving = await calling_back.offer(
             self.session, line, self.ask, self.call_id, queue, credit_time
         )
-        return model.CallbackSettled(is_leaving, line.has_place(self.call_id))
+        return CallbackSettled(is_leaving, line.has_place(self.call_id))
 
     async def pause_recording(self) -> None:
         # A pause that is refused is an error on purpose: better no answer than a recorded one.

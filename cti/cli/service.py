@@ -21,7 +21,7 @@ import typer
 from asterisk_conf.listening import check_ports_free
 from asterisk_conf.phones import ask_to_answer
 from asterisk_conf.secrets import load_or_make_secrets
-from cti.bootstrap import build, configure_logging, keep_people, running
+from cti.bootstrap import build, keep_people, running
 from cti.builtin import is_simulated
 from cti.cli import deployment
 from cti.cli.ageing import keep_files
@@ -30,6 +30,7 @@ from cti.cli.deployment import Deployment
 from cti.company import Company
 from cti.config import BusSettings, DatabaseSettings, Settings
 from cti.domain.errors import CommandRefused, ConfigError
+from cti.logs import configure_logging
 from cti.servers import open_database, see_that_they_can_be_used
 from cti.storage.people import SqlAccounts
 from cti.web.passwords import Passwords

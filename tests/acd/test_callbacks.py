@@ -16,6 +16,7 @@ from acd.callback_rules import CallbackRules, Stage
 from acd.model import AgentState, Phase, QueueEntry
 from cti.domain import callback_events as cb
 from cti.domain import events as ev
+from cti.domain.call import Call, CallState
 from cti.domain.callbacks import attempt_id, is_attempt, mark_of
 from cti.domain.errors import CommandRefused
 from cti.domain.ids import AgentId, CallId, LegId, QueueName, parse_call_id
@@ -48,6 +49,17 @@ class Desk(World):
     def asked(self, name: str, number: str = NUMBER, waited: float = 0) -> CallId:
         """A caller who waited and then asked."""
         return self.ask(self.enqueue(name, waited=waited), number)
+
+    def calls(self) -> list[Call]:
+        """The callers who wait, as the switch knows them."""
+        return [
+            Call(
+                call_id=e.call_id, caller_leg_id=LegId(e.call_id), offered_at=e.enqueued_at,
+                state=CallState.WAITING, queue=e.queue, enqueued_at=e.enqueued_at,
+            )
+            for e in self.state.entries.values()
+            if not e.is_callback
+        ]  # fmt: skip
 
     @property
     def sent(self) -> list[d.CallBack]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cti.alarms import AlarmBoard, AlarmWatch, disk_usage
-from cti.bootstrap import SafeLogger
 from cti.bus.local import LocalBus
 from cti.domain import events as ev
+from cti.logs import SafeLogger
 from tests.fakes.clock import VirtualClock
 
 pytestmark = pytest.mark.unit
