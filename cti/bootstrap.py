@@ -17,15 +17,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
+from zoneinfo import ZoneInfo
 
 import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
+from acd.adapters.callbacks_http import CallbacksSite
 from acd.adapters.figures_rows import AgentTimesProjection, VisitsProjection
 from acd.adapters.figures_sql import SqlFigures
 from acd.adapters.figures_wiring import Figures, build_figures
 from acd.adapters.hands_http import HandsSite
 from acd.callback_desk import CallbackParts
+from acd.callback_figures import CallbackFigures
 from acd.figures_book import FiguresBook
 from acd.hands_desk import HandsDesk
 from acd.service import AcdService
@@ -146,6 +149,7 @@ class Service:
     acd: AcdService
     figures: Figures
     hands: HandsDesk
+    callbacks: CallbacksSite
     tickets: Tickets
     recorder: RecorderParts
     screenpop: ScreenPops
@@ -177,7 +181,8 @@ class Service:
             tail = self.journal.last - _TAIL
             past = await self.journal.agent_states(before=tail)
             past += await self.journal.open_callbacks(before=tail)
-            past += [item.event async for item in self.journal.read(after=tail)]
+            lately = [item.event async for item in self.journal.read(after=tail)]
+            past += lately
             for event in past:
                 self.calls.apply(event)
             self._listen(stack)
@@ -193,6 +198,8 @@ class Service:
             stack.push_async_callback(self.screenpop.stop)
             self.watch.start()
             stack.callback(self.watch.stop)
+            self.callbacks.start(lately)
+            stack.callback(self.callbacks.stop)
             self.acd.start()
             stack.push_async_callback(self.acd.stop)
             self.figures.start(self.acd, past)
@@ -376,6 +383,9 @@ async def build(
         boot_id=boot_id,
     )  # fmt: skip
     hands = HandsDesk(acd, lambda: figures.people, journal, bus, clock)
+    callbacks = CallbacksSite(
+        acd.callbacks, CallbackFigures(ZoneInfo(company.time_zone)), figures.scope, plan, bus, clock
+    )
     screenpop = build_screenpop(
         pop, bus=bus, clock=clock, journal=journal, agents=acd, calls=control,
         tickets=tickets.office, hands=hands, sign_in=desk, origins=origins, company=company,
@@ -401,6 +411,7 @@ async def build(
                 *recorder.routes,
                 *figures.routes,
                 *HandsSite(hands, calls, plan, clock).routes(),
+                *callbacks.routes(),
             ],
             registry=_registry(figures),
             connect=[f"ws://{settings.pbx.bind}:{settings.pbx.ws_port}"],
@@ -412,6 +423,7 @@ async def build(
         shared_bus=shared, calls=calls, keeping=kept,
         journal=journal, accounts=accounts, passwords=passwords, switch=switch,
         agi=FastAgiServer(ivr.routes, clock), ivr=ivr, acd=acd, figures=figures, hands=hands,
+        callbacks=callbacks,
         tickets=tickets, recorder=recorder, screenpop=screenpop, web=WebServer(web, settings.web.bind, settings.web.port),
         alarms=alarms, watch=_watch(settings, alarms, clock, journal, shared),
     )  # fmt: skip

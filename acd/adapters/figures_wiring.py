@@ -15,6 +15,7 @@ from acd.figures_board import FiguresBoard, Member, QueueProfile
 from acd.figures_book import FiguresBook
 from acd.figures_counts import Thresholds
 from acd.figures_estimates import WaitEstimates
+from acd.figures_scope import Scope, scope_of
 from acd.service import AcdService
 from cti.company import Company
 from cti.domain.events import Event
@@ -41,6 +42,10 @@ class Figures:
         """The company has changed; takes effect at once, who watches is told."""
         self.people[:] = members_of(company, users)
         self.board.configure(queue_profiles(company), ZoneInfo(company.time_zone))
+
+    def scope(self, user: User) -> Scope:
+        """What this person may see."""
+        return scope_of(user, self.people, self.board.profiles)
 
     def start(self, acd: AcdService, past: Iterable[Event]) -> None:
         """Begin to follow; the ACD is told of each event before."""
