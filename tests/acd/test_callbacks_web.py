@@ -209,7 +209,7 @@ async def test_once_for_a_number_and_taken_back_by_calling_again(site: Site) -> 
     site.enqueue(C2)
     assert desk.standing(C2, SALES) == 2  # of the same instant, who calls now goes first
     with pytest.raises(CommandRefused) as refused:
-        await desk.request(C2, SALES, "+86 " + NUMBER)
+        await desk.request(C2, SALES, "138 1234 0001")
     assert refused.value.reason == "callback_stands"
     await desk.withdraw_own(C2, SALES)
     assert site.ends() == [("withdrawn", "caller", "caller")]
