@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from acd import callbacks
+from acd import callbacks, groups
 from acd.breaks import overstay
 from acd.callers import end, put_fallback, rejoin
 from acd.decisions import (
@@ -112,18 +112,21 @@ def phone_ready(turn: Turn, event: PhoneReady) -> None:
 
 def offer_refused(turn: Turn, event: OfferRefused) -> None:
     """The switch didn't take the offer: the caller is gone, or not where we thought."""
-    agent, entry = turn.agent(event.agent_id), turn.entry(event.call_id)
-    if agent is None or agent.state is not S.RESERVED or agent.since_at != event.chosen_at:
+    entry, is_group = turn.entry(event.call_id), event.agent_id is None
+    meant = [a for a in turn.agents_in(event.call_id) if is_group or a.agent_id == event.agent_id]
+    chosen = [a for a in meant if a.state is S.RESERVED and a.since_at == event.chosen_at]
+    if chosen and entry is not None and entry.is_callback:
+        callbacks.not_taken(turn, chosen[0], entry, "not_sent")
         return
-    if entry is not None and entry.is_callback:
-        callbacks.not_taken(turn, agent, entry, "not_sent")
+    for agent in chosen:
+        turn.release(agent, event.reason)
+    if not chosen or entry is None or entry.is_group is not is_group:
         return
-    turn.release(agent, event.reason)
-    if entry is None or entry.agent_id != agent.agent_id:
+    if entry.agent_id != event.agent_id:
         return
     if event.reason == NOT_SENT:
         # Nobody is to blame, and nobody could be offered either: all keep their places for a moment.
-        turn.put_entry(replace(entry, phase=Phase.WAITING, agent_id=None))
+        turn.put_entry(replace(entry, phase=Phase.WAITING, agent_id=None, group_at=None))
         wait_for_switch(turn)
         return
     is_gone = event.reason == "no_such_call"
@@ -185,7 +188,8 @@ def _overdue(turn: Turn, agent: Agent) -> None:
             _fruitless(turn, agent, entry, "leg_ended")
         else:
             _fruitless(turn, agent, entry, "no_result")
-            if entry is not None and entry.phase is Phase.OFFERED:
+            is_offered = entry is not None and entry.phase is Phase.OFFERED
+            if entry is not None and is_offered and not groups.members(turn, entry):
                 turn.decide(WithdrawOffer(entry.call_id))
     elif agent.state is S.TALKING:
         _talk_overdue(turn, agent)
@@ -203,6 +207,9 @@ def _talk_overdue(turn: Turn, agent: Agent) -> None:
 
 def _fruitless(turn: Turn, agent: Agent, entry: QueueEntry | None, reason: str) -> None:
     """A reservation came to its limit: agent and caller go on without each other."""
+    if entry is not None and entry.is_group:
+        groups.leave(turn, agent, entry, reason)
+        return
     if entry is not None and entry.phase is Phase.OFFERED:
         give_up(turn, entry, turn.limits.retry_time)
     elif entry is not None and entry.agent_id == agent.agent_id:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from acd import callbacks, parties
+from acd import callbacks, groups, parties
 from acd.decisions import CallerKnown, Rejoin, Requeue, TakeBack, WithdrawOffer
 from acd.facts import Agent, AgentLeg, Phase, QueueEntry, is_desk_phone
 from acd.parties import (
@@ -135,6 +135,11 @@ def dialled(turn: Turn, event: ev.LegDialled) -> None:
     elif entry.phase is Phase.WAITING and agent.state is not S.READY:
         # An offer that we had given up, carried out late, to somebody who no longer waits for it.
         turn.decide(WithdrawOffer(entry.call_id))
+    elif groups.joins(turn, entry, agent):
+        grouped = replace(
+            entry, phase=Phase.OFFERED, agent_id=None, group_at=entry.group_at or turn.now
+        )
+        ring(turn, agent, turn.put_entry(grouped), leg)
     elif entry.phase is not Phase.OFFERED and agent.state not in BUSY:
         is_fallback = entry.phase is Phase.FALLBACK
         phase = Phase.FALLBACK if is_fallback else Phase.OFFERED
@@ -171,12 +176,15 @@ def connect(
     before = turn.agent_of(entry)
     if before is not None and (agent is None or before.agent_id != agent.agent_id):
         part_from_agent(turn, entry, "answered_elsewhere")
+    groups.answered(turn, entry, agent)
     others_leave(turn, entry.call_id, agent, "answered_elsewhere")
     come_back(turn, entry.call_id)
     is_first = agent is not None and not entry.is_answered
     is_queues = entry.phase is not Phase.CONNECTED or is_first
     agent_id = agent.agent_id if agent is not None else None
-    answered = replace(entry, phase=Phase.CONNECTED, agent_id=agent_id, take_back_at=None)
+    answered = replace(
+        entry, phase=Phase.CONNECTED, agent_id=agent_id, group_at=None, take_back_at=None
+    )
     if agent is not None:
         kind = "queue" if is_queues else _kind_in(turn, agent, entry.call_id)
         answered = replace(answered, is_answered=True)
@@ -209,6 +217,9 @@ def _kind_in(turn: Turn, agent: Agent, call_id: CallId) -> str:
 def not_answered(turn: Turn, event: ev.CallNotAnswered) -> None:
     """The phone didn't take the call: the caller goes to somebody else, the agent may be away."""
     entry = turn.entry(event.call_id)
+    if entry is not None and entry.is_group:
+        groups.not_answered(turn, entry, event)
+        return
     agent = turn.agent_of(entry) if entry is not None else None
     if entry is None or agent is None or agent.endpoint != event.endpoint:
         return
@@ -254,10 +265,10 @@ def leg_ended(turn: Turn, event: ev.LegEnded) -> None:
     if agent.is_call_over:
         free(turn, agent, "caller_gone")
     elif agent.state is S.RINGING:
-        if agent.kind == "queue":
-            _wait_for_reason(turn, agent, turn.limits.result_time)
-        else:
+        if agent.kind != "queue":
             free(turn, agent, "leg_ended")
+        elif not groups.declined(turn, agent, turn.entry(event.call_id), event.cause):
+            _wait_for_reason(turn, agent, turn.limits.result_time)
     elif agent.is_rejoining or agent.is_leg_lost:
         turn.put_agent(replace(agent, is_leg_ended=True))
     elif not is_held:
@@ -305,6 +316,7 @@ def end(turn: Turn, entry: QueueEntry, *, is_sure: bool = False) -> None:
                 wait_time=max(turn.now - entry.enqueued_at, timedelta(0)),
             )
         )
+    groups.ended(turn, entry)
     turn.drop_entry(entry)
     come_back(turn, entry.call_id)
     over(turn, entry.call_id, is_sure=is_sure)
@@ -392,6 +404,7 @@ def put_waiting(turn: Turn, entry: QueueEntry) -> None:
             entry,
             phase=Phase.WAITING,
             agent_id=None,
+            group_at=None,
             blocked_until_at=None,
             leaving=None,
             take_back_at=None,
@@ -404,7 +417,7 @@ def put_waiting(turn: Turn, entry: QueueEntry) -> None:
 def put_fallback(turn: Turn, entry: QueueEntry) -> None:
     """The caller stands in the fallback Queue(); ask for him, and again if he doesn't come."""
     take_back_at = turn.now + turn.limits.retry_time
-    fallen = replace(entry, phase=Phase.FALLBACK, agent_id=None, leaving=None)
+    fallen = replace(entry, phase=Phase.FALLBACK, agent_id=None, group_at=None, leaving=None)
     turn.put_entry(replace(fallen, take_back_at=take_back_at))
     hold = turn.part("hold")
     if turn.now < hold.limit_at:
@@ -424,8 +437,8 @@ def come_back(turn: Turn, call_id: CallId) -> None:
 def part_from_agent(turn: Turn, entry: QueueEntry, reason: str) -> None:
     """The caller went elsewhere; whoever was busy with him is free."""
     agent = turn.agent_of(entry)
-    if agent is not None:
-        free(turn, agent, reason)
+    for one in groups.members(turn, entry) if agent is None else [agent]:
+        free(turn, one, reason)
 
 
 def _kept(agent: Agent) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from cti.domain.events import (
     DispositionSet,
     Event,
     HandLaid,
+    ReservationReleased,
     TicketOpened,
 )
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
@@ -124,10 +125,10 @@ NOT_SENT = "not_sent"
 
 @dataclass(frozen=True, slots=True)
 class OfferRefused:
-    """The switch didn't take an offer. ``chosen_at`` names the reservation."""
+    """The switch didn't take an offer. ``chosen_at`` names the reservation, ``agent_id`` None: a group's."""
 
     call_id: CallId
-    agent_id: AgentId
+    agent_id: AgentId | None
     chosen_at: datetime
     reason: str
 
@@ -238,7 +239,7 @@ class Restored:
     answered: frozenset[CallId]
     calls: tuple[Call, ...] = ()
     demands: tuple[DemandSet, ...] = ()
-    missed: tuple[AgentDidNotAnswer, ...] = ()
+    missed: tuple[AgentDidNotAnswer | ReservationReleased, ...] = ()
     tallies: Mapping[AgentId, Tally] = field(default_factory=dict)
     outcomes: tuple[TicketOpened | DispositionSet, ...] = ()
     hands: tuple[HandLaid, ...] = ()
@@ -287,6 +288,13 @@ class FindCallback:
 
     callback_id: CallId
     attempt_id: CallId
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveAll:
+    """Show the caller to all these agents, of whom each is reserved for him, then ring all their phones at once."""
+
+    offers: tuple[Reserve, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +376,7 @@ Decision = (
     | CallBack
     | DropCallback
     | FindCallback
+    | ReserveAll
     | WithdrawOffer
     | Requeue
     | Announce

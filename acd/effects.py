@@ -24,6 +24,7 @@ from acd.decisions import (
     RejoinRefused,
     Requeue,
     Reserve,
+    ReserveAll,
     SendAway,
     TakeBack,
     WithdrawOffer,
@@ -31,7 +32,7 @@ from acd.decisions import (
 from acd.ports import Pop
 from acd.timeline import Timeline
 from cti.domain.errors import CommandRefused, NothingSent, SwitchUnavailable
-from cti.domain.ids import Endpoint
+from cti.domain.ids import AgentId, Endpoint
 from cti.ports import CallControl, Clock, QueueMirror
 
 log = structlog.get_logger(__name__)
@@ -74,12 +75,22 @@ class Effects:
     # ---- callers -------------------------------------------------------------------------------
 
     def carry_out(
-        self, decision: Reserve | WithdrawOffer | Requeue | Announce | SendAway | TakeBack | Rejoin
+        self,
+        decision: Reserve
+        | ReserveAll
+        | WithdrawOffer
+        | Requeue
+        | Announce
+        | SendAway
+        | TakeBack
+        | Rejoin,
     ) -> None:
         """Begin to do what the core decided."""
         match decision:
             case Reserve():
-                self.spawn(self._offer(decision))
+                self.spawn(self._offer((decision,), decision.agent_id))
+            case ReserveAll():
+                self.spawn(self._offer(decision.offers, None))
             case WithdrawOffer():
                 self.spawn(self._try(self._control.withdraw_offer(decision.call_id)))
             case Requeue():
@@ -93,13 +104,23 @@ class Effects:
             case Rejoin():
                 self.spawn(self._rejoin(decision))
 
-    async def _offer(self, reserve: Reserve) -> None:
-        await self.show(reserve)
-        if not self._is_reserved(reserve):
-            return  # the caller hung up, or fell back, while the pop was on its way
-        call_id, agent_id, chosen_at = reserve.call_id, reserve.agent_id, reserve.chosen_at
+    async def _offer(self, offers: tuple[Reserve, ...], agent_id: AgentId | None) -> None:
+        """Show the caller to one agent, or to a group all at once (``agent_id`` None), then ring."""
+        if len(offers) == 1:
+            await self.show(offers[0])
+        else:
+            await asyncio.gather(*(self.show(reserve) for reserve in offers))
+        # The caller hung up, or fell back, while the pop was on its way, or one of the agents went.
+        left = [reserve for reserve in offers if self._is_reserved(reserve)]
+        if not left:
+            return
+        call_id, chosen_at, ring_time = left[0].call_id, left[0].chosen_at, left[0].ring_time
         try:
-            await self._control.offer(call_id, reserve.endpoint, reserve.ring_time)
+            if agent_id is not None:
+                await self._control.offer(call_id, left[0].endpoint, ring_time)
+            else:
+                phones = [reserve.endpoint for reserve in left]
+                await self._control.offer_all(call_id, phones, ring_time)
         except CommandRefused as refusal:
             self._tell(OfferRefused(call_id, agent_id, chosen_at, refusal.reason))
         except NothingSent:

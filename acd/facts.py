@@ -195,6 +195,7 @@ class QueueEntry:
     sequence: int
     phase: Phase = Phase.WAITING
     agent_id: AgentId | None = None
+    group_at: datetime | None = None  # offered to several at once (``groups.py``), since when
     attempts: int = 0
     tried: Mapping[AgentId, datetime] = field(default_factory=dict)  # who didn't answer, when
     refusals: int = 0
@@ -223,6 +224,11 @@ class QueueEntry:
         if self.is_strict:
             return (-credit_time, begun_at, self.sequence, self.call_id)
         return (_NOT_STRICT, begun_at - credit_time, self.sequence, self.call_id)
+
+    @property
+    def is_group(self) -> bool:
+        """Whether he is offered to several at once: to all who are busy with him."""
+        return self.group_at is not None
 
     @property
     def slot(self) -> Slot | None:
@@ -286,6 +292,7 @@ class State:
     sequence: int = 0
     draws: int = 0  # choices by chance so far
     rounds: Table[QueueName, int] = field(default_factory=Table)  # rank of who was asked last
+    pauses: tuple[tuple[datetime, tuple[AgentId, ...]], ...] = ()  # who is free together, and when
     doubts: Mapping[AgentId, datetime] = field(default_factory=dict)  # contradicted since
     is_linked: bool = False
     is_draining: bool = False  # nobody is matched any more

@@ -6,7 +6,8 @@
    demands by now, and whose penalty there is in a tier that is open by now. Who waits for one agent gets that one.
 3. Among those the caller gets, each rule only among the agents left by the one before: an agent who didn't miss
    this caller since he last said ready; one whom the customer group prefers; the lowest penalty; whom the queue's strategy
-   chooses. (How often an agent can miss a caller is bounded by the queue's ``rona_after``.)
+   chooses. (How often an agent can miss a caller is bounded by the queue's ``rona_after``.) Where the queue rings all, he
+   gets them all, in one reservation (``groups.py``).
 4. A caller for whom nobody is free lets the next one go ahead. Nobody else overtakes.
 
 Cost. After each step nobody waits whom a free agent could serve (``State.is_settled``). So only two things can make a
@@ -21,7 +22,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Any, cast
 
-from acd import callbacks
+from acd import callbacks, groups
 from acd.decisions import Reserve
 from acd.facts import Agent, Phase, Place, QueueEntry
 from acd.rules import Slot
@@ -92,8 +93,9 @@ class _Round:
                     continue  # nobody for this line: it isn't looked at any further
                 if line is None:
                     line = self.behind(key)
-                self.freed.pop(found.agent_id, None)
-                _reserve(turn, entry, found)
+                for agent in found:
+                    self.freed.pop(agent.agent_id, None)
+                _reserve(turn, entry, found, is_group=not _is_one(turn, entry, key))
             elif line is None:
                 line = self.behind(key)
             following = next(line, None)
@@ -123,23 +125,28 @@ class _Round:
         next(places)
         return places
 
-    def find(self, key: Slot | AgentId, entry: QueueEntry) -> Agent | None:
-        """The agent whom this caller gets; None: nobody is free for him."""
+    def find(self, key: Slot | AgentId, entry: QueueEntry) -> list[Agent] | None:
+        """The agent whom this caller gets, or all whom he gets at once; None: nobody is free for him."""
         turn = self.turn
         agents, free = turn.part("agents"), turn.part("free")
         if not isinstance(key, tuple):
-            return cast(Agent, agents[key]) if key in free else None
+            return [agents[key]] if key in free else None
         able = turn.configuration.able(key)
         if key not in turn.arrived:  # nobody was free for them before this step
             ids = [a for a in self.freed if a in able]
         elif len(free) > _MANY and _is_plain(turn, entry):
             idle = next((a for _, a in turn.part("idle") if a in able), None)
-            return None if idle is None else cast(Agent, agents[idle])
+            return None if idle is None else [agents[idle]]
         elif len(able) < len(free):
             ids = [a for a in able if a in free]
         else:
             ids = [a for a in free if a in able]
-        return _choose(turn, entry, [agents[a] for a in ids]) if ids else None
+        if not ids:
+            return None
+        candidates = [agents[a] for a in ids]
+        if groups.rings_all(turn, entry):
+            return groups.chosen(turn, entry, candidates)
+        return [_choose(turn, entry, candidates)]
 
 
 def _is_waiting(turn: Turn, entry: QueueEntry, key: Slot | AgentId) -> bool:
@@ -147,6 +154,11 @@ def _is_waiting(turn: Turn, entry: QueueEntry, key: Slot | AgentId) -> bool:
     if entry.phase is not Phase.WAITING or is_blocked or key not in (entry.slot, entry.wants):
         return False
     return not (entry.is_callback and callbacks.is_held_back(turn, entry))
+
+
+def _is_one(turn: Turn, entry: QueueEntry, key: Slot | AgentId) -> bool:
+    """Whether this caller gets one agent; else a group, though it may have one member only."""
+    return not isinstance(key, tuple) or not groups.rings_all(turn, entry)
 
 
 def _is_plain(turn: Turn, entry: QueueEntry) -> bool:
@@ -191,7 +203,11 @@ def _has_missed(agent: Agent, entry: QueueEntry) -> bool:
     return tried_at is not None and tried_at >= agent.ready_said_at
 
 
-def _reserve(turn: Turn, entry: QueueEntry, agent: Agent) -> None:
+def _reserve(turn: Turn, entry: QueueEntry, found: list[Agent], *, is_group: bool) -> None:
+    if is_group:
+        groups.offer(turn, entry, [_reserve_agent(turn, entry, agent) for agent in found])
+        return
+    [agent] = found
     if turn.configuration.rules(entry.queue).strategy is Strategy.ROUND_ROBIN:
         turn.own("rounds")[entry.queue] = agent.profile.rank
     reserve(turn, entry, agent)
@@ -199,8 +215,6 @@ def _reserve(turn: Turn, entry: QueueEntry, agent: Agent) -> None:
 
 def reserve(turn: Turn, entry: QueueEntry, agent: Agent, **afterwards: Any) -> None:
     """Take this signed-in agent for this waiting caller; ``afterwards``: what he goes back to."""
-    rules = turn.configuration.rules(entry.queue)
-    endpoint = cast(Endpoint, agent.endpoint)  # sign-in sets it
     turn.put_entry(
         replace(
             entry,
@@ -210,6 +224,16 @@ def reserve(turn: Turn, entry: QueueEntry, agent: Agent, **afterwards: Any) -> N
             leaving=None,
         )
     )
+    offer = _reserve_agent(turn, entry, agent, **afterwards)
+    if entry.is_callback:
+        callbacks.reserved(turn, entry, agent, offer)
+    else:
+        turn.decide(offer)
+
+
+def _reserve_agent(turn: Turn, entry: QueueEntry, agent: Agent, **afterwards: Any) -> Reserve:
+    rules = turn.configuration.rules(entry.queue)
+    endpoint = cast(Endpoint, agent.endpoint)  # sign-in sets it
     turn.publish(
         AgentReserved(
             at=turn.now,
@@ -232,7 +256,7 @@ def reserve(turn: Turn, entry: QueueEntry, agent: Agent, **afterwards: Any) -> N
         kind="queue",
         deadline_at=turn.now + timeout,
     )
-    offer = Reserve(
+    return Reserve(
         call_id=entry.call_id,
         agent_id=agent.agent_id,
         queue=entry.queue,
@@ -241,7 +265,3 @@ def reserve(turn: Turn, entry: QueueEntry, agent: Agent, **afterwards: Any) -> N
         ring_time=rules.ring_time,
         waits_for_paint=rules.waits_for_paint,
     )
-    if entry.is_callback:
-        callbacks.reserved(turn, entry, agent, offer)
-    else:
-        turn.decide(offer)

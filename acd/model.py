@@ -27,6 +27,7 @@ from acd import (
     breaks,
     callbacks,
     callers,
+    groups,
     hands,
     leaving,
     outcomes,
@@ -99,6 +100,10 @@ def step(
         react(turn, event)
     if isinstance(event, ev.CallEvent):
         callbacks.follow(turn, event)
+    if turn.parted:
+        groups.settle(turn)
+    if turn.part("pauses"):
+        groups.end_pauses(turn)
     match(turn)
     return turn.finish()
 
@@ -164,7 +169,7 @@ def _linked(turn: Turn, event: d.Linked) -> None:
                 parties.leave(turn, agent, call_id, "not_found")
     for agent in [a for a in turn.part("agents").values() if a.state is AgentState.RESERVED]:
         entry = turn.entry(agent.call_id)
-        if entry is None or entry.agent_id != agent.agent_id:
+        if entry is None or not (entry.is_group or entry.agent_id == agent.agent_id):
             parties.free(turn, agent, "not_found")
 
 
@@ -271,7 +276,10 @@ def _adopt_talk(turn: Turn, call: Call, entry: QueueEntry) -> None:
     ):
         turn.put_entry(replace(entry, phase=Phase.CONNECTED, agent_id=None))
         return
-    if call.state is CallState.RINGING:
+    group = groups.found(turn, entry, call) if call.state is CallState.RINGING else None
+    if group is not None:
+        _adopt_group(turn, entry, group)
+    elif call.state is CallState.RINGING:
         if agent is None:
             callers.put_waiting(turn, entry)
         elif agent.state not in BUSY or agent.call_id == call.call_id:
@@ -279,6 +287,7 @@ def _adopt_talk(turn: Turn, call: Call, entry: QueueEntry) -> None:
             turn.put_entry(entry)
             if agent.state is not AgentState.TALKING:
                 callers.ring(turn, agent, entry, where)
+    if call.state is CallState.RINGING:
         return
     is_known = (
         agent is not None
@@ -291,6 +300,17 @@ def _adopt_talk(turn: Turn, call: Call, entry: QueueEntry) -> None:
     if call.state is CallState.AGENT_LOST and call.endpoint is not None:
         lost = ev.AgentLegLost(at=turn.now, call_id=call.call_id, endpoint=call.endpoint)
         callers.leg_lost(turn, lost)
+
+
+def _adopt_group(turn: Turn, entry: QueueEntry, rung: groups.Rung) -> None:
+    if not rung and not groups.members(turn, entry):
+        callers.put_waiting(turn, entry)
+        return
+    entry = turn.put_entry(
+        replace(entry, phase=Phase.OFFERED, agent_id=None, group_at=entry.group_at or turn.now)
+    )
+    for agent, leg in rung:
+        callers.ring(turn, agent, entry, leg)
 
 
 def _adopt_parties(turn: Turn, call: Call) -> None:

@@ -154,6 +154,8 @@ def _give_back(turn: Turn, agent: Agent, entry: QueueEntry | None) -> None:
             at=turn.now, call_id=agent.call_id, agent_id=agent.agent_id, reason="answered_other"
         )
     )
+    if entry is not None and entry.is_group:
+        return  # the others ring on
     if entry is not None and entry.phase is Phase.OFFERED:
         give_up(turn, entry, turn.limits.result_time)
         turn.decide(WithdrawOffer(entry.call_id))
@@ -173,6 +175,7 @@ def give_up(turn: Turn, entry: QueueEntry, block_time: timedelta) -> QueueEntry:
             entry,
             phase=Phase.WAITING,
             agent_id=None,
+            group_at=None,
             tried=tried,
             blocked_until_at=blocked_until_at,
         )

@@ -70,6 +70,7 @@ class QueueRules:
     announce_every: timedelta = timedelta(seconds=45)  # position; zero: never
     waits_for_paint: bool = False
     strategy: Strategy = Strategy.LONGEST_IDLE
+    ring_at_most: int = 10  # agents at once, where all are rung
     demand: str = ""  # of all its callers, besides their own
     relaxations: tuple[Relaxation, ...] = ()  # by time, the last one reached counts
     tiers: tuple[Tier, ...] = ()  # by time; none: all agents from the beginning

@@ -23,6 +23,7 @@ from acd.breaks import warn_at
 from acd.callback_desk import CallbackDesk, CallbackParts, known_callbacks, on_wall
 from acd.decisions import Command, Decision, Input
 from acd.effects import Effects
+from acd.groups import IN_VAIN
 from acd.model import AgentState, Configuration, QueueEntry
 from acd.ports import Calls, Customers, Pop
 from acd.queue_figures import QueueFigures
@@ -102,7 +103,7 @@ class AcdService:
         states: dict[AgentId, ev.AgentStateChanged] = {}
         answered: set[CallId] = set()
         demands: list[ev.DemandSet] = []
-        missed: list[ev.AgentDidNotAnswer] = []
+        missed: list[ev.AgentDidNotAnswer | ev.ReservationReleased] = []
         outcomes: dict[tuple[CallId, type], ev.TicketOpened | ev.DispositionSet] = {}
         touched: dict[CallId, ev.HandLaid] = {}
         identified: dict[CallId, ev.CallerIdentified] = {}
@@ -116,6 +117,8 @@ class AcdService:
                 case ev.DemandSet():
                     demands.append(event)
                 case ev.AgentDidNotAnswer():
+                    missed.append(event)
+                case ev.ReservationReleased() if event.reason in IN_VAIN:
                     missed.append(event)
                 case ev.TicketOpened() | ev.DispositionSet():
                     outcomes[(event.call_id, type(event))] = event

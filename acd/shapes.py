@@ -8,7 +8,7 @@ whoever brings him back finds his place.
 from __future__ import annotations
 
 from acd import callbacks, parties
-from acd.callers import forget_menu
+from acd.callers import forget_menu, part_from_agent
 from acd.facts import Agent, Phase, Shape
 from acd.hands import forget_touch
 from acd.leaving import left
@@ -95,16 +95,14 @@ def _send_on(
     put_shape(turn, call_id, replace(shape_of(turn, call_id), is_sent_on=True))
     if entry is None:
         return
-    agent = turn.agent_of(entry)
-    if agent is not None:  # he was rung, or about to be
-        free(turn, agent, reason)
+    part_from_agent(turn, entry, reason)  # who was rung, or about to be
     if getattr(event, "kind", "") == "away":
         entry = left(turn, entry)
     if is_elsewhere:  # what the menu before that line demanded
         forget_menu(turn, call_id)
         forget_touch(turn, call_id)
     is_sent_on = is_elsewhere or entry.is_sent_on
-    sent = replace(entry, phase=Phase.CONNECTED, agent_id=None, take_back_at=None)
+    sent = replace(entry, phase=Phase.CONNECTED, agent_id=None, group_at=None, take_back_at=None)
     turn.put_entry(replace(sent, is_sent_on=is_sent_on))
 
 

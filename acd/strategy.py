@@ -32,6 +32,7 @@ class Strategy(enum.Enum):
     LINEAR = "linear"  # always from the top, in the company's order
     RANDOM = "random"  # anybody, each as likely
     LEAST_FLEXIBLE = "least_flexible"  # who serves the fewest queues, then has the fewest skills
+    RING_ALL = "ring_all"  # all of them at once, the first answer wins (``groups.py``)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,5 +158,6 @@ _KEYS: Mapping[Strategy, Callable[[Candidate, Asking], Key]] = MappingProxyType(
         Strategy.LINEAR: _linear,
         Strategy.RANDOM: _random,
         Strategy.LEAST_FLEXIBLE: _least_flexible,
+        Strategy.RING_ALL: _longest_idle,  # whom to leave out, where they are too many
     }
 )

@@ -55,6 +55,7 @@ class Turn:
         self.arrived: dict[Slot | AgentId, None] = {}  # lines in which somebody is new
         self.moved: dict[AgentId, None] = {}  # may be free, busy or away now and weren't before
         self.shares: dict[QueueName, int] = {}  # agents whom callbacks may still have, by queue
+        self.parted: dict[CallId, None] = {}  # calls that some agent is no longer busy with
         self._changes: dict[str, Any] = {}
         self._touched: set[QueueName] = set()
 
@@ -349,8 +350,10 @@ class Turn:
                 )
             )
         if agent.state is AgentState.RINGING:
-            gap_time = self.configuration.rules(agent.queue).gap_time
-            changes.setdefault("available_at", self.now + gap_time)
+            gap_at = self.now + self.configuration.rules(agent.queue).gap_time
+            # Since the call's end, where it rang at several agents.
+            has_pause = agent.is_call_over and agent.available_at > self.now
+            changes.setdefault("available_at", agent.available_at if has_pause else gap_at)
         return self.rest(agent, penalty, **changes)
 
     # ---- the indices ---------------------------------------------------------------------------
@@ -413,6 +416,7 @@ class Turn:
     def _index_calls(self, old: tuple[CallId, ...], agent: Agent) -> None:
         busy = self.own("busy")
         for call_id in old:
+            self.parted[call_id] = None
             left = tuple(a for a in busy.get(call_id, ()) if a != agent.agent_id)
             if left:
                 busy[call_id] = left

@@ -87,6 +87,7 @@ def _rules(queue: Queue, hours: Mapping[str, Hours]) -> QueueRules:
         announce_every=queue.announce_every,
         waits_for_paint=queue.waits_for_paint,
         strategy=Strategy(queue.strategy),
+        ring_at_most=queue.ring_at_most,
         demand=queue.demand,
         relaxations=tuple(Relaxation(x.after, x.minus, x.demand) for x in queue.relax),
         tiers=tuple(Tier(x.after, x.penalty) for x in queue.tiers),

@@ -99,6 +99,7 @@ class Queue(Waiting):
         "least_flexible",
         "ring_all",
     ] = "longest_idle"  # docs/queues.md
+    ring_at_most: Annotated[int, Field(ge=1, le=20)] = 10  # agents at once, with ring_all
     demand: Demand = ""  # of all its callers, besides their own
     relax: tuple[Relax, ...] = ()  # by time
     tiers: tuple[Tier, ...] = ()  # by time; none: all agents from the beginning
@@ -119,11 +120,6 @@ class Queue(Waiting):
         penalties = [tier.penalty for tier in self.tiers]
         if penalties != sorted(penalties):
             raise ValueError(f"queue {self.name}: a later tier can't take agents away again")
-        if self.strategy == "ring_all":
-            raise ValueError(
-                f"queue {self.name}: ring_all isn't offered yet, since the dialplan rings one agent at a time; "
-                "take longest_idle"
-            )
         return self
 
 

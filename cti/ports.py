@@ -109,6 +109,14 @@ class CallControl(Protocol):
     async def offer(self, call_id: CallId, endpoint: Endpoint, ring_timeout: timedelta) -> None:
         """Send a waiting caller to ring a phone. Confirmed by LegDialled or CallNotAnswered."""
 
+    async def offer_all(
+        self, call_id: CallId, endpoints: Sequence[Endpoint], ring_timeout: timedelta
+    ) -> None:
+        """Send a waiting caller to ring several phones at once; who answers first has him.
+
+        Confirmed by LegDialled for each that could be rung, or, when none takes him, by CallNotAnswered with the first.
+        """
+
     async def withdraw_offer(self, call_id: CallId) -> None:
         """Stop ringing and let the caller wait on. Confirmed by CallEnqueued."""
 

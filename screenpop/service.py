@@ -84,7 +84,7 @@ class ScreenPop:
         self._facts: dict[CallId, CallFacts] = {}
         self._on: dict[CallId, set[AgentId]] = {}  # the desktops that a call stands on
         self._stands: dict[AgentId, CallId] = {}  # and the same the other way round
-        self._times: dict[CallId, PopTimes] = {}
+        self._times: dict[CallId, dict[AgentId, PopTimes]] = {}
         self._painted: dict[str, asyncio.Event] = {}  # by token
         self._link: ev.SwitchLinkChanged | None = None
         self._alarms: dict[str, str] = {}  # what stands, in words
@@ -165,7 +165,8 @@ class ScreenPop:
         waited = chosen_at - (facts.enqueued_at or chosen_at)
         token = secrets.token_hex(8)
         self._place(desk, Shown(call_id, token, chosen_at, queue, max(waited, timedelta(0))), facts)
-        times = self._times[call_id] = PopTimes(call_id, agent_id, token, chosen_at)
+        times = PopTimes(call_id, agent_id, token, chosen_at)
+        self._times.setdefault(call_id, {})[agent_id] = times
         painted = self._painted[token] = asyncio.Event()
         try:
             written = desk.connection is not None and await desk.connection.written()
@@ -185,8 +186,8 @@ class ScreenPop:
 
     def painted(self, agent_id: AgentId, call_id: CallId, token: str) -> None:
         """The page says that a pop was painted; only the first word on the latest pop counts."""
-        times = self._times.get(call_id)
-        if times is None or (times.agent_id, times.token) != (agent_id, token):
+        times = self._times.get(call_id, {}).get(agent_id)
+        if times is None or times.token != token:
             return
         if (waiting := self._painted.get(token)) is not None:
             waiting.set()
@@ -198,7 +199,7 @@ class ScreenPop:
             ev.PopPainted(at=now, call_id=call_id, agent_id=agent_id, paint_time=times.paint_time)
         )
         if times.is_complete:
-            self._tell_times(call_id)
+            self._tell_times(times)
 
     def _tell_sent(
         self, call_id: CallId, agent_id: AgentId, chosen_at: datetime, *, is_on_desktop: bool
@@ -213,9 +214,12 @@ class ScreenPop:
             )
         )
 
-    def _tell_times(self, call_id: CallId) -> None:
-        times = self._times.pop(call_id, None)
-        timed = times.tell(self._clock.now()) if times is not None else None
+    def _tell_times(self, times: PopTimes) -> None:
+        of_call = self._times.get(times.call_id, {})
+        of_call.pop(times.agent_id, None)
+        if not of_call:
+            self._times.pop(times.call_id, None)
+        timed = times.tell(self._clock.now())
         if timed is not None:
             self._bus.publish(timed)
 
@@ -426,17 +430,20 @@ class ScreenPop:
                 self._place_now(desk, facts, event.at, state=state, is_consulted=is_asked)
 
     def _measure(self, event: ev.CallEvent) -> None:
-        times = self._times.get(event.call_id)
-        if times is None:
+        of_call = self._times.get(event.call_id)
+        if of_call is None:
             return
-        desk = self.desks.get(times.agent_id)
-        if isinstance(event, ev.LegRang) and times.ring_time is None:
-            if desk is not None and desk.state.owns(event.endpoint):
+        if isinstance(event, ev.LegRang):
+            desk = self.desks.at_phone(event.endpoint)
+            times = of_call.get(desk.user.user_id) if desk is not None else None
+            if times is not None and times.ring_time is None:
                 times.ring_time = event.at - times.chosen_at
                 if times.is_complete:
-                    self._tell_times(event.call_id)
+                    self._tell_times(times)
         elif isinstance(event, _LEAVES_RING):
-            self._tell_times(event.call_id)
+            whose = getattr(event, "agent_id", None)  # none: of all to whom it was shown
+            for times in [t for a, t in of_call.items() if whose in (None, a)]:
+                self._tell_times(times)
 
     # ---- what is looked up ---------------------------------------------------------------------
 

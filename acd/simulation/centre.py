@@ -21,6 +21,7 @@ from acd import model
 from acd.model import Configuration, State
 from acd.simulation.callers import Caller
 from acd.states import AgentState
+from acd.strategy import mixed
 from cti.domain import events as ev
 from cti.domain.demands import all_of, is_met, parse_demand
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
@@ -104,6 +105,7 @@ class _Live:
     leg_id: LegId | None = None
     endpoint: Endpoint | None = None
     agent_id: AgentId | None = None
+    others: tuple[tuple[LegId, Endpoint], ...] = ()  # rung as well
     is_connected: bool = False
 
 
@@ -171,7 +173,9 @@ class _Run:
                 self._wake(decision)
         for decision in decisions:
             if isinstance(decision, d.Reserve):
-                self._ring(decision)
+                self._ring((decision,))
+            elif isinstance(decision, d.ReserveAll):
+                self._ring(decision.offers)
 
     def _wake(self, wake: d.Wake) -> None:
         subject = wake.subject
@@ -254,16 +258,18 @@ class _Run:
             )
         )
 
-    def _ring(self, reserve: d.Reserve) -> None:
-        live = self._live[reserve.call_id]
-        live.leg_id = leg_id = LegId(f"l{self._steps}")
-        live.endpoint, live.agent_id, live.chosen_s = (
-            reserve.endpoint,
-            reserve.agent_id,
-            self._now_s,
-        )
-        call_id, endpoint = reserve.call_id, reserve.endpoint
-        self._step(ev.LegDialled(at=self._now, call_id=call_id, leg_id=leg_id, endpoint=endpoint))
+    def _ring(self, offers: Sequence[d.Reserve]) -> None:
+        call_id = offers[0].call_id
+        live, profiles = self._live[call_id], self._configuration.profiles
+        number = live.caller.number
+        # Of several who ring at once each is as likely to be the first.
+        first = min(offers, key=lambda offer: mixed(number, profiles[offer.agent_id].rank))
+        legs = {offer: LegId(f"l{self._steps}-{i}") for i, offer in enumerate(offers)}
+        live.leg_id = leg_id = legs[first]
+        live.endpoint, live.agent_id, live.chosen_s = first.endpoint, first.agent_id, self._now_s
+        live.others = tuple((legs[o], o.endpoint) for o in offers if o is not first)
+        for leg, endpoint in ((leg_id, first.endpoint), *live.others):
+            self._step(ev.LegDialled(at=self._now, call_id=call_id, leg_id=leg, endpoint=endpoint))
         if live.caller.answer_s > 0:
             self._at(self._now_s + live.caller.answer_s, lambda: self._answer(call_id, leg_id))
         else:
@@ -276,6 +282,9 @@ class _Run:
         live.is_connected = True
         at, endpoint = self._now, live.endpoint
         self._step(ev.CallConnected(at=at, call_id=call_id, leg_id=leg_id, endpoint=endpoint))
+        for leg, other in live.others:
+            self._leg_ended(call_id, leg, other, cause=26)
+        live.others = ()
         self._at(self._now_s + live.caller.talk_s, lambda: self._end(call_id))
 
     def _lose_patience(self, call_id: CallId) -> None:
@@ -289,12 +298,11 @@ class _Run:
         self._step(ev.CallEnded(at=self._now, call_id=call_id, cause=16, ended_by="caller"))
         del self._live[call_id]
         if live.leg_id is not None and live.endpoint is not None:
-            self._step(
-                ev.LegEnded(
-                    at=self._now,
-                    call_id=call_id,
-                    leg_id=live.leg_id,
-                    endpoint=live.endpoint,
-                    cause=16,
-                )
-            )
+            for leg_id, endpoint in ((live.leg_id, live.endpoint), *live.others):
+                self._leg_ended(call_id, leg_id, endpoint, cause=16)
+
+    def _leg_ended(self, call_id: CallId, leg_id: LegId, endpoint: Endpoint, *, cause: int) -> None:
+        at = self._now
+        self._step(
+            ev.LegEnded(at=at, call_id=call_id, leg_id=leg_id, endpoint=endpoint, cause=cause)
+        )

@@ -8,7 +8,7 @@ actions of one command carry the epoch in which it was given, so that none is se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from cti.asterisk import ami_actions as act
@@ -29,6 +29,11 @@ from cti.domain.targets import Target
 from cti.ports import Clock, QueueMirror
 
 _ROOM_TIME = timedelta(seconds=2)  # until who was sent to his room is there
+
+
+def _seconds(ring_timeout: timedelta) -> str:
+    """As RD_RING is written."""
+    return str(max(1, round(ring_timeout.total_seconds())))
 
 
 class AmiCallControl(CallbackControl):
@@ -60,10 +65,21 @@ class AmiCallControl(CallbackControl):
     async def offer(self, call_id: CallId, endpoint: Endpoint, ring_timeout: timedelta) -> None:
         """See ``CallControl``."""
         channel = self._call(call_id).channel
-        seconds = str(max(1, round(ring_timeout.total_seconds())))
         await self._do(
-            act.set_variable(channel, "RD_RING", seconds),
+            act.set_variable(channel, "RD_RING", _seconds(ring_timeout)),
             act.redirect(channel, "rd-dial", parse_endpoint(endpoint)),
+        )
+
+    async def offer_all(
+        self, call_id: CallId, endpoints: Sequence[Endpoint], ring_timeout: timedelta
+    ) -> None:
+        """See ``CallControl``."""
+        channel = self._call(call_id).channel
+        phones = "-".join(parse_endpoint(endpoint) for endpoint in endpoints)
+        await self._do(
+            act.set_variable(channel, "RD_RING", _seconds(ring_timeout)),
+            act.set_variable(channel, "RD_GROUP", phones),
+            act.redirect(channel, "rd-group", "s"),
         )
 
     async def withdraw_offer(self, call_id: CallId) -> None:

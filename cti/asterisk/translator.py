@@ -148,7 +148,8 @@ class Translator(Transfers):
         self._sent_on(call)
         result = ring_result(message.get("Status"), number(message.get("Cause")))
         # No 180 at all: nobody let it ring, the phone is dead. Its leg may be gone by now.
-        if result == "no_answer" and endpoint not in call.rang:
+        rung = {endpoint, *message.get("Group").split("-")}
+        if result == "no_answer" and not rung & call.rang:
             result = "unreachable"
         return [
             *out,

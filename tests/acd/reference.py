@@ -20,6 +20,7 @@ class RefQueue:
     strategy: str = "longest_idle"
     relax: list[tuple[int, int, Expression | None]] = field(default_factory=list)
     tiers: list[tuple[int, int]] = field(default_factory=list)
+    ring_at_most: int = 10
 
 
 @dataclass
@@ -39,6 +40,7 @@ class RefAgent:
     busy: int = 0
     ready: int = 0
     missed: int = 0  # callers in a row
+    pause_until: int = 0  # he rang with others, in vain or slower
 
     def become(self, state: str, now: int) -> None:
         if self.state == "talk":
@@ -65,7 +67,9 @@ class RefCaller:
     persons: list[str]
     preferred: set[str]
     state: str = "waits"  # waits, ring, talk; unsure: where he is, just now
-    agent: str = ""
+    agent: str = ""  # whom he rings or talks with
+    group: list[str] = field(default_factory=list)  # all at whose phones he rings at once
+    group_since: int = 0
     tried: dict[str, int] = field(default_factory=dict)
     person: int | None = None  # index of the one whom he waits for
     given: int = 0  # the credit that somebody's hand gave him
@@ -87,6 +91,7 @@ class Reference:
         self.callers: dict[str, RefCaller] = {}
         self.last_rank: dict[str, int] = {}
         self.now = 0
+        self.pause, self.moment = 5, 1
 
     # ---- the line ------------------------------------------------------------------------------
 
@@ -123,6 +128,7 @@ class Reference:
             if agent.name in caller.tried:
                 continue
             is_busy = agent.state in ("ring", "talk") and not agent.will_be_away
+            is_busy = is_busy or (agent.state == "free" and self.now < agent.pause_until)
             if self.is_free(agent) or (is_busy and in_time):
                 caller.person = index
                 return
@@ -134,9 +140,8 @@ class Reference:
                 continue
             self.settle_person(caller, caller.person)
 
-    @staticmethod
-    def is_free(agent: RefAgent) -> bool:
-        return agent.state == "free" and agent.is_reachable
+    def is_free(self, agent: RefAgent) -> bool:
+        return agent.state == "free" and agent.is_reachable and self.now >= agent.pause_until
 
     # ---- who gets whom -------------------------------------------------------------------------
 
@@ -198,6 +203,7 @@ class Reference:
             "least_occupied": lambda a: (a.occupancy(self.now), a.idle_since, a.name),
             "most_skilled": lambda a: (-skilled(a), a.idle_since, a.name),
             "linear": lambda a: (a.rank,),
+            "ring_all": lambda a: (a.idle_since, a.name),  # only for an agent of his own
             "least_flexible": lambda a: (len(a.queues), len(a.skills), a.idle_since, a.name),
         }
 
@@ -207,13 +213,75 @@ class Reference:
         pairs = []
         for caller in self.order():
             found = self.candidates(caller)
-            if found:
+            if found and caller.person is None and self.rings_all(caller):
+                pairs += [(caller.name, name) for name in self.ring_all(caller, found)]
+            elif found:
                 agent = self.best(caller, found, drawn.get(caller.name))
                 agent.become("ring", self.now)
                 caller.state, caller.agent, caller.person = "ring", agent.name, None
                 self.last_rank[caller.queue] = agent.rank
                 pairs.append((caller.name, agent.name))
         return pairs
+
+    # ---- all at once ---------------------------------------------------------------------------
+
+    def rings_all(self, caller: RefCaller) -> bool:
+        return self.queues[caller.queue].strategy == "ring_all"
+
+    def ring_all(self, caller: RefCaller, found: list[RefAgent]) -> list[str]:
+        """One reservation: as many as may ring at once, the best of them if they are more."""
+
+        def key(a: RefAgent) -> tuple[object, ...]:
+            has_missed = caller.tried.get(a.name, -1) >= a.said_ready
+            penalty = a.penalties.get(caller.queue, 0)
+            is_other = bool(caller.preferred) and a.name not in caller.preferred
+            return (has_missed, is_other, penalty, a.idle_since, a.name)
+
+        group = sorted(found, key=key)[: self.queues[caller.queue].ring_at_most]
+        for agent in group:
+            agent.become("ring", self.now)
+        caller.group, caller.group_since = [agent.name for agent in group], self.now
+        caller.state, caller.person = "ring", None
+        return caller.group
+
+    def group_answer(self, name: str, winner: str) -> None:
+        """One has him; for the others nothing has happened, but for a moment's silence."""
+        caller = self.callers[name]
+        losers = [a for a in caller.group if a != winner]
+        caller.group, caller.agent = [], winner
+        self.answer(name)
+        for loser in losers:
+            self.let_go(loser, self.moment)
+
+    def group_miss(self, name: str) -> None:
+        """Nobody is to blame, but all pause; the caller keeps his place."""
+        caller = self.callers[name]
+        for member in caller.group:
+            caller.tried[member] = self.now
+            self.let_go(member, self.pause)
+        self.group_failed(caller)
+
+    def group_decline(self, name: str, agent: str) -> None:
+        """One leaves the group; the others ring on, if there are any."""
+        caller = self.callers[name]
+        caller.group.remove(agent)
+        caller.tried[agent] = self.now
+        self.let_go(agent, self.pause)
+        if not caller.group:
+            self.group_failed(caller)
+
+    def group_failed(self, caller: RefCaller) -> None:
+        """Nobody took him: all who were asked pause together, whenever they left."""
+        caller.state, caller.group = "unsure", []
+        for agent in self.agents.values():
+            was_asked = caller.tried.get(agent.name, -1) >= caller.group_since
+            if was_asked and agent.state == "free":
+                agent.pause_until = self.now + self.pause
+
+    def let_go(self, name: str, pause: int) -> None:
+        agent = self.agents[name]
+        agent.pause_until = max(agent.pause_until, self.now + pause)
+        self.release(name, is_new_turn=False)
 
     # ---- what happens --------------------------------------------------------------------------
 
@@ -250,6 +318,8 @@ class Reference:
         caller = self.callers.pop(name)
         if caller.agent:
             self.release(caller.agent, is_new_turn=caller.state == "talk")
+        for member in caller.group:
+            self.let_go(member, self.moment)
 
     def answer(self, name: str) -> None:
         caller = self.callers[name]

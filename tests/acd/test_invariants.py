@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from acd import decisions as d
 from acd.model import Agent, AgentState, Phase, QueueEntry
+from acd.strategy import Strategy
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
@@ -41,10 +42,13 @@ AGENTS = st.sampled_from(sorted(PHONES))
 class Lines(RuleBasedStateMachine):
     """Two queues, three agents, callers who come and go."""
 
+    STRATEGY = Strategy.LONGEST_IDLE
+
     def __init__(self) -> None:
         super().__init__()
+        changes: dict[str, object] = {"gap_time": seconds(2), "rona_after": 2}
         queues = (
-            rules(SALES, wrap_up_time=seconds(5), gap_time=seconds(2), rona_after=2),
+            rules(SALES, wrap_up_time=seconds(5), strategy=self.STRATEGY, **changes),
             rules(HELP),
         )
         self.world = World(configuration(*queues))
@@ -111,19 +115,20 @@ class Lines(RuleBasedStateMachine):
             case "unreachable":
                 self.world.refuse(agent.call_id, agent.agent_id, "unreachable")
             case _:
-                refused = d.OfferRefused(
-                    agent.call_id, agent.agent_id, agent.since_at, "wrong_state"
-                )
+                entry = self.world.state.entries[agent.call_id]
+                who = None if entry.is_group else agent.agent_id
+                refused = d.OfferRefused(agent.call_id, who, agent.since_at, "wrong_state")
                 self.world.step(refused)
 
     @precondition(lambda self: self.busy(AgentState.RINGING))
-    @rule(data=st.data(), then=st.sampled_from(["talk", "no_answer", "declined", "leg"]))
+    @rule(data=st.data(), then=st.sampled_from(["talk", "no_answer", "declined", "leg", "busy"]))
     def ring_ends(self, data: st.DataObject, then: str) -> None:
         agent = data.draw(st.sampled_from(self.busy(AgentState.RINGING)))
         call_id = agent.call_id
         assert call_id is not None
-        if call_id not in self.live or then == "leg":
-            self.world.leg_ended(call_id, agent.agent_id, agent.leg_id)
+        if call_id not in self.live or then in ("leg", "busy"):
+            cause = 17 if then == "busy" else 16
+            self.world.leg_ended(call_id, agent.agent_id, agent.leg_id, cause)
         elif then == "talk":
             self.world.answer(call_id, agent.agent_id)
         else:
@@ -184,10 +189,22 @@ class Lines(RuleBasedStateMachine):
 
     @invariant()
     def one_agent_a_caller_and_one_caller_an_agent(self) -> None:
-        pairs = [(a.call_id, a.agent_id) for a in self.busy(*BUSY)]
-        assert len({call for call, _ in pairs}) == len(pairs)
+        """Or one group: then all of them are asked, and none talks."""
+        busy: dict[CallId, list[Agent]] = {}
+        for agent in self.busy(*BUSY):
+            assert agent.call_id is not None
+            busy.setdefault(agent.call_id, []).append(agent)
+        for call_id, agents in busy.items():
+            if len(agents) > 1:
+                assert self.STRATEGY is Strategy.RING_ALL
+                assert all(a.state is not AgentState.TALKING for a in agents)
+                entry = self.world.state.entries.get(call_id)
+                assert entry is None or (entry.is_group and entry.phase is Phase.OFFERED)
         for entry in self.callers(Phase.OFFERED):
-            assert (entry.call_id, entry.agent_id) in pairs
+            asked = [a.agent_id for a in busy.get(entry.call_id, [])]
+            assert asked if entry.is_group else asked == [entry.agent_id]
+        for entry in self.callers(Phase.WAITING, Phase.FALLBACK, Phase.CONNECTED):
+            assert not entry.is_group
 
     @invariant()
     def nobody_is_lost(self) -> None:
@@ -233,9 +250,10 @@ class Lines(RuleBasedStateMachine):
     @invariant()
     def nobody_overtakes(self) -> None:
         """Of two callers reserved in one step, the earlier place comes first."""
+        offers = [x.offers[0] if isinstance(x, d.ReserveAll) else x for x in self.world.last]
         places = [
             self.world.state.entries[x.call_id].place
-            for x in self.world.last
+            for x in offers
             if isinstance(x, d.Reserve) and x.call_id in self.world.state.entries
         ]
         assert places == sorted(places)
@@ -266,13 +284,20 @@ class Lines(RuleBasedStateMachine):
         self.world.end(call)
 
 
-Lines.TestCase.settings = settings(
+class Groups(Lines):
+    """The same where one of the queues rings all."""
+
+    STRATEGY = Strategy.RING_ALL
+
+
+Lines.TestCase.settings = Groups.TestCase.settings = settings(
     max_examples=6,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
 TestLines = Lines.TestCase
+TestGroups = Groups.TestCase
 
 
 # ---- whatever shape a call takes ---------------------------------------------------------------
@@ -344,10 +369,16 @@ def _holds(world: World, before: dict[AgentId, set[CallId]], told_of: CallId) ->
             for e in state.entries.values()
             if e.queue == queue and e.phase is not Phase.CONNECTED
         }
+    for entry in state.entries.values():
+        assert not entry.is_group or (entry.phase is Phase.OFFERED and entry.agent_id is None)
     offers = [e.agent_id for e in state.entries.values() if e.phase is Phase.OFFERED and e.agent_id]
     assert len(set(offers)) == len(offers)
     reserves = [x for x in world.last if isinstance(x, d.Reserve)]
-    for reserve in reserves:  # to nobody who is in a call that this event didn't end
+    all_offers = [x.offers for x in world.last if isinstance(x, d.ReserveAll)]
+    for reserve in (
+        *reserves,
+        *(x for offers_of in all_offers for x in offers_of),
+    ):  # to nobody who is in a call that this event didn't end
         assert before[reserve.agent_id] <= {reserve.call_id, told_of}
     places = [state.entries[x.call_id].place for x in reserves]
     assert places == sorted(places)
@@ -355,14 +386,16 @@ def _holds(world: World, before: dict[AgentId, set[CallId]], told_of: CallId) ->
 
 @settings(max_examples=15, deadline=None)
 @given(
+    st.sampled_from([Strategy.LONGEST_IDLE, Strategy.RING_ALL]),
     st.lists(st.one_of(anything(), st.floats(0.01, 20)), max_size=30),
     st.permutations(LEGS),
     st.booleans(),
 )
 def test_whatever_the_switch_tells_nobody_is_stuck(
-    steps: list[Any], endings: list[tuple[LegId, Endpoint]], legs_first: bool
+    strategy: Strategy, steps: list[Any], endings: list[tuple[LegId, Endpoint]], legs_first: bool
 ) -> None:
-    world = World(configuration(rules(SALES, wrap_up_time=seconds(5)), rules(HELP)))
+    sales = rules(SALES, wrap_up_time=seconds(5), strategy=strategy)
+    world = World(configuration(sales, rules(HELP)))
     world.seat(*PHONES)
     for step in steps:
         before = {a.agent_id: set(a.calls) for a in world.state.agents.values()}

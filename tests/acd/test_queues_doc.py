@@ -156,6 +156,57 @@ def test_strategies(row: Row) -> None:
     assert world.pairs()[-1] == ("c", row["asked"])
 
 
+@pytest.mark.parametrize("row", rows("example", "at most"), ids=named)
+def test_ring_all(row: Row) -> None:
+    idle = {name: float(s) for name, s in (text.split() for text in row["free"].split(", "))}
+    at_most = int(row["at most"])
+    agents = [profile(name, rank) for rank, name in enumerate(idle)]
+    world = centre(*agents, strategy=Strategy.RING_ALL, ring_at_most=at_most)
+    for left in range(10, 0, -1):
+        for name in (n for n, s in idle.items() if s == left):
+            seat(world, name)
+        world.wait(1)
+    call = CallId("c")
+    enqueue(world, "c")
+    [(_, rung)] = world.groups()
+    assert ", ".join(rung) == row["rung"]
+    phones = {name: world.config.profiles[AgentId(name)].phones[0] for name in rung}
+    at = {"call_id": call}
+    for name, phone in phones.items():
+        world.step(ev.LegDialled(at=world.now, leg_id=LegId(name), endpoint=phone, **at))
+    who, _, what = row["then"].rpartition(" ")
+    for name, phone in phones.items():
+        if what in ("decline", "declines") and who in ("all", name):
+            leg = {"leg_id": LegId(name), "endpoint": phone, "cause": 17}
+            world.step(ev.LegEnded(at=world.now, **leg, **at))  # type: ignore[arg-type]
+    if what == "answers" and who != "nobody":
+        winner = {"leg_id": LegId(who), "endpoint": phones[who]}
+        world.step(ev.CallConnected(at=world.now, **winner, **at))  # type: ignore[arg-type]
+    elif who in ("nobody", "all"):
+        _rung_in_vain(world, call, phones)
+    states = {name: world.agent(AgentId(name)).state.name for name in rung}
+    has_one = who not in ("nobody", "all")
+    others = "RINGING" if what == "declines" else "READY"
+    told = {"answers": "TALKING", "declines": "READY"}
+    if has_one:
+        assert states == {name: told[what] if name == who else others for name in rung}
+    after, _, again = row["and after that"].partition(": ")
+    if after == "-":
+        assert len(world.groups()) == 1
+        return
+    if after != "0":
+        world.wait(float(after) - 0.1)
+        assert len(world.groups()) == 1
+        world.wait(0.1)
+    assert [", ".join(group) for _, group in world.groups()[1:]] == [again]
+
+
+def _rung_in_vain(world: World, call: CallId, phones: dict[str, Endpoint]) -> None:
+    first = next(iter(phones.values()))
+    world.step(ev.CallNotAnswered(at=world.now, call_id=call, endpoint=first, result="no_answer"))
+    world.requeue(call)
+
+
 @pytest.mark.parametrize("row", rows("example", "own"), ids=named)
 def test_one_agent_in_particular(row: Row) -> None:
     names = ("own", "deputy", "last", "other")

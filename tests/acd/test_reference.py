@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from acd import decisions as d
 from acd import model
+from acd.groups import IN_VAIN
 from acd.model import AgentState, Configuration, Phase, Profile
-from acd.rules import CustomerGroup, Relaxation, Tier
+from acd.rules import CustomerGroup, Limits, Relaxation, Tier
 from acd.strategy import Strategy
 from acd.tally import Tallies
 from cti.domain import events as ev
@@ -67,12 +68,14 @@ def companies(draw: st.DrawFn, strategy: str) -> tuple[Configuration, Reference]
         opens: list[tuple[int, int]] = []
         if draw(st.booleans()):
             opens = [(0, 1)] if draw(st.booleans()) else [(5, 0), (15, 3)]
-        reference.queues[name] = RefQueue(strategy, relax, opens)
+        at_most = draw(st.sampled_from([10, 2]))
+        reference.queues[name] = RefQueue(strategy, relax, opens, at_most)
         queues[QueueName(name)] = rules(
             QueueName(name),
             ring_time=seconds(10_000),
             rona_after=reference.rona_after,
             strategy=Strategy(strategy),
+            ring_at_most=at_most,
             relaxations=tuple(
                 Relaxation(seconds(a), m, None if e is None else text_of(e)) for a, m, e in relax
             ),
@@ -101,6 +104,7 @@ def companies(draw: st.DrawFn, strategy: str) -> tuple[Configuration, Reference]
         groups={"gold": gold},
         person_time=seconds(PERSON_TIME),
         is_strict=reference.is_strict,
+        limits=Limits(retry_time=seconds(reference.pause), settle_time=seconds(reference.moment)),
     )
     return config, reference
 
@@ -114,7 +118,7 @@ class Both:
         self.calls = CallTable()
         self.journal: list[ev.Event] = []
         self.seen = self.agreed = 0
-        self.legs: dict[str, LegId] = {}
+        self.legs: dict[tuple[str, str], LegId] = {}
         self.count = 0
 
     @property
@@ -141,7 +145,10 @@ class Both:
     def agree(self) -> None:
         """Both made the same pairs since the last time; each new ring reaches its phone."""
         self.note()
-        made = [x for x in self.world.log[self.agreed :] if isinstance(x, d.Reserve)]
+        made: list[d.Reserve] = []
+        for x in self.world.log[self.agreed :]:
+            made += x.offers if isinstance(x, d.ReserveAll) else ()
+            made += [x] if isinstance(x, d.Reserve) else []
         self.agreed = len(self.world.log)
         pairs = [(str(x.call_id), str(x.agent_id)) for x in made]
         self.reference.now = self.clock
@@ -151,7 +158,7 @@ class Both:
 
     def dial(self, caller: str, agent: str) -> None:
         self.count += 1
-        self.legs[caller] = leg = LegId(f"leg{self.count}")
+        self.legs[caller, agent] = leg = LegId(f"leg{self.count}")
         self.call(ev.LegDialled, caller, leg_id=leg, endpoint=self.phone(agent))
 
     def call(self, kind: type[ev.CallEvent], caller: str, **values: Any) -> None:
@@ -166,6 +173,7 @@ class Both:
         states = {
             "answer": ("ring",),
             "miss": ("ring",),
+            "decline": ("ring",),
             "hang_up": ("waits", "ring", "talk"),
             "end": ("talk",),
         }
@@ -254,30 +262,60 @@ class Both:
 
     def hang_up(self, caller: str) -> None:
         known = self.reference.callers[caller]
-        if known.agent:
-            where = {"leg_id": self.legs[caller], "endpoint": self.phone(known.agent), "cause": 16}
-            self.call(ev.CallEnded, caller, cause=16, ended_by="caller")
-            self.reference.hang_up(caller)
-            self.call(ev.LegEnded, caller, **where)
-        else:
-            self.reference.hang_up(caller)
-            self.call(ev.CallEnded, caller, cause=16, ended_by="caller")
+        agents = [known.agent] if known.agent else list(known.group)
+        self.reference.hang_up(caller)
+        self.call(ev.CallEnded, caller, cause=16, ended_by="caller")
+        for agent in agents:
+            self.leg_ended(caller, agent, 16)
+
+    def leg_ended(self, caller: str, agent: str, cause: int) -> None:
+        where = {"leg_id": self.legs[caller, agent], "endpoint": self.phone(agent)}
+        self.call(ev.LegEnded, caller, cause=cause, **where)
 
     def end(self, caller: str) -> None:
         self.hang_up(caller)
 
     def answer(self, caller: str) -> None:
-        agent = self.reference.callers[caller].agent
-        self.call(ev.CallConnected, caller, leg_id=self.legs[caller], endpoint=self.phone(agent))
-        self.reference.answer(caller)
+        known = self.reference.callers[caller]
+        group = list(known.group)
+        # Whoever it is: the draws of this day are made elsewhere.
+        agent = group[self.count % len(group)] if group else known.agent
+        leg_id = self.legs[caller, agent]
+        self.call(ev.CallConnected, caller, leg_id=leg_id, endpoint=self.phone(agent))
+        for loser in [a for a in group if a != agent]:
+            self.leg_ended(caller, loser, 26)
+        if group:
+            self.reference.group_answer(caller, agent)
+        else:
+            self.reference.answer(caller)
+
+    def decline(self, caller: str) -> None:
+        """One of a group says no; where one rings alone, see ``miss``."""
+        group = self.reference.callers[caller].group
+        if not group:
+            return
+        agent = group[self.count % len(group)]
+        self.leg_ended(caller, agent, 21)
+        self.reference.group_decline(caller, agent)
+        if not self.reference.callers[caller].group:
+            self.waits_again(caller)
 
     def miss(self, caller: str) -> None:
-        agent = self.reference.callers[caller].agent
-        leg = {"leg_id": self.legs[caller], "endpoint": self.phone(agent)}
-        entry = self.world.state.entries[CallId(caller)]
+        known = self.reference.callers[caller]
+        group = list(known.group)
+        for agent in group:
+            self.leg_ended(caller, agent, 0)
+        agent = group[0] if group else known.agent
         self.call(ev.CallNotAnswered, caller, endpoint=self.phone(agent), result="no_answer")
-        self.call(ev.LegEnded, caller, cause=16, **leg)
-        self.reference.miss(caller)
+        if group:
+            self.reference.group_miss(caller)
+        else:
+            self.leg_ended(caller, agent, 16)
+            self.reference.miss(caller)
+        self.waits_again(caller)
+
+    def waits_again(self, caller: str) -> None:
+        entry = self.world.state.entries[CallId(caller)]
         self.agree()
         self.reference.wait_again(caller)
         self.call(
@@ -314,7 +352,9 @@ class Both:
     def crash(self) -> None:
         """The service is killed and starts again from its journal; Asterisk still has all calls."""
         tallies, states = Tallies(), {}
-        demands, missed, hands = [], [], {}
+        demands: list[ev.DemandSet] = []
+        missed: list[ev.AgentDidNotAnswer | ev.ReservationReleased] = []
+        hands: dict[CallId, ev.HandLaid] = {}
         for event in self.journal:
             tallies.note(event)
             if isinstance(event, ev.AgentStateChanged):
@@ -325,6 +365,8 @@ class Both:
                 missed.append(event)
             elif isinstance(event, ev.HandLaid):
                 hands[event.call_id] = event
+            elif isinstance(event, ev.ReservationReleased):
+                missed += [event] if event.reason in IN_VAIN else []
         answered = frozenset(
             CallId(c.name) for c in self.reference.callers.values() if c.state == "talk"
         )
@@ -352,9 +394,12 @@ class Both:
             call_id,
             entry,
         ) in self.world.state.entries.items():  # of one instant: as they were found
-            reference.callers[str(call_id)].number = entry.sequence - 10**6
+            caller = reference.callers[str(call_id)]
+            caller.number = entry.sequence - 10**6
+            caller.group_since = self.clock  # what it was before stands nowhere
         for agent in reference.agents.values():
             agent.is_reachable = False
+            agent.pause_until = 0
             agent.missed = 0
             told = states.get(AgentId(agent.name))
             if told is not None:  # his turn counts from what was told of him last
@@ -373,7 +418,7 @@ ACTS = (
     ["arrive"] * 5
     + ["answer"] * 3
     + ["ready"] * 4
-    + ["miss", "hang_up", "end", "end", "away", "out", "crash"]
+    + ["miss", "decline", "hang_up", "end", "end", "away", "out", "crash"]
     + ["push", "move", "move", "priority", "demand"]
 )
 

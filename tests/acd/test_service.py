@@ -44,7 +44,7 @@ numbers: [{dnis: "100", flow: main}]
 default_flow: main
 """)
 ANNA, BEN = AgentId("u1"), AgentId("u2")
-DESK, BROWSER = Endpoint("1001"), Endpoint("1001w")
+DESK, BROWSER, OTHER_DESK = Endpoint("1001"), Endpoint("1001w"), Endpoint("1002")
 SALES = QueueName("sales")
 USERS = [
     User(ANNA, "anna", "Anna", "a1", "1001", Role.AGENT),
@@ -104,11 +104,12 @@ class Centre:
         self.calls = CallTable()
         self.bus.subscribe(self.learn)
         self.files = Files()
+        self.company = COMPANY
         self.acd = self.build()
 
     def build(self) -> AcdService:
         return build_acd(
-            COMPANY, USERS, self.control, self.screen, self.bus, self.clock, self.calls,
+            self.company, USERS, self.control, self.screen, self.bus, self.clock, self.calls,
             plan=DialPlan(), customers=self.files,
         )  # fmt: skip
 
@@ -121,6 +122,17 @@ class Centre:
         self.acd = self.build()
         self.acd.restore(list(self.events))
         self.acd.start()
+
+    async def ring_all(self, at_most: int = 10) -> None:
+        """The queue rings all; Anna and Ben are there, at their desks."""
+        [queue] = COMPANY.queues
+        changes = {"strategy": "ring_all", "ring_at_most": at_most}
+        self.company = COMPANY.model_copy(update={"queues": (queue.model_copy(update=changes),)})
+        await self.restart()
+        await self.link()
+        await self.seat(ANNA, DESK)
+        await self.clock.advance(seconds(1))
+        await self.seat(BEN, OTHER_DESK)
 
     async def link(self, is_up: bool = True) -> None:
         self.control.is_linked = is_up
@@ -186,6 +198,58 @@ async def test_a_caller_who_hangs_up_as_an_agent_is_chosen_pops_nowhere(centre: 
     assert [e.agent_id for e in centre.events if isinstance(e, ev.AgentReserved)] == [ANNA]
     assert centre.screen.shown == []
     assert centre.control.named("offer") == []
+
+
+async def test_a_group_is_shown_the_caller_before_its_phones_ring_at_once(centre: Centre) -> None:
+    await centre.ring_all()
+    call = await centre.enqueue("a")
+    [(_, first, *_), (_, second, *_)] = centre.screen.shown
+    assert {first, second} == {ANNA, BEN}
+    [offer] = centre.control.named("offer_all")
+    assert offer == Given("offer_all", call, ring_timeout=seconds(15), word="1001 1002")
+    assert centre.control.named("offer") == []
+
+
+async def test_slow_screens_delay_a_group_together_and_not_one_after_the_other(
+    centre: Centre,
+) -> None:
+    await centre.ring_all()
+    centre.screen.takes = seconds(5)
+    await centre.enqueue("a")
+    await centre.clock.advance(seconds(0.31))
+    assert len(centre.control.named("offer_all")) == 1
+
+
+async def test_whose_page_shows_a_caller_who_hung_up_meanwhile_is_not_rung(centre: Centre) -> None:
+    await centre.ring_all()
+    centre.screen.takes = seconds(0.1)
+    call = await centre.enqueue("a")
+    await centre.tell(ev.CallEnded, call, cause=16, ended_by="caller")
+    await centre.clock.advance(seconds(1))
+    assert centre.control.named("offer_all") == []
+
+
+async def test_a_group_that_the_switch_refuses_is_released(centre: Centre) -> None:
+    await centre.ring_all()
+    centre.control.refuse("offer_all", "wrong_state")
+    await centre.enqueue("a")
+    assert {centre.state(ANNA), centre.state(BEN)} == {AgentState.READY}
+    await centre.clock.advance(seconds(6))
+    assert len(centre.control.named("offer_all")) == 1
+
+
+async def test_who_missed_a_caller_in_a_group_is_known_after_a_restart(centre: Centre) -> None:
+    await centre.ring_all(at_most=1)
+    call = await centre.enqueue("a")
+    leg = LegId("leg")
+    await centre.tell(ev.LegDialled, call, leg_id=leg, endpoint=DESK)
+    await centre.tell(ev.LegEnded, call, leg_id=leg, endpoint=DESK, cause=0)
+    await centre.tell(ev.CallNotAnswered, call, endpoint=DESK, result="no_answer")
+    await centre.restart()
+    for phone in (DESK, OTHER_DESK):
+        centre.phone(phone, "idle")
+    await centre.link()
+    assert centre.control.named("offer_all")[-1].word == OTHER_DESK
 
 
 async def test_the_pop_comes_before_the_ring_and_the_call_ends_in_wrap_up(centre: Centre) -> None:

@@ -181,6 +181,12 @@ class World:
         events = [x.event for x in self.log if isinstance(x, d.Publish)]
         return [x for x in events if isinstance(x, kind)]
 
+    def groups(self) -> list[tuple[str, list[str]]]:
+        """Caller and agents of each group so far."""
+        return [
+            (g.offers[0].call_id, [x.agent_id for x in g.offers]) for g in self.made(d.ReserveAll)
+        ]
+
     def pairs(self) -> list[tuple[str, str]]:
         """Caller and agent of each reservation so far."""
         return [(r.call_id, r.agent_id) for r in self.made(d.Reserve)]

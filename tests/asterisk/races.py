@@ -304,7 +304,8 @@ async def seated(stage: Scene, login: str) -> AsyncIterator[Seat]:
         await desktop.until(lambda d: d.sections["phone"]["state"] == "idle", _DEADLINE)
         await desktop.command("agent.ready")
         yield Seat(phone, desktop, agent.endpoint)
-        await desktop.command("agent.sign_out")
+        with contextlib.suppress(ConnectionError):  # the service was killed meanwhile
+            await desktop.command("agent.sign_out")
 
 
 @contextlib.asynccontextmanager

@@ -43,6 +43,7 @@ def fault_company(
     wrap_up_time: timedelta = timedelta(0),
     announce_every: timedelta = timedelta(0),
     rona_after: int = 1,
+    strategy: str = "longest_idle",
 ) -> Company:
     """One queue, a number that leads straight to it, a menu that keeps a caller for a minute."""
     nodes = (
@@ -71,6 +72,7 @@ def fault_company(
             Queue(
                 name="line", label={"en": "Line"}, ring_time=ring_time, wrap_up_time=wrap_up_time,
                 gap_time=timedelta(0), announce_every=announce_every, rona_after=rona_after,
+                strategy=strategy,  # type: ignore[arg-type]  # one of the company's
             ),
         ),
         flows=(
@@ -100,6 +102,7 @@ class Seen:
         if self.application == "Queue":
             return "fallback"
         known = {"rd-wait": "waiting", "rd-visit": "visiting", "rd-dial": "ringing"}
+        known["rd-group"] = "ringing"
         return known.get(self.context, "menu" if self.application == "AGI" else self.context)
 
 

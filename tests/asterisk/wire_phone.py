@@ -86,6 +86,8 @@ class Line:
     """Of an incoming call: the number that calls."""
     is_released: bool = False
     """We hung up, and the other side has confirmed it or hung up, too."""
+    reason: str = ""
+    """Why an incoming call was withdrawn: the Reason of its CANCEL."""
     transfer_status: int = 0
     """What became of a REFER: its own status, then what NOTIFY tells."""
     since: dict[str, float] = field(default_factory=dict)
@@ -236,6 +238,7 @@ class WirePhone(asyncio.DatagramProtocol):
             self._answer(message, "200 OK" if method in ("OPTIONS", "NOTIFY") else "481 Gone")
         elif method == "CANCEL":
             self._answer(message, "200 OK")
+            line.reason = message["Reason"]
             if line.state in ("invited", "ringing") and line.invite is not None:
                 self._over(line)
                 self._answer(line.invite, "487 Request Terminated", line.local)
@@ -279,6 +282,11 @@ class WirePhone(asyncio.DatagramProtocol):
             self._over(line)
         elif message.status >= 200:
             line.becomes("talking")
+
+    def answer(self, line: Line) -> None:
+        """Go off the hook, where the phone doesn't by itself."""
+        if line.state == "ringing":
+            self._take(line)
 
     def _over(self, line: Line) -> None:
         line.becomes("over")

@@ -15,7 +15,7 @@ from cti.domain.ids import CallId, Endpoint, QueueName
 from cti.ports import QueueMirror
 from tests.contracts.switch_rig import Rig
 
-ANN = Endpoint("1001")
+ANN, BOB = Endpoint("1001"), Endpoint("1002")
 RING = timedelta(seconds=5)
 
 
@@ -100,6 +100,69 @@ async def test_an_offer_is_withdrawn_and_the_caller_keeps_his_place(rig: Rig) ->
         assert again.enqueued_at == waiting.enqueued_at
         await rig.event(ev.LegEnded, after=start)
         assert "CallNotAnswered" not in rig.bus.names()
+
+
+async def test_several_phones_ring_and_the_first_answer_wins(rig: Rig) -> None:
+    async with rig.caller() as caller, rig.phone("1001", "ring"), rig.phone("1002"):
+        waiting = await rig.event(ev.CallEnqueued)
+        start = len(rig.bus.seen)
+        await rig.switch.control.offer_all(waiting.call_id, [ANN, BOB], RING)
+        assert (await rig.event(ev.CallConnected)).endpoint == BOB
+        lost = await rig.event(ev.LegEnded, after=start)
+        assert lost.endpoint == ANN
+        dialled = [e for e in rig.bus.seen if isinstance(e, ev.LegDialled)]
+        assert [e.endpoint for e in dialled] == [ANN, BOB]
+        call = rig.calls.get(waiting.call_id)
+        assert call is not None
+        assert (call.state, call.endpoint) == (CallState.TALKING, BOB)
+        await caller.hang_up()
+        await rig.gone(waiting.call_id)
+    assert "CallNotAnswered" not in rig.bus.names()
+
+
+async def test_one_of_several_phones_declines_and_the_other_rings_on(rig: Rig) -> None:
+    async with rig.caller(), rig.phone("1001", "busy"), rig.phone("1002", "ring"):
+        waiting = await rig.event(ev.CallEnqueued)
+        start = len(rig.bus.seen)
+        await rig.switch.control.offer_all(waiting.call_id, [ANN, BOB], timedelta(seconds=2))
+        declined = await rig.event(ev.LegEnded, after=start)
+        assert (declined.endpoint, declined.cause) == (ANN, 17)
+        refused = await rig.event(ev.CallNotAnswered, after=start)
+        again = await rig.event(ev.CallEnqueued, after=start)
+        assert (refused.endpoint, refused.result) == (ANN, "no_answer")
+        assert again.enqueued_at == waiting.enqueued_at
+        assert (again.queue, again.attempt) == (waiting.queue, 1)
+        await rig.until(lambda: "LegEnded" in rig.bus.names(rig.bus.seen.index(declined) + 1))
+
+
+async def test_none_of_several_phones_can_be_rung(rig: Rig) -> None:
+    async with rig.caller():
+        waiting = await rig.event(ev.CallEnqueued)
+        start = len(rig.bus.seen)
+        await rig.switch.control.offer_all(waiting.call_id, [ANN, BOB], RING)
+        refused = await rig.event(ev.CallNotAnswered, after=start)
+        await rig.event(ev.CallEnqueued, after=start)
+        assert (refused.endpoint, refused.result) == (ANN, "unreachable")
+        assert "LegDialled" not in rig.bus.names(start)
+
+
+async def test_the_dialplan_knows_which_of_several_holds(rig: Rig) -> None:
+    """By the phone's name it decides what becomes of the caller when that leg ends."""
+    async with rig.caller(), rig.phone("1001", "ring"), rig.phone("1002"):
+        waiting = await rig.event(ev.CallEnqueued)
+        control = rig.switch.control
+        await control.offer_all(waiting.call_id, [ANN, BOB], RING)
+        await rig.event(ev.CallConnected)
+        await control.hold(waiting.call_id)
+        await rig.event(ev.CallHeld)
+        link, channel = rig.switch.link, rig.switch.registry.calls[waiting.call_id].channel
+        asked = {"Channel": channel, "Variable": "RD_AGENT"}
+        assert (await link.action("Getvar", asked, epoch=link.epoch)).get("Value") == BOB
+        await control.retrieve(waiting.call_id)
+        await rig.event(ev.CallRetrieved)
+        await control.leave(waiting.call_id, BOB)
+        await rig.event(ev.CallEnded)
+        await rig.gone(waiting.call_id)
 
 
 async def test_hold_and_retrieve(rig: Rig) -> None:
@@ -254,6 +317,8 @@ async def test_values_that_can_not_be_never_reach_the_wire(rig: Rig) -> None:
         for bad in ("", "1001\r\nAction: Hangup", "1001&PJSIP/1002", "S", "x" * 70_000, "1001\0"):
             with pytest.raises(InvalidValue):
                 await control.offer(waiting.call_id, Endpoint(bad), RING)
+            with pytest.raises(InvalidValue):
+                await control.offer_all(waiting.call_id, [ANN, Endpoint(bad)], RING)
             with pytest.raises(InvalidValue):
                 await control.hang_up(CallId(bad))
             mirror = QueueMirror(ANN, (QueueName(bad),), False, timedelta(0))

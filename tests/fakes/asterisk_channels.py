@@ -72,6 +72,7 @@ class FakeChannel:
         name: str = "",
     ) -> None:
         self.pbx = pbx
+        self.resource = resource
         made, self.uniqueid = pbx.next_names(resource)
         self.name = name or made
         self.far: FakeChannel | None = None  # the other half of a Local channel
@@ -89,6 +90,7 @@ class FakeChannel:
         self.withdrawn = asyncio.Event()
         self.cause = 16
         self.is_hung_up = False
+        self.dialled = ""  # the phone that answered last
         self.is_adopted = False  # a dialled leg whose Dial is over, while it talks on
         self._keys: list[str] = []
         self._key_came = asyncio.Event()

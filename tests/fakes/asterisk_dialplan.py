@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -121,12 +121,31 @@ async def dial_agent(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
     """``rd-dial`` and ``rd-back``: ring one phone."""
     variables = channel.variables
     variables |= {"RD_AGENT": channel.exten, "RD_STATE": "dialing", "RD_REF": variables["RD_CALL"]}
+    variables.pop("RD_GROUP", None)
     if channel.context == "rd-dial":
         variables["RD_TRY"] = str(int(variables["RD_TRY"]) + 1)
         record(pbx, channel)
     seconds = int(variables.get("RD_RING") or pbx.variables["RD_RING"])
     variables["DIALSTATUS"], variables["HANGUPCAUSE"] = "INVALID", "0"
     await dial(pbx, channel, channel.exten, seconds)
+    return AFTER
+
+
+async def dial_group(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
+    """``rd-group``: ring several phones, the first answer wins."""
+    variables = channel.variables
+    phones = variables["RD_GROUP"].split("-")
+    variables |= {"RD_AGENT": phones[0], "RD_STATE": "dialing", "RD_REF": variables["RD_CALL"]}
+    variables["RD_TRY"] = str(int(variables["RD_TRY"]) + 1)
+    variables["DIALSTATUS"], variables["HANGUPCAUSE"] = "BUSY", "0"
+    idle = [p for p in phones if p not in pbx.phones or pbx.phones[p].leg is None]
+    if idle:
+        record(pbx, channel)
+        await dial_all(
+            pbx, channel, idle, int(variables.get("RD_RING") or pbx.variables["RD_RING"])
+        )
+    if variables["DIALSTATUS"] == "ANSWER":
+        variables["RD_AGENT"] = channel.dialled
     return AFTER
 
 
@@ -142,6 +161,7 @@ async def after(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
             Status=variables["DIALSTATUS"],
             Cause=variables["HANGUPCAUSE"],
             Try=variables["RD_TRY"],
+            Group=variables.pop("RD_GROUP", ""),
         )
         return WAIT
     if variables.get("RD_ASKS"):
@@ -174,6 +194,8 @@ async def hold(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
         room = pbx.rooms[name] = FakeBridge(pbx, "holding_bridge")
     if channel.exten == "caller":
         channel.variables["RD_STATE"] = "holding"
+        if channel.variables.pop("RD_GROUP", ""):
+            channel.variables["RD_AGENT"] = channel.dialled
     channel.left_alone.clear()
     room.enter(channel)
     try:
@@ -246,14 +268,43 @@ async def _queue(pbx: FakeAsterisk, channel: FakeChannel, queue: str) -> str:
 
 async def dial(pbx: FakeAsterisk, channel: FakeChannel, endpoint: str, seconds: int) -> None:
     """``Dial(PJSIP/<endpoint>,<seconds>)``; leaves DIALSTATUS and HANGUPCAUSE."""
+    await dial_all(pbx, channel, [endpoint], seconds)
+
+
+async def dial_all(
+    pbx: FakeAsterisk, channel: FakeChannel, endpoints: Sequence[str], seconds: int
+) -> None:
+    """``Dial`` of one phone or several (``PJSIP/a&PJSIP/b``): the first answer wins."""
+    legs = [leg for endpoint in endpoints if (leg := _ring(pbx, channel, endpoint)) is not None]
+    timer = pbx.clock.call_later(_SECOND * seconds, lambda: _no_answer(legs))
+    try:
+        winner = await _first(pbx, channel, legs)
+    except asyncio.CancelledError:
+        for leg in legs:
+            if not leg.is_hung_up:
+                _dial_end(pbx, channel, leg, "CANCEL")
+                leg.hang_up(16)
+        channel.variables["DIALSTATUS"] = "CANCEL"
+        raise
+    finally:
+        timer.cancel()
+    if winner is not None:
+        winner.state = "Up"
+        channel.dialled = winner.resource.removeprefix("PJSIP/")
+        pbx.phones[channel.dialled].show("INUSE")
+        await talk(pbx, channel, winner)
+
+
+def _ring(pbx: FakeAsterisk, channel: FakeChannel, endpoint: str) -> FakeChannel | None:
+    """Call one phone; None where it can't be rung, with the reason in DIALSTATUS."""
     variables = channel.variables
     phone = pbx.phones.get(endpoint)
     if phone is not None and phone.leg is not None:
         variables["DIALSTATUS"], variables["HANGUPCAUSE"] = "BUSY", "0"
-        return
+        return None
     if phone is None or not phone.is_registered:
         variables["DIALSTATUS"], variables["HANGUPCAUSE"] = "CHANUNAVAIL", "3"
-        return
+        return None
     leg = pbx.new_leg(channel, endpoint)
     both = [*channel.shown(), *leg.shown("Dest")]
     pbx.tell("DialBegin", [*both, ("DialString", endpoint)])
@@ -262,31 +313,43 @@ async def dial(pbx: FakeAsterisk, channel: FakeChannel, endpoint: str, seconds: 
         leg.state = "Ringing"
         phone.show("RINGING")
         pbx.tell("DialState", [*channel.shown(), *leg.shown("Dest"), ("DialStatus", "RINGING")])
-    timer = pbx.clock.call_later(
-        _SECOND * seconds,
-        lambda: None if leg.outcome.done() else leg.outcome.set_result("NOANSWER"),
-    )
-    try:
-        status = await asyncio.shield(leg.outcome)
-    except asyncio.CancelledError:
-        pbx.tell("DialEnd", [*channel.shown(), *leg.shown("Dest"), ("DialStatus", "CANCEL")])
-        variables["DIALSTATUS"] = "CANCEL"
-        leg.hang_up(16)
-        raise
-    finally:
-        timer.cancel()
-    variables["DIALSTATUS"] = status
-    pbx.tell("DialEnd", [*channel.shown(), *leg.shown("Dest"), ("DialStatus", status)])
-    if channel.far is not None and not channel.far.outcome.done():
-        channel.far.outcome.set_result(status)
-    if status != "ANSWER":
+    return leg
+
+
+def _no_answer(legs: Sequence[FakeChannel]) -> None:
+    for leg in legs:
+        if not leg.outcome.done():
+            leg.outcome.set_result("NOANSWER")
+
+
+async def _first(
+    pbx: FakeAsterisk, channel: FakeChannel, legs: Sequence[FakeChannel]
+) -> FakeChannel | None:
+    """Who answers first; whoever doesn't is let go, the losers last."""
+    variables, ringing = channel.variables, list(legs)
+    while ringing:
+        await asyncio.wait([leg.outcome for leg in ringing], return_when=asyncio.FIRST_COMPLETED)
+        leg = next(leg for leg in ringing if leg.outcome.done())
+        ringing.remove(leg)
+        status = variables["DIALSTATUS"] = leg.outcome.result()
+        if status == "ANSWER":
+            for loser in ringing:
+                _dial_end(pbx, channel, loser, "CANCEL")
+        _dial_end(pbx, channel, leg, status)
+        if channel.far is not None and not channel.far.outcome.done():
+            channel.far.outcome.set_result(status)
+        if status == "ANSWER":
+            for loser in ringing:
+                loser.hang_up(26)
+            return leg
         cause = 17 if status == "BUSY" else 0
         variables["HANGUPCAUSE"] = str(cause)
         leg.hang_up(cause)
-        return
-    leg.state = "Up"
-    phone.show("INUSE")
-    await talk(pbx, channel, leg)
+    return None
+
+
+def _dial_end(pbx: FakeAsterisk, channel: FakeChannel, leg: FakeChannel, status: str) -> None:
+    pbx.tell("DialEnd", [*channel.shown(), *leg.shown("Dest"), ("DialStatus", status)])
 
 
 async def talk(pbx: FakeAsterisk, channel: FakeChannel, leg: FakeChannel) -> None:
@@ -338,6 +401,7 @@ CONTEXTS: dict[str, Callable[[FakeAsterisk, FakeChannel], Awaitable[Place | None
     "rd-wait": wait,
     "rd-visit": visit,
     "rd-dial": dial_agent,
+    "rd-group": dial_group,
     "rd-back": dial_agent,
     "rd-after": after,
     "rd-lost": lost,

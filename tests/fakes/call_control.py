@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ class Given:
     target: Target | None = None
     other: Endpoint | None = None
     word: str | None = None
-    """A command's id, a parking place, digits."""
+    """A command's id, a parking place, digits, the phones of a group."""
 
 
 class RecordingCallControl:
@@ -61,6 +61,12 @@ class RecordingCallControl:
 
     async def offer(self, call_id: CallId, endpoint: Endpoint, ring_timeout: timedelta) -> None:
         self._take(Given("offer", call_id, endpoint, ring_timeout))
+
+    async def offer_all(
+        self, call_id: CallId, endpoints: Sequence[Endpoint], ring_timeout: timedelta
+    ) -> None:
+        word = " ".join(endpoints)
+        self._take(Given("offer_all", call_id, ring_timeout=ring_timeout, word=word))
 
     async def withdraw_offer(self, call_id: CallId) -> None:
         self._take(Given("withdraw_offer", call_id))
