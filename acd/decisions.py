@@ -212,6 +212,13 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """The company has changed: this step is the first with the new rules. ``stay``: who works here now."""
+
+    stay: frozenset[AgentId]
+
+
+@dataclass(frozen=True, slots=True)
 class Unlinked:
     """The link is down: nothing can be offered."""
 
@@ -404,6 +411,7 @@ Input = (
     | Stalled
     | Drain
     | Linked
+    | Reconfigured
     | Unlinked
     | Restored
     | Event

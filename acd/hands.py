@@ -53,7 +53,7 @@ def push(turn: Turn, event: d.Push) -> None:
     entry = _waiting(turn, event.call_id)
     agent = _reachable(turn, event)
     if not event.is_forced:
-        _see_that_he_is_meant(entry, agent)
+        _see_that_he_is_meant(turn, entry, agent)
         if agent.state is S.NOT_READY:
             raise CommandRefused(
                 "agent_away",
@@ -76,7 +76,7 @@ def pull(turn: Turn, event: d.Pull) -> None:
     """
     entry = _waiting(turn, event.call_id)
     agent = _reachable(turn, event)
-    _see_that_he_is_meant(entry, agent)
+    _see_that_he_is_meant(turn, entry, agent)
     _tell(turn, event, entry, _touch_of(turn, entry), agent)
     reserve(turn, entry, agent, **afterwards(turn, agent))
 
@@ -187,8 +187,9 @@ def _reachable(turn: Turn, event: d.Push | d.Pull) -> Agent:
     return agent
 
 
-def _see_that_he_is_meant(entry: QueueEntry, agent: Agent) -> None:
-    if entry.queue not in agent.profile.queues:
+def _see_that_he_is_meant(turn: Turn, entry: QueueEntry, agent: Agent) -> None:
+    is_known = entry.queue in turn.configuration.queues
+    if is_known and entry.queue not in agent.profile.queues:
         raise CommandRefused("agent_not_serving", "This agent doesn't serve the queue.")
     if not is_met(read_back(entry.demand), agent.profile.skills):
         raise CommandRefused("agent_lacks_skill", "This agent can't do what the caller needs.")

@@ -32,6 +32,7 @@ from acd import (
     leaving,
     outcomes,
     parties,
+    reconfiguring,
     shapes,
 )
 from acd import decisions as d
@@ -458,6 +459,7 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     d.CallbackFound: callbacks.found,
     d.Due: agents.due,
     d.Linked: _linked,
+    d.Reconfigured: reconfiguring.reconfigured,
     d.Unlinked: _unlinked,
     d.Stalled: _stalled,
     d.Drain: _drain,

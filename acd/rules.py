@@ -186,7 +186,10 @@ class Configuration:
         return frozenset(q for p in self.profiles.values() for q, n in p.penalties.items() if n)
 
     def able(self, slot: Slot) -> frozenset[AgentId]:
-        """Who may be asked for callers of a slot: serves the queue, has the skills, is in the tier."""
+        """Who may be asked for callers of a slot: serves the queue, has the skills, is in the tier.
+
+        A queue that is no longer configured is served by whoever takes calls, so that nobody waits there for ever.
+        """
         found = self._able.get(slot)
         if found is None:
             queue, text, tier = slot
@@ -194,7 +197,7 @@ class Configuration:
             found = frozenset(
                 who
                 for who, profile in self.profiles.items()
-                if queue in profile.queues
+                if (queue in profile.queues or queue not in self.queues)
                 and profile.penalties.get(queue, 0) <= tier
                 and is_met(demand, profile.skills)
             )

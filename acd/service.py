@@ -23,11 +23,11 @@ from acd.breaks import warn_at
 from acd.callback_desk import CallbackDesk, CallbackParts, known_callbacks, on_wall
 from acd.decisions import Command, Decision, Input
 from acd.effects import Effects
-from acd.groups import IN_VAIN
 from acd.model import AgentState, Configuration, QueueEntry
 from acd.ports import Calls, Customers, Pop
 from acd.queue_figures import QueueFigures
-from acd.tally import Tallies
+from acd.reconfiguring import with_leavers
+from acd.restoring import gathered
 from acd.timeline import Timeline
 from acd.views import AgentView as AgentView  # for those who ask us for it
 from acd.views import WaitingCaller, notice_of
@@ -100,54 +100,10 @@ class AcdService:
 
         The table of calls must have been told the same events before.
         """
-        states: dict[AgentId, ev.AgentStateChanged] = {}
-        answered: set[CallId] = set()
-        demands: list[ev.DemandSet] = []
-        missed: list[ev.AgentDidNotAnswer | ev.ReservationReleased] = []
-        outcomes: dict[tuple[CallId, type], ev.TicketOpened | ev.DispositionSet] = {}
-        touched: dict[CallId, ev.HandLaid] = {}
-        identified: dict[CallId, ev.CallerIdentified] = {}
-        tallies = Tallies()
         events = list(events)
-        for event in events:
-            tallies.note(event)
-            match event:
-                case ev.AgentStateChanged():
-                    states[event.agent_id] = event
-                case ev.DemandSet():
-                    demands.append(event)
-                case ev.AgentDidNotAnswer():
-                    missed.append(event)
-                case ev.ReservationReleased() if event.reason in IN_VAIN:
-                    missed.append(event)
-                case ev.TicketOpened() | ev.DispositionSet():
-                    outcomes[(event.call_id, type(event))] = event
-                case ev.HandLaid():
-                    touched[event.call_id] = event
-                case ev.CallTransferred() if event.target_kind in ("queue", "menu"):
-                    touched.pop(event.call_id, None)
-                case ev.CallerIdentified():
-                    identified[event.call_id] = event
-                case ev.CallAnswered():
-                    answered.add(event.call_id)
-                case ev.CallEnded():
-                    answered.discard(event.call_id)
-        calls = tuple(self._calls.live())
-        live = {call.call_id for call in calls}
-        kept = live | {change.call_id for change in states.values()}
-        self._step(
-            d.Restored(
-                tuple(states.values()),
-                frozenset(answered),
-                calls,
-                tuple(event for event in demands if event.call_id in live),
-                tuple(event for event in missed if event.call_id in live),
-                tallies.found,
-                tuple(event for event in outcomes.values() if event.call_id in kept),
-                tuple(event for event in touched.values() if event.call_id in live),
-                known_callbacks(events, self._plan),
-            )
-        )
+        restored, identified = gathered(events, tuple(self._calls.live()))
+        self._step(replace(restored, callbacks=known_callbacks(events, self._plan)))
+        live = [call.call_id for call in restored.calls]
         self._identified = [identified[call_id] for call_id in live if call_id in identified]
 
     def start(self, *, is_linked: bool = False) -> None:
@@ -165,6 +121,13 @@ class AcdService:
         self._pulse_timer = self._clock.call_later(BEAT_EVERY, self._pulse)
         if is_linked:
             self._on_link(ev.SwitchLinkChanged(at=self._clock.now(), is_up=True))
+
+    def configure(self, configuration: Configuration, plan: DialPlan | None) -> None:
+        """The company has changed: other rules from this instant on. Nobody is interrupted, nobody loses his place."""
+        stay = frozenset(configuration.profiles)
+        self._configuration = with_leavers(configuration, self._state)
+        self._plan = plan
+        self._step(d.Reconfigured(stay))
 
     async def drain(self, limit_time: timedelta) -> None:
         """Match nobody any more; returns when no phone rings for us, at the latest after ``limit_time``.

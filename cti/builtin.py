@@ -8,6 +8,7 @@ that it makes up (``sip_sim``), and callers from outside can't reach the number:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from cti.company import Company, Flow, Node, Number, Person, Queue
@@ -84,3 +85,20 @@ def with_simulators(company: Company, agents: int) -> Company:
             ],
         }
     )
+
+
+def complete_like(company: Company) -> tuple[Company, Callable[[Company], Company]]:
+    """A company without the simulators' part, and what gives another one the same part."""
+    if all(flow.name != SIM_FLOW for flow in company.flows):
+        return company, lambda other: other
+    agents = sum(is_simulated(person.login) for person in company.people)
+    base = Company.model_validate(
+        company.model_dump()
+        | {
+            "people": [p for p in company.people if not is_simulated(p.login)],
+            "queues": [q for q in company.queues if q.name != SIM_QUEUE],
+            "flows": [f for f in company.flows if f.name != SIM_FLOW],
+            "numbers": [n for n in company.numbers if n.dnis != SIM_NUMBER],
+        }
+    )
+    return base, lambda other: with_simulators(other, agents)

@@ -1,11 +1,11 @@
-"""What people with authority did, as facts: hands on waiting callers. Part of ``events.py``."""
+"""What people with authority did, as facts: hands on waiting callers, another company. Part of ``events.py``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cti.domain.event import CallEvent, personal
+from cti.domain.event import CallEvent, Event, personal
 from cti.domain.ids import AgentId, QueueName
 
 
@@ -29,3 +29,13 @@ class HandLaid(CallEvent):
     moved_time: timedelta = timedelta(0)
     demand: str | None = None
     why: str = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyChanged(Event):
+    """The whole installation took another company. ``digest``: the hash of its document (``cti.company_text``)."""
+
+    by: str
+    digest: str
+    previous: str
+    changes: int  # how many places differ

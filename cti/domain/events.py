@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from cti.domain.authority_events import HandLaid
+from cti.domain.authority_events import CompanyChanged, HandLaid
 from cti.domain.call_events import (
     AgentLegLost,
     CallAnchored,
@@ -89,6 +89,7 @@ __all__ = [
     "CallTransferred",
     "CallerIdentified",
     "CommandAccepted",
+    "CompanyChanged",
     "ConsultConnected",
     "ConsultEnded",
     "ConsultStarted",

@@ -1,0 +1,62 @@
+"""What the journal says at a start, gathered for the core. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from acd.decisions import Restored
+from acd.groups import IN_VAIN
+from acd.tally import Tallies
+from cti.domain import events as ev
+from cti.domain.call import Call
+from cti.domain.ids import AgentId, CallId
+
+
+def gathered(
+    events: Iterable[ev.Event], calls: tuple[Call, ...]
+) -> tuple[Restored, dict[CallId, ev.CallerIdentified]]:
+    """What concerns agents and these live calls, and which callers were identified."""
+    states: dict[AgentId, ev.AgentStateChanged] = {}
+    answered: set[CallId] = set()
+    demands: list[ev.DemandSet] = []
+    missed: list[ev.AgentDidNotAnswer | ev.ReservationReleased] = []
+    outcomes: dict[tuple[CallId, type], ev.TicketOpened | ev.DispositionSet] = {}
+    touched: dict[CallId, ev.HandLaid] = {}
+    identified: dict[CallId, ev.CallerIdentified] = {}
+    tallies = Tallies()
+    for event in events:
+        tallies.note(event)
+        match event:
+            case ev.AgentStateChanged():
+                states[event.agent_id] = event
+            case ev.DemandSet():
+                demands.append(event)
+            case ev.AgentDidNotAnswer():
+                missed.append(event)
+            case ev.ReservationReleased() if event.reason in IN_VAIN:
+                missed.append(event)
+            case ev.TicketOpened() | ev.DispositionSet():
+                outcomes[(event.call_id, type(event))] = event
+            case ev.HandLaid():
+                touched[event.call_id] = event
+            case ev.CallTransferred() if event.target_kind in ("queue", "menu"):
+                touched.pop(event.call_id, None)
+            case ev.CallerIdentified():
+                identified[event.call_id] = event
+            case ev.CallAnswered():
+                answered.add(event.call_id)
+            case ev.CallEnded():
+                answered.discard(event.call_id)
+    live = {call.call_id for call in calls}
+    kept = live | {change.call_id for change in states.values()}
+    restored = Restored(
+        tuple(states.values()),
+        frozenset(answered),
+        calls,
+        tuple(event for event in demands if event.call_id in live),
+        tuple(event for event in missed if event.call_id in live),
+        tallies.found,
+        tuple(event for event in outcomes.values() if event.call_id in kept),
+        tuple(event for event in touched.values() if event.call_id in live),
+    )
+    return restored, identified
