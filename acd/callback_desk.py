@@ -89,6 +89,14 @@ class CallbackDesk:
         self._state = state
         self._is_reserved = is_reserved
 
+    def configure(
+        self, configuration: Configuration, plan: DialPlan | None, numbers: OutsideNumbers | None
+    ) -> None:
+        """The company has changed: other rules, and other numbers that may be called."""
+        self._configuration = configuration
+        self._plan = plan or DialPlan()
+        self._parts = replace(self._parts, numbers=numbers)
+
     # ---- callers -------------------------------------------------------------------------------
 
     def number_of(self, call_id: CallId) -> str:

@@ -61,8 +61,7 @@ def reconfigured(turn: Turn, event: d.Reconfigured) -> None:
         if mirror is not None:
             turn.decide(d.Mirror(mirror))
     turn.set(is_settled=False)
-    for queue in configuration.queues:
-        turn.decide(d.FiguresChanged(queue))
+    turn.decide(d.FiguresChanged(frozenset(configuration.queues)))
 
 
 def _send_home(turn: Turn, agent: Agent) -> None:

@@ -24,7 +24,7 @@ from acd.callback_desk import CallbackDesk, CallbackParts, known_callbacks, on_w
 from acd.decisions import Command, Decision, Input
 from acd.effects import Effects
 from acd.model import AgentState, Configuration, QueueEntry
-from acd.ports import Calls, Customers, Pop
+from acd.ports import Calls, Customers, OutsideNumbers, Pop
 from acd.queue_figures import QueueFigures
 from acd.reconfiguring import with_leavers
 from acd.restoring import gathered
@@ -64,6 +64,7 @@ class AcdService:
         callbacks: CallbackParts | None = None,
     ) -> None:
         self._configuration = configuration
+        self._staff = frozenset(configuration.profiles)  # who works here
         self._plan = plan
         self._customers = customers
         self._bus = bus
@@ -122,12 +123,18 @@ class AcdService:
         if is_linked:
             self._on_link(ev.SwitchLinkChanged(at=self._clock.now(), is_up=True))
 
-    def configure(self, configuration: Configuration, plan: DialPlan | None) -> None:
+    def configure(
+        self,
+        configuration: Configuration,
+        plan: DialPlan | None,
+        numbers: OutsideNumbers | None = None,
+    ) -> None:
         """The company has changed: other rules from this instant on. Nobody is interrupted, nobody loses his place."""
-        stay = frozenset(configuration.profiles)
+        self._staff = frozenset(configuration.profiles)
         self._configuration = with_leavers(configuration, self._state)
         self._plan = plan
-        self._step(d.Reconfigured(stay))
+        self.callbacks.configure(self._configuration, plan, numbers)
+        self._step(d.Reconfigured(self._staff))
 
     async def drain(self, limit_time: timedelta) -> None:
         """Match nobody any more; returns when no phone rings for us, at the latest after ``limit_time``.
@@ -156,6 +163,8 @@ class AcdService:
 
     async def sign_in(self, agent_id: AgentId, endpoint: Endpoint) -> None:
         """Take a seat at one of the agent's phones (``not_your_phone``, ``busy``, ``no_such_agent``)."""
+        if agent_id not in self._staff:  # he has left, and his last call is over
+            raise CommandRefused("no_such_agent", "This account doesn't take calls.")
         self._command(d.SignIn(agent_id, endpoint))
 
     async def sign_out(self, agent_id: AgentId) -> None:
@@ -235,6 +244,11 @@ class AcdService:
     def queues(self) -> tuple[QueueName, ...]:
         """All queues there are, in the company's order."""
         return tuple(self._configuration.queues)
+
+    def state_of(self, agent_id: AgentId) -> str:
+        """An agent's state by name; empty: he takes no calls."""
+        agent = self._state.agents.get(agent_id)
+        return agent.state.value if agent is not None else ""
 
     def may_pull(self, queue: QueueName) -> bool:
         """Whether agents who serve a queue may take a waiting caller out of turn."""

@@ -1,7 +1,8 @@
 """The secrets that Asterisk, the service and the phones share: made once, kept in one file.
 
 ``secrets.json`` (mode 0600) maps a name to a secret: ``ami:ringdesk`` for the service's AMI account,
-``endpoint:<name>`` for each phone. Missing ones are made, existing ones never change, so a rendering
+``endpoint:<name>`` for each phone, ``token:command`` for our own commands to the running service,
+``token:metrics`` for Prometheus. Missing ones are made, existing ones never change, so a rendering
 may be repeated at any time. Nothing here is ever logged; `Secrets` hides its values in ``repr`` too.
 """
 
@@ -21,6 +22,7 @@ AMI_USER = "ringdesk"
 """The service's account in ``manager.conf``."""
 
 _AMI = f"ami:{AMI_USER}"
+_COMMAND, _METRICS = "token:command", "token:metrics"
 _BYTES = 24  # 32 characters of url-safe base64, 192 bits
 
 
@@ -34,6 +36,16 @@ class Secrets:
     def ami(self) -> str:
         """The secret of the service's AMI account."""
         return self._values[_AMI]
+
+    @property
+    def command_token(self) -> str:
+        """By which our own commands speak with the running service; empty: they can't."""
+        return self._values.get(_COMMAND, "")
+
+    @property
+    def metrics_token(self) -> str:
+        """By which Prometheus reads ``/metrics``; empty: nobody can by a token."""
+        return self._values.get(_METRICS, "")
 
     def endpoint(self, name: str) -> str:
         """Return the SIP secret of a phone, such as ``1001`` or ``1001w``.
@@ -68,7 +80,8 @@ def load_or_make_secrets(path: Path, company: Company) -> Secrets:
         ConfigError: the file can't be read or written, or isn't what this module writes.
     """
     values = _read(path)
-    missing = _missing(values, [_AMI, *(f"endpoint:{name}" for name in endpoint_names(company))])
+    phones = (f"endpoint:{name}" for name in endpoint_names(company))
+    missing = _missing(values, [_AMI, _COMMAND, _METRICS, *phones])
     if missing:
         values |= {name: secrets.token_urlsafe(_BYTES) for name in missing}
         _write(path, values)

@@ -4,8 +4,8 @@ Order, in ``Applying.apply``. Whatever fails before the last step leaves everyth
 
 1. The document is read and checked; it must follow the version that the sender knows (``expected``).
 2. Each department makes its new configuration of it (``Part``) and says what is wrong with it; nothing is changed yet.
-3. Prompts are spoken, Asterisk's files written and loaded again where they changed. Live calls notice nothing. If Asterisk can't
-   load them, the old ones are written and loaded, and the sender is told.
+3. Prompts are spoken, Asterisk's files written and loaded again where they changed. Live calls notice nothing. If Asterisk
+   can't load them, the old ones are written and loaded, and the sender is told.
 4. Accounts, the company's file, the version and the journal (``CompanyChanged``: who, when, which hash) are written.
 5. At one instant, without a pause in between, every department takes its new configuration.
 
@@ -141,8 +141,8 @@ class Applying:
                 raise Conflict("The company was changed meanwhile: read it again, then send yours.")
             changes = differences(self.company, base)
             whole = self._complete(base)
-            staff = await self._people(whole)
-            self._see_that_it_can_be_taken(whole)
+            staff = staff_of(await self._accounts.all(), whole)
+            self._see_that_it_can_be_taken(staff)
             change = Change(whole, staff.working)
             swaps = [part(change) for part in self._parts]
             notes = self._notes(whole)
@@ -158,18 +158,15 @@ class Applying:
 
     # ---- before --------------------------------------------------------------------------------
 
-    async def _people(self, company: Company) -> Staff:
-        return staff_of(await self._accounts.all(), company)
-
-    def _see_that_it_can_be_taken(self, new: Company) -> None:
+    def _see_that_it_can_be_taken(self, staff: Staff) -> None:
         """What no running service can change."""
-        old = {person.login: person for person in self._whole.people}
-        for person in new.people:
-            known = old.get(person.login)
-            is_moved = known is not None and known.extension != person.extension
-            if is_moved and self._state_of(AgentId(person.login)) not in ("", "LOGGED_OUT"):
+        old = {user.user_id: user for user in staff.before}
+        for user in staff.changed:
+            known = old.get(user.user_id)
+            is_moved = known is not None and known.extension != user.extension
+            if is_moved and self._state_of(user.user_id) not in ("", "LOGGED_OUT"):
                 raise ConfigError(
-                    f"people.{person.login}.extension: can't change while he is signed in; "
+                    f"people.{user.login}.extension: can't change while he is signed in; "
                     "ask him to sign out, or restart the service"
                 )
 
@@ -187,23 +184,23 @@ class Applying:
     ) -> list[Swap]:
         """Everything outside of the process; what was begun is undone when a later step fails."""
         old_text = self._file.read_text(encoding="utf-8") if self._file.is_file() else None
-        swaps: list[Swap] = []
         try:
-            for exchange in self._exchanges:
-                swaps.append(await exchange.load(whole))
+            swaps = [await exchange.load(whole) for exchange in self._exchanges]
             for user in staff.changed:
                 await self._accounts.save(user)
             self._file.parent.mkdir(parents=True, exist_ok=True)
             write_private(self._file, text_of(base))
             self.versions.keep(base, self._clock.now())
-            if self._journal.is_failing:
-                raise OSError("the journal can't be written")
+            await self._journal.flush()  # if it can't be written, nothing is said in it
             self._bus.publish(
                 CompanyChanged(
-                    at=self._clock.now(), by=by, digest=digest_of(base), previous=self.digest,
+                    at=self._clock.now(),
+                    by=by,
+                    digest=digest_of(base),
+                    previous=self.digest,
                     changes=changes,
                 )
-            )  # fmt: skip
+            )
             await self._journal.flush()
         except (RingdeskError, OSError):
             await self._undo(old_text, staff)
@@ -217,8 +214,10 @@ class Applying:
             except (RingdeskError, OSError) as exc:
                 log.error("company: the old configuration can't be loaded", problem=str(exc))
         try:
-            for user in staff.before:
-                await self._accounts.save(user)
+            before = {user.user_id: user for user in staff.before}
+            for user in staff.changed:
+                new = replace(user, is_active=False)
+                await self._accounts.save(before.get(user.user_id, new))
             if old_text is not None:
                 write_private(self._file, old_text)
         except OSError as exc:

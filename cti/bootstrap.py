@@ -33,23 +33,34 @@ from acd.figures_book import FiguresBook
 from acd.hands_desk import HandsDesk
 from acd.service import AcdService
 from acd.wiring import build_acd
+from asterisk_conf.process import AsteriskProcess
 from asterisk_conf.secrets import AMI_USER, Secrets
 from cti.alarms import AlarmBoard, AlarmWatch
+from cti.applying import Applying, keep_people
 from cti.asterisk.fastagi import FastAgiServer
 from cti.asterisk.link import AmiAddress
 from cti.asterisk.protocol import Connect
 from cti.asterisk.switch import Switch
-from cti.asterisk.transfer_control import Notify, OutsideLine
+from cti.asterisk.transfer_control import Notify
 from cti.builtin import is_simulated
 from cti.bus.local import LocalBus
+from cti.changing import (
+    BrowserPhones,
+    Departments,
+    exchanges_of,
+    outside_of,
+    parts_of,
+    plan_of,
+)
 from cti.clock import SystemClock
 from cti.company import Company
+from cti.company_site import CompanySite
+from cti.company_text import Versions
 from cti.config import Settings
 from cti.domain import events as ev
 from cti.domain.calls import CallTable
-from cti.domain.ids import AgentId, Endpoint, QueueName
-from cti.domain.numbers import DialPlan
-from cti.domain.people import Role, User
+from cti.domain.ids import QueueName
+from cti.domain.people import User
 from cti.ports import Accounts, Clock, EventBus, Journal, Sessions
 from cti.servers import is_embedded, open_database, shared_bus
 from cti.storage.call_rows import CallsProjection
@@ -57,6 +68,7 @@ from cti.storage.database import Database
 from cti.storage.journal import SqlJournal
 from cti.storage.people import SqlAccounts, SqlSessions
 from cti.storage.projections import ProjectionKeeper
+from cti.web.access import Tokens
 from cti.web.app import WebParts, WebServer, build_app, own_origins
 from cti.web.passwords import Passwords
 from cti.web.signin import SignInDesk
@@ -66,7 +78,6 @@ from ivr.wiring import wire as build_ivr
 from recorder.adapters.sql import SqlBook
 from recorder.ports import Encoder, RecordingBook, RecordingStore, Spool
 from recorder.wiring import RecorderParts, build_recorder
-from screenpop.ports import SipAccount
 from screenpop.wiring import ScreenPops, build_pop, build_screenpop, dial_rules
 from tickets.adapters.sql import SqlTicketStore
 from tickets.ports import TicketStore
@@ -150,6 +161,7 @@ class Service:
     figures: Figures
     hands: HandsDesk
     callbacks: CallbacksSite
+    applying: Applying
     tickets: Tickets
     recorder: RecorderParts
     screenpop: ScreenPops
@@ -202,6 +214,7 @@ class Service:
             stack.callback(self.callbacks.stop)
             self.acd.start()
             stack.push_async_callback(self.acd.stop)
+            self.applying.start()
             self.figures.start(self.acd, past)
             stack.push_async_callback(self.figures.stop)
             if has_sockets:
@@ -249,25 +262,6 @@ class Service:
         self.journal.on_handed_in = self.bus.publish  # an erasure by the command, for instance
 
 
-class BrowserPhones:
-    """``screenpop.ports.PhoneSecrets`` of the generated secrets."""
-
-    def __init__(self, settings: Settings, secrets: Secrets) -> None:
-        self._settings = settings
-        self._secrets = secrets
-
-    def sip_account(self, endpoint: Endpoint) -> SipAccount:
-        """How this browser phone registers with Asterisk's WebSocket."""
-        host = self._settings.pbx.bind
-        return SipAccount(
-            url=f"ws://{host}:{self._settings.pbx.ws_port}/ws",
-            uri=f"sip:{endpoint}@{host}",
-            user=endpoint,
-            password=self._secrets.endpoint(endpoint),
-            realm="asterisk",
-        )
-
-
 def projections_of(database: Database) -> ProjectionKeeper:
     """All tables that are derived from the journal."""
     return ProjectionKeeper(
@@ -292,35 +286,6 @@ async def keep_in_database(settings: Settings) -> Keeping:
     )
 
 
-async def keep_people(accounts: Accounts, company: Company) -> Sequence[User]:
-    """Bring the accounts in line with the company; passwords stay, who left becomes inactive.
-
-    The simulators' accounts stay as they are: a simulator opens its own for its run.
-    """
-    known = {user.login: user for user in await accounts.all()}
-    people = []
-    for person in company.people:
-        old = known.pop(person.login, None)
-        user = User(
-            user_id=old.user_id if old else AgentId(person.login),
-            login=person.login,
-            name=person.name,
-            staff_number=person.staff_number,
-            extension=person.extension,
-            role=Role(person.role),
-            team=person.team,
-            language=old.language if old else person.language,
-            is_active=old.is_active if old else not is_simulated(person.login),
-        )
-        if user != old:
-            await accounts.save(user)
-        people.append(user)
-    for gone in known.values():
-        if gone.is_active:
-            await accounts.save(replace(gone, is_active=False))
-    return people
-
-
 async def build(
     settings: Settings,
     company: Company,
@@ -330,11 +295,12 @@ async def build(
     keeping: Keeping | None = None,
     connect: Connect | None = None,
     notify: Notify | None = None,
+    pbx: AsteriskProcess | None = None,
 ) -> Service:
     """Make all parts. Nothing outside the database is touched yet.
 
     ``keeping`` replaces the database, ``connect`` the TCP connection to AMI (tests). ``notify`` asks a desk phone to
-    answer; none: it must be lifted by hand.
+    answer; none: it must be lifted by hand. ``pbx`` follows a changed company; none: its files are somebody else's.
     """
     clock = clock or SystemClock()
     kept = keeping or await keep_in_database(settings)
@@ -354,22 +320,18 @@ async def build(
         default_queue=QueueName(company.queues[0].name),
         connect=connect,
         alarm=_alarm,
-        outside=_outside(company),
+        outside=outside_of(company),
         notify=notify,
     )
     control = switch.control
 
-    plan = DialPlan(
-        country=settings.country,
-        area_code=settings.area_code,
-        extensions=frozenset(person.extension for person in company.people),
-    )
+    plan, phones = plan_of(settings, company), BrowserPhones(settings, secrets)
     tickets = build_tickets(kept.tickets, bus, clock, accounts, company, plan)
     passwords = Passwords()
     desk = SignInDesk(
         accounts, kept.sessions, passwords, clock, bus, settings.web.session_idle_time
     )
-    pop = build_pop(bus, clock, tickets.office, BrowserPhones(settings, secrets), plan, company)
+    pop = build_pop(bus, clock, tickets.office, phones, plan, company)
     # An inactive account can't sign in; the simulators' must only be known, for when they are opened.
     agents = [replace(u, is_active=True) if is_simulated(u.login) else u for u in users]
     acd = build_acd(
@@ -400,6 +362,14 @@ async def build(
         calls=calls, spool=kept.spool, store=kept.store, encoder=kept.encoder, alarms=alarms,
         queues=lambda: {person.login: person.queues for person in company.people},
     )  # fmt: skip
+    departments = Departments(switch, ivr, acd, figures, tickets, screenpop)
+    applying = Applying(
+        company, file=settings.company_file or settings.home / "company.yaml",
+        versions=Versions(settings.versions_dir), accounts=accounts, sessions=kept.sessions,
+        journal=journal, bus=bus, clock=clock, parts=parts_of(settings, departments),
+        exchanges=exchanges_of(settings, ivr, pbx, phones), state_of=acd.state_of,
+        waiting_in=lambda queue: len(acd.waiting(QueueName(queue))),
+    )  # fmt: skip
     web = build_app(
         WebParts(
             desk=desk,
@@ -412,9 +382,13 @@ async def build(
                 *figures.routes,
                 *HandsSite(hands, calls, plan, clock).routes(),
                 *callbacks.routes(),
+                *CompanySite(applying).routes(),
             ],
             registry=_registry(figures),
             connect=[f"ws://{settings.pbx.bind}:{settings.pbx.ws_port}"],
+            tokens=Tokens(
+                secrets.command_token, secrets.metrics_token, settings.web.metrics_open_on_loopback
+            ),
             on_stop=[pop.stop, figures.stream.stop],
         )
     )
@@ -423,7 +397,7 @@ async def build(
         shared_bus=shared, calls=calls, keeping=kept,
         journal=journal, accounts=accounts, passwords=passwords, switch=switch,
         agi=FastAgiServer(ivr.routes, clock), ivr=ivr, acd=acd, figures=figures, hands=hands,
-        callbacks=callbacks,
+        callbacks=callbacks, applying=applying,
         tickets=tickets, recorder=recorder, screenpop=screenpop, web=WebServer(web, settings.web.bind, settings.web.port),
         alarms=alarms, watch=_watch(settings, alarms, clock, journal, shared),
     )  # fmt: skip
@@ -470,11 +444,6 @@ def _watch(
 
 def _ami_port(settings: Settings) -> int:
     return settings.pbx.ami_through or settings.pbx.ami_port
-
-
-def _outside(company: Company) -> OutsideLine | None:
-    line = company.outbound
-    return OutsideLine(Endpoint(line.endpoint), line.caller_id) if line else None
 
 
 def _alarm(message: str) -> None:

@@ -461,6 +461,8 @@ def parse_company(text: str, source: str = "company file") -> Company:
         document = yaml.safe_load(text)
     except yaml.YAMLError as exc:
         raise ConfigError(f"{source}: {_first_line(exc)}") from exc
+    except RecursionError as exc:
+        raise ConfigError(f"{source}: nested too deeply") from exc
     if not isinstance(document, dict):
         raise ConfigError(f"{source}: it describes no company: it has no keys")
     try:

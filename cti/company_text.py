@@ -23,7 +23,7 @@ from cti.domain.errors import CommandRefused
 
 DIGITS = 12
 """Of a hash, in a version's name."""
-_NAMED_BY = ("name", "login", "dnis", "number")
+_NAMED_BY = ("login", "dnis", "number", "name")
 
 
 @dataclass(frozen=True, slots=True)

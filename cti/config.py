@@ -63,6 +63,8 @@ class WebSettings(_Section):
     port: Port = 8080
     allowed_origins: tuple[str, ...] = ()  # besides our own address
     session_idle_time: timedelta = timedelta(hours=12)
+    # Programs on this machine read /metrics without the token.
+    metrics_open_on_loopback: bool = False
 
 
 class RecorderSettings(_Section):
@@ -220,6 +222,11 @@ class Settings(BaseSettings):
     def sounds_dir(self) -> Path:
         """Prompts that were synthesised or uploaded: ``<language>/<name>.wav``."""
         return self.home / "sounds"
+
+    @property
+    def versions_dir(self) -> Path:
+        """Where the companies that were in use are kept."""
+        return self.home / "company-versions"
 
     @property
     def secrets_file(self) -> Path:

@@ -7,7 +7,7 @@ start and whenever the company changes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,16 @@ class Ivr:
     prompts: PromptFolder
     routes: Mapping[str, Script] = field(repr=False)
     """AGI path → script, for ``cti.asterisk.fastagi.FastAgiServer``."""
+
+    def prepare(self, company: Company) -> Callable[[], None]:
+        """Check a company; the function returned uses its menus for every call from then on. Its prompts must be made.
+
+        Raises:
+            ConfigError: the menus can't work.
+        """
+        check_company(company)
+        plan = plan_of(company)
+        return lambda: self.service.use(plan)
 
     async def configure(self, company: Company, progress: Progress | None = None) -> Report:
         """Check a company, make its prompts, then use its menus for every call from now on.

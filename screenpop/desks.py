@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -176,6 +176,15 @@ class Desks:
             self._origin = origin
             for desk in self:
                 desk.today.shift(step)
+
+    def configure(self, config: DeskConfig, users: Iterable[User], now: datetime) -> None:
+        """The company has changed: desks for who is new; all show who sits there and what queues are called."""
+        self._config = config
+        for user in users:
+            self.take(user, now)
+        for desk in self:
+            desk.state.configure(config.queue_labels)
+            desk.put("me", me_section(desk.user, desk.language, now, config))
 
     def __iter__(self) -> Iterator[Desk]:
         return iter(list(self._by_agent.values()))

@@ -6,7 +6,7 @@ out once for all of them, at most once a second.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from cti.domain import events as ev
@@ -40,6 +40,18 @@ class Directory:
         self._people: dict[AgentId, ColleagueValue] = {}
         self._watching: set[AgentId] = set()
         self._is_due = False
+
+    def configure(self, config: DeskConfig, users: Iterable[User]) -> None:
+        """The company has changed: who is left is listed, by his present name and extension."""
+        self._config = config
+        known = {user.user_id: user for user in users}
+        for agent_id, value in list(self._people.items()):
+            user = known.get(agent_id)
+            if user is None:
+                del self._people[agent_id]
+            else:
+                self._note(user, value["state"], value["kind"], value["since"])
+        self.changed()
 
     def start(self, agents: AgentDesk) -> None:
         """Take everybody's state as it is."""

@@ -50,6 +50,12 @@ class Lookups:
         self._again: set[CallId] = set()
         self._stale: set[CallId] = set()
 
+    def configure(self, disposition_labels: Mapping[str, Labels]) -> None:
+        """The company has changed: what outcomes are called. What stands on a desktop is read again."""
+        self._disposition_labels = disposition_labels
+        for call_id in list(self._known):
+            self.changed(call_id)
+
     def known(self, call_id: CallId) -> tuple[CustomerSection | None, TicketSection | None]:
         """What was read last; nothing where nothing was."""
         return self._known.get(call_id, (None, None))

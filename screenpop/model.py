@@ -168,6 +168,10 @@ class DesktopState:
         self._facts = facts
         return self._draw()
 
+    def configure(self, queue_labels: Mapping[str, Labels]) -> None:
+        """The company has changed: what queues are called, from the next change on."""
+        self._queue_labels = queue_labels
+
     def relabel(self) -> list[Update]:
         """Draw the call again, since the language changed."""
         return self._draw() if self.shown is not None else []

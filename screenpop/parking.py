@@ -57,6 +57,10 @@ class Parking:
         self._park_time = park_time
         self._places: dict[CallId, _Place] = {}
 
+    def configure(self, park_time: timedelta) -> None:
+        """The company has changed: how long whoever is parked from now on stays."""
+        self._park_time = park_time
+
     def take(self, event: ev.CallEvent) -> None:
         """Take an event of any call."""
         place = self._places.get(event.call_id)

@@ -27,6 +27,11 @@ class QueueBoard:
         self._is_due = False
         self._figures: dict[QueueName, ev.QueueChanged] = {}
 
+    def configure(self, labels: Mapping[str, Labels]) -> None:
+        """The company has changed: other queues, or other names."""
+        self._labels = labels
+        self._figures = {q: figures for q, figures in self._figures.items() if q in labels}
+
     def start(self, figures: Iterable[ev.QueueChanged]) -> None:
         """Take all figures as they are."""
         self._figures = {view.queue: view for view in figures}

@@ -90,7 +90,7 @@ class ScreenPop:
         self._alarms: dict[str, str] = {}  # what stands, in words
         self._dirty: set[AgentId] = set()
         self._is_restoring = False
-        self._unsubscribe: Unsubscribe = _nothing
+        self._unsubscribe: Unsubscribe = lambda: None
         tickets.on_change(self.lookups.changed)
 
     # ---- life ----------------------------------------------------------------------------------
@@ -120,6 +120,17 @@ class ScreenPop:
             if desk.connection is not None:
                 desk.connection.close(CloseCode.GOING_AWAY)
         await self.lookups.stop()
+
+    def configure(self, config: DeskConfig, plan: DialPlan, users: Iterable[User]) -> None:
+        """The company has changed, and the ACD knows; pages are told what is different for them."""
+        self._config, self._plan, working = config, plan, list(users)
+        self.desks.configure(config, working, self._clock.now())
+        self._board.configure(config.queue_labels)
+        self.lookups.configure(config.disposition_labels)
+        self.parking.configure(config.park_time)
+        self.directory.configure(config, working)
+        for desk in self.desks:
+            self._refresh_agent(desk)
 
     def restore(self, events: Iterable[ev.Event]) -> None:
         """Take up calls, desktops and the day so far from the journal; after ``start``, before pages.
@@ -492,7 +503,3 @@ class ScreenPop:
     def call(self, call_id: CallId) -> CallFacts | None:
         """What is known of a live call."""
         return self._facts.get(call_id)
-
-
-def _nothing() -> None:
-    """Not subscribed: nothing to end."""

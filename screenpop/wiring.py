@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from cti.company import Company
 from cti.company_base import Language
 from cti.domain.numbers import DialPlan
+from cti.domain.people import User
 from cti.ports import CallControl, Clock, EventBus, Journal
 from cti.web.security import OriginRule
 from cti.web.signin import SignInDesk
@@ -31,6 +32,20 @@ class ScreenPops:
     pop: ScreenPop
     commands: CommandDesk
     sockets: DesktopSockets
+    calls: CallCommands
+
+    def prepare(
+        self, company: Company, plan: DialPlan, users: Iterable[User]
+    ) -> Callable[[], None]:
+        """Make the new configuration; the function returned takes it, after the ACD took its own."""
+        config, rules = desk_config(company, plan.country), dial_rules(company, plan)
+        goes_on, working = company.conference_goes_on, list(users)
+
+        def swap() -> None:
+            self.pop.configure(config, plan, working)
+            self.calls.configure(rules, conference_goes_on=goes_on)
+
+        return swap
 
     async def stop(self) -> None:
         """Close all pages and let running commands end."""
@@ -123,4 +138,4 @@ def build_screenpop(
     of_queues = QueueCommands(hands, pop.desks)
     commands = CommandDesk(pop, bus, clock, journal, agents, of_calls, tickets, of_queues)
     sockets = DesktopSockets(pop, commands, sign_in, origins, clock)
-    return ScreenPops(pop, commands, sockets)
+    return ScreenPops(pop, commands, sockets, of_calls)

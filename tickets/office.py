@@ -49,6 +49,10 @@ class TicketOffice:
         """Be told whenever a call's caller or ticket looks different."""
         self._service.on_change(listener)
 
+    def configure(self, dispositions: Mapping[str, tuple[str, ...]]) -> None:
+        """The company has changed: which outcomes a queue knows."""
+        self._dispositions = dispositions
+
     # ---- reading -------------------------------------------------------------------------------
 
     async def caller(self, call_id: CallId) -> CallerView | None:

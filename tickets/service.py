@@ -149,6 +149,10 @@ class TicketService:
         self.files.keep(file)
         return True
 
+    def configure(self, plan: DialPlan) -> None:
+        """The company has changed: how numbers are read from now on."""
+        self._plan = plan
+
     async def start(self) -> None:
         """Begin to listen."""
         await self.sweep()

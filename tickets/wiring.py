@@ -26,6 +26,11 @@ class Tickets:
     company: Company
     clock: Clock
 
+    def configure(self, company: Company, plan: DialPlan) -> None:
+        """The company has changed; sample customers are for new installations and added at a start alone."""
+        self.service.configure(plan)
+        self.office.configure(_outcomes(company))
+
     async def start(self) -> None:
         """Seed the sample customers and begin to listen."""
         await seed_customers(self.store, self.company.customers, self.plan, self.clock.now())
@@ -46,6 +51,10 @@ def build_tickets(
 ) -> Tickets:
     """Make the department of a store (``SqlTicketStore`` or ``MemoryTicketStore``)."""
     service = TicketService(store, bus, clock, accounts, plan)
-    by_queue = {queue.name: queue.dispositions for queue in company.queues}
-    office = TicketOffice(service, bus, clock, by_queue, _DISPOSITIONS)
+    office = TicketOffice(service, bus, clock, _outcomes(company), _DISPOSITIONS)
     return Tickets(service, office, store, plan, company, clock)
+
+
+def _outcomes(company: Company) -> dict[str, tuple[str, ...]]:
+    """What may become of a call, by queue."""
+    return {queue.name: queue.dispositions for queue in company.queues}

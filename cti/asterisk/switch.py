@@ -104,6 +104,11 @@ class Switch:
         """Whether the link stands and the snapshot was taken."""
         return self._up.is_set()
 
+    def configure(self, default_queue: QueueName, outside: OutsideLine | None) -> None:
+        """The company has changed: where a caller of no known queue stands, and the line to the outside."""
+        self.translator.default_queue = default_queue
+        self.control.outside = outside
+
     async def start(self) -> None:
         """Begin to connect; returns at once."""
         self._task = asyncio.create_task(self._consume(), name="switch")

@@ -61,7 +61,7 @@ class TransferControl:
         self._link = link
         self._registry = registry
         self._clock = clock
-        self._outside = outside
+        self.outside = outside
         self._notify = notify
 
     # ---- begin and send on ---------------------------------------------------------------------
@@ -215,9 +215,9 @@ class TransferControl:
         self._agent_leg(call)  # somebody must speak with him
         if target.kind == "agent":
             phone, number = f"PJSIP/{self._phone_of(target.value)}", ""
-        elif target.kind == "outside" and self._outside is not None:
-            phone = f"PJSIP/{target.value}@{self._outside.trunk}"
-            number = target.shown or self._outside.shown_number
+        elif target.kind == "outside" and self.outside is not None:
+            phone = f"PJSIP/{target.value}@{self.outside.trunk}"
+            number = target.shown or self.outside.shown_number
         else:
             raise CommandRefused("not_a_person", "only a person or a number can be added")
         await self._ring_into(call, phone, number)

@@ -61,7 +61,7 @@ class Translator(Transfers):
 
     def __init__(self, registry: ChannelRegistry, default_queue: QueueName) -> None:
         super().__init__(registry)
-        self._default_queue = default_queue  # the dialplan's RD_FALLBACK_QUEUE
+        self.default_queue = default_queue  # the dialplan's RD_FALLBACK_QUEUE
         self._early: dict[str, list[Message]] = {}  # by Local channel, until its dialler is known
         self.unknown: Counter[str] = Counter()
         """Events that the table doesn't know, by name."""
@@ -120,7 +120,7 @@ class Translator(Transfers):
         credit_time = timedelta(seconds=number(message.get("Credit")))
         known = self.registry.call(parse_call_id(message.headers["Call"]))
         # A caller who fell back before his queue was chosen comes back with none.
-        last = (known.queue if known else None) or self._default_queue
+        last = (known.queue if known else None) or self.default_queue
         queue = parse_queue_name(message.get("Queue") or last)
         call, out = self._of(message, at, "waiting")
         self._sent_on(call)

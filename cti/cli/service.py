@@ -21,7 +21,8 @@ import typer
 from asterisk_conf.listening import check_ports_free
 from asterisk_conf.phones import ask_to_answer
 from asterisk_conf.secrets import load_or_make_secrets
-from cti.bootstrap import build, keep_people, running
+from cti.applying import keep_people
+from cti.bootstrap import build, running
 from cti.builtin import is_simulated
 from cti.cli import deployment
 from cti.cli.ageing import keep_files
@@ -170,7 +171,11 @@ async def _serve(ready: Deployment, passwords: dict[str, str] | None = None) -> 
     configure_logging(settings.log_level, is_terminal=sys.stderr.isatty())
     pbx = ready.pbx
     service = await build(
-        settings, ready.company, ready.secrets, notify=lambda phone: ask_to_answer(pbx, phone)
+        settings,
+        ready.company,
+        ready.secrets,
+        notify=lambda phone: ask_to_answer(pbx, phone),
+        pbx=pbx,
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from cti.domain.errors import CommandRefused, InvalidValue, SwitchUnavailable
-from cti.domain.people import Permission
+from cti.domain.ids import AgentId
+from cti.domain.people import Permission, Role, User
+from cti.ports import Session
 from cti.web.routing import SIGNED_IN, Access, ApiError, Handler, Rule, SignedIn, error_answer
 from cti.web.security import SAFE_METHODS, OriginRule, is_loopback
 from cti.web.signin import SignInDesk
@@ -23,6 +27,9 @@ log = structlog.get_logger(__name__)
 
 COOKIE = "rd_session"
 CSRF_HEADER = "X-CSRF-Token"
+
+COMMAND = User(AgentId("-command-"), "command", "ringdesk apply", "", "", Role.ADMINISTRATOR)
+"""Who acts where somebody who may read the installation's secrets does, by one of our commands."""
 
 RULES = web.AppKey("rules", dict[web.AbstractRoute, Rule])
 
@@ -83,7 +90,16 @@ async def errors_middleware(request: web.Request, handler: Handler) -> web.Strea
         return error_answer(ApiError(500, "internal", "Something went wrong on our side."))
 
 
-def access_middleware(desk: SignInDesk, origins: OriginRule) -> Middleware:
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Secrets by which programs come in; empty: nobody does."""
+
+    command: str = ""  # our own commands, as an administrator, on this machine alone
+    metrics: str = ""
+    is_metrics_open: bool = False  # on this machine, without the token
+
+
+def access_middleware(desk: SignInDesk, origins: OriginRule, tokens: Tokens) -> Middleware:
     """Let through whoever the route's rule allows."""
 
     @web.middleware
@@ -95,16 +111,53 @@ def access_middleware(desk: SignInDesk, origins: OriginRule) -> Middleware:
             raise ApiError(403, "no_rule", "This address has no rule of access; it is closed.")
         if rule is Access.SOCKET:
             return await handler(request)
-        if rule is Access.LOOPBACK:
-            if not is_loopback(request.remote) or "X-Forwarded-For" in request.headers:
-                raise ApiError(403, "loopback_only", "Only for programs on this machine.")
+        if rule is Access.METRICS:
+            _check_metrics(request, desk, tokens)
             return await handler(request)
         _check_origin(request, desk, origins)
         if rule is not Access.PUBLIC:
-            request[SIGNED_IN] = await _check_session(request, desk, rule)
+            command = _command(request, desk, tokens) if rule is Permission.CONFIGURE else None
+            request[SIGNED_IN] = command or await _check_session(request, desk, rule)
         return await handler(request)
 
     return middleware
+
+
+def _bearer(request: web.Request) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _is_same(given: str, token: str) -> bool:
+    return bool(token) and hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
+
+
+def _is_here(request: web.Request) -> bool:
+    return is_loopback(request.remote) and "X-Forwarded-For" not in request.headers
+
+
+def _check_metrics(request: web.Request, desk: SignInDesk, tokens: Tokens) -> None:
+    given = _bearer(request)
+    if given is not None and _is_same(given, tokens.metrics):
+        return
+    if given is None and tokens.is_metrics_open and _is_here(request):
+        return
+    desk.note("metrics_refused")
+    challenge = {"WWW-Authenticate": "Bearer"}
+    raise ApiError(401, "token_needed", "Send the token for figures as a bearer token.", challenge)
+
+
+def _command(request: web.Request, desk: SignInDesk, tokens: Tokens) -> SignedIn | None:
+    """Our own command, if it is one; None: a session decides."""
+    given = _bearer(request)
+    if given is None:
+        return None
+    if not _is_here(request) or not _is_same(given, tokens.command):
+        desk.note("token_refused", detail=_route_name(request))
+        raise ApiError(401, "token_refused", "This token isn't ours.")
+    long_ago = datetime.fromtimestamp(0, UTC)
+    session = Session("", COMMAND.user_id, "", long_ago, long_ago, long_ago)
+    return SignedIn(COMMAND, session)
 
 
 async def _check_session(request: web.Request, desk: SignInDesk, rule: Rule) -> SignedIn:

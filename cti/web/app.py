@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from cti.web.access import (
     RULES,
+    Tokens,
     access_middleware,
     errors_middleware,
     headers_middleware,
@@ -42,6 +43,7 @@ class WebParts:
     connect: Sequence[str] = ()  # the browser phones' WebSocket: ws://host:port
     static_dir: Path = STATIC_DIR
     registry: CollectorRegistry = REGISTRY
+    tokens: Tokens = field(default_factory=Tokens)
     on_stop: Sequence[Callable[[], Awaitable[None]]] = ()  # ends what keeps connections open
 
 
@@ -57,7 +59,7 @@ def build_app(parts: WebParts) -> web.Application:
         middlewares=[
             headers_middleware(security_headers(parts.connect)),
             errors_middleware,
-            access_middleware(parts.desk, parts.origins),
+            access_middleware(parts.desk, parts.origins, parts.tokens),
         ],
         client_max_size=MAX_BODY,
     )

@@ -124,6 +124,6 @@ def _who_may(rule: Rule) -> str:
     return {
         Access.PUBLIC: "Anybody.",
         Access.SIGNED_IN: "Everybody who is signed in.",
-        Access.LOOPBACK: "Programs on this machine.",
+        Access.METRICS: "Programs with the bearer token for figures.",
         Access.SOCKET: "WebSocket: session cookie and own Origin, else closed with a code.",
     }[rule]

@@ -31,7 +31,7 @@ class Access(enum.Enum):
 
     PUBLIC = "public"  # anybody who reaches us
     SIGNED_IN = "signed_in"  # every person with a session
-    LOOPBACK = "loopback"  # programs on this machine
+    METRICS = "metrics"  # who has the token; by setting, programs on this machine
     SOCKET = (
         "socket"  # a WebSocket: the route itself checks Origin and session, and closes with a code
     )

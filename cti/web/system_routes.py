@@ -58,7 +58,7 @@ def system_routes(
 
     routes = [
         Route("GET", "/api/v1/health", answer_health, Access.PUBLIC, "Health", None, HealthAnswer),
-        Route("GET", "/metrics", metrics, Access.LOOPBACK, "Figures for Prometheus"),
+        Route("GET", "/metrics", metrics, Access.METRICS, "Figures for Prometheus"),
         Route("GET", "/api/v1/openapi.json", openapi, Access.PUBLIC, "This description"),
     ]
     document = describe([*others, *routes], version)

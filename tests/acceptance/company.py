@@ -109,6 +109,7 @@ SECRETS = Secrets(
     {
         "ami:ringdesk": SECRET,
         **{f"endpoint:{p.extension}{kind}": "sip" for p in COMPANY.people for kind in ("", "w")},
+        **dict.fromkeys(("endpoint:1009", "endpoint:1009w"), "sip"),  # of somebody who joins later
     }
 )
 

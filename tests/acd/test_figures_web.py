@@ -31,6 +31,7 @@ from cti.domain.errors import CommandRefused
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
 from cti.domain.people import Role, User
 from cti.ports import Session
+from cti.web.access import Tokens
 from cti.web.app import WebParts, build_app, own_origins
 from cti.web.passwords import Passwords
 from cti.web.signin import SignInDesk, token_hash
@@ -154,6 +155,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
             desk=desk, origins=own_origins([]), health=dict, static_dir=tmp_path,
             routes=[*stream.routes(), *figures.routes(), *AgentsDesk(view_of, board, lambda: MEMBERS, clock).routes()],
             registry=registry, on_stop=[stream.stop],
+            tokens=Tokens(is_metrics_open=True),
         )
     )  # fmt: skip
     async with TestClient(TestServer(app)) as client:
@@ -485,7 +487,7 @@ async def test_prometheus_reads_the_board_from_this_machine_only(site: Site) -> 
         assert line in text
     assert 'ringdesk_queue_service_level{queue="help"}' not in text  # there is none
     far = await site.client.get("/metrics", headers={"X-Forwarded-For": "10.0.0.9"})
-    assert far.status == 403
+    assert far.status == 401
 
 
 async def test_the_description_holds_the_definitions_and_the_parameters(site: Site) -> None:

@@ -109,7 +109,8 @@ def test_the_mirror_hears_of_other_queues_without_anybody_moving() -> None:
     change(world, configuration(rules(SALES), rules(HELP), agents=1))
     [mirror] = [x.mirror for x in world.last if isinstance(x, d.Mirror)]
     assert mirror.queues == (HELP, SALES)
-    assert {x.queue for x in world.last if isinstance(x, d.FiguresChanged)} == {HELP, SALES}
+    changed = [x.queues for x in world.last if isinstance(x, d.FiguresChanged)]
+    assert frozenset({HELP, SALES}) in changed
 
 
 def test_a_reservation_and_a_conversation_go_on() -> None:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from cti.bootstrap import keep_people
+from cti.applying import keep_people
 from cti.builtin import with_simulators
 from cti.cli.check import JournalFile
 from cti.cli.deployment import sample_company

@@ -132,7 +132,10 @@ async def figures(product: Live) -> str:
     """The metrics."""
     async with (
         aiohttp.ClientSession() as client,
-        client.get(f"{product.place.web}/metrics") as page,
+        client.get(
+            f"{product.place.web}/metrics",
+            headers={"Authorization": f"Bearer {product.pbx.secrets.metrics_token}"},
+        ) as page,
     ):
         return await page.text()
 

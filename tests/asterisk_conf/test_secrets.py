@@ -44,7 +44,11 @@ def test_the_file_is_its_owners_and_of_the_agreed_form(tmp_path: Path) -> None:
         "ami:ringdesk": made.ami,
         "endpoint:1001": made.endpoint("1001"),
         "endpoint:1001w": made.endpoint("1001w"),
+        "token:command": made.command_token,
+        "token:metrics": made.metrics_token,
     }
+    assert len(made.command_token) == len(made.metrics_token) == 32
+    assert made.command_token != made.metrics_token
     assert [p.name for p in tmp_path.iterdir()] == ["secrets.json"]
 
 

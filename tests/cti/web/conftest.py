@@ -17,6 +17,7 @@ from cti.bus.local import LocalBus
 from cti.domain.events import SecurityNoted
 from cti.domain.ids import AgentId
 from cti.domain.people import Permission, Role, User
+from cti.web.access import Tokens
 from cti.web.app import WebParts, build_app, own_origins
 from cti.web.passwords import Passwords
 from cti.web.routing import Body, Route, read_body
@@ -102,6 +103,7 @@ async def site(passwords: Passwords, static_dir: Path) -> AsyncIterator[Site]:
         connect=["ws://127.0.0.1:8088"],
         static_dir=static_dir,
         registry=CollectorRegistry(),
+        tokens=Tokens("command-token", "metrics-token"),
     )
     app = build_app(parts)
     async with TestClient(TestServer(app)) as client:

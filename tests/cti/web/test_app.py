@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry
 
-from cti.web.access import RULES
+from cti.domain.people import Permission
+from cti.web.access import RULES, Tokens
 from cti.web.app import WebParts, WebServer, build_app
+from cti.web.routing import Route, signed_in
 from cti.web.security import OriginRule
 from tests.cti.web.conftest import Site
 
@@ -154,10 +159,82 @@ async def test_health_names_what_is_wrong(site: Site) -> None:
     }
 
 
-async def test_metrics_are_for_this_machine_only(site: Site) -> None:
-    assert (await site.client.get("/metrics")).status == 200
-    forwarded = await site.client.get("/metrics", headers={"X-Forwarded-For": "10.0.0.9"})
-    assert await _error(forwarded) == (403, "loopback_only")
+def bearer(token: str, **more: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", **more}
+
+
+FAR = {"X-Forwarded-For": "10.0.0.9"}
+
+
+@pytest.mark.parametrize(
+    ("is_open", "headers", "status"),
+    [
+        (False, {}, 401),
+        (False, bearer("metrics-token"), 200),
+        (False, bearer("metrics-token", **FAR), 200),
+        (False, bearer("metrics-tokeN"), 401),
+        (False, bearer("command-token"), 401),
+        (False, bearer("é"), 401),
+        (False, {"Authorization": "Basic metrics-token"}, 401),
+        (True, {}, 200),
+        (True, FAR, 401),
+        (True, bearer("wrong"), 401),
+    ],
+)
+async def test_figures_are_for_who_has_the_token_and_by_setting_for_this_machine(
+    site: Site, *, is_open: bool, headers: dict[str, str], status: int
+) -> None:
+    parts = WebParts(
+        site.desk, OriginRule(), dict, registry=CollectorRegistry(),
+        tokens=Tokens("command-token", "metrics-token", is_open),
+    )  # fmt: skip
+    async with TestClient(TestServer(build_app(parts))) as client:
+        answer = await client.get("/metrics", headers=headers)
+        assert answer.status == status
+        if status != 200:
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+            assert "metrics_refused" in site.noted
+
+
+async def test_without_a_token_nobody_comes_in_by_one(site: Site) -> None:
+    parts = WebParts(site.desk, OriginRule(), dict, registry=CollectorRegistry())
+    async with TestClient(TestServer(build_app(parts))) as client:
+        for token in ("", " ", "x"):
+            assert (await client.get("/metrics", headers=bearer(token))).status == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        (bearer("command-token"), (200, "")),
+        (bearer("metrics-token"), (401, "token_refused")),
+        (bearer("command-token", **FAR), (401, "token_refused")),
+        (bearer(""), (401, "token_refused")),
+        ({"Authorization": "Basic command-token"}, (401, "not_signed_in")),
+    ],
+)
+async def test_our_own_commands_come_in_as_administrator_on_this_machine_alone(
+    site: Site, headers: dict[str, str], expected: tuple[int, str]
+) -> None:
+    async def who(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"by": signed_in(request).user.user_id})
+
+    routes = [
+        Route("PUT", "/api/v1/set", who, Permission.CONFIGURE, "Configure"),
+        Route("PUT", "/api/v1/team", who, Permission.WATCH_TEAM, "Of a person"),
+    ]
+    parts = WebParts(
+        site.desk, OriginRule(), dict, routes=routes, registry=CollectorRegistry(),
+        tokens=Tokens("command-token", "metrics-token"),
+    )  # fmt: skip
+    async with TestClient(TestServer(build_app(parts))) as client:
+        answer = await client.put("/api/v1/set", headers=headers)
+        known = await answer.json()
+        assert (answer.status, known.get("error", {}).get("id", "")) == expected
+        if answer.status == 200:
+            assert known == {"by": "-command-"}
+        other = await client.put("/api/v1/team", headers=headers)
+        assert other.status == 401  # of people alone
 
 
 async def test_pages_not_built_says_what_to_do(site: Site) -> None:
