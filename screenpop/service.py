@@ -15,7 +15,6 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 
 import structlog
 
@@ -100,8 +99,7 @@ class ScreenPop:
     ) -> None:
         """Make everybody's desk and begin to listen."""
         # The geographic tables take half a second to load: before anybody waits for a pop.
-        example = CallerNumber(NumberKind.PUBLIC, "+8613800138000")
-        await asyncio.to_thread(partial(place_of, example, "zh"))
+        await asyncio.to_thread(place_of, CallerNumber(NumberKind.PUBLIC, "+8613800138000"), "zh")
         for user in users:
             self.desks.take(user, self._clock.now())
         self._agents = agents
@@ -121,14 +119,10 @@ class ScreenPop:
                 desk.connection.close(CloseCode.GOING_AWAY)
         await self.lookups.stop()
 
-    def configure(self, config: DeskConfig, plan: DialPlan, users: Iterable[User]) -> None:
-        """The company has changed, and the ACD knows; pages are told what is different for them."""
-        self._config, self._plan, working = config, plan, list(users)
-        self.desks.configure(config, working, self._clock.now())
+    def configure(self, config: DeskConfig, plan: DialPlan) -> None:
+        """The company has changed, the ACD and the parts of the desktops know; what agents see is drawn again."""
+        self._config, self._plan = config, plan
         self._board.configure(config.queue_labels)
-        self.lookups.configure(config.disposition_labels)
-        self.parking.configure(config.park_time)
-        self.directory.configure(config, working)
         for desk in self.desks:
             self._refresh_agent(desk)
 

@@ -33,6 +33,7 @@ class ScreenPops:
     commands: CommandDesk
     sockets: DesktopSockets
     calls: CallCommands
+    clock: Clock
 
     def prepare(
         self, company: Company, plan: DialPlan, users: Iterable[User]
@@ -42,7 +43,12 @@ class ScreenPops:
         goes_on, working = company.conference_goes_on, list(users)
 
         def swap() -> None:
-            self.pop.configure(config, plan, working)
+            pop = self.pop
+            pop.desks.configure(config, working, self.clock.now())
+            pop.lookups.configure(config.disposition_labels)
+            pop.parking.configure(config.park_time)
+            pop.directory.configure(config, working)
+            pop.configure(config, plan)
             self.calls.configure(rules, conference_goes_on=goes_on)
 
         return swap
@@ -138,4 +144,4 @@ def build_screenpop(
     of_queues = QueueCommands(hands, pop.desks)
     commands = CommandDesk(pop, bus, clock, journal, agents, of_calls, tickets, of_queues)
     sockets = DesktopSockets(pop, commands, sign_in, origins, clock)
-    return ScreenPops(pop, commands, sockets, of_calls)
+    return ScreenPops(pop, commands, sockets, of_calls, clock)
