@@ -230,6 +230,6 @@ def _run(settings: Settings, work: Callable[[Subjects], Awaitable[T]]) -> T:
 
 
 def _text_files(settings: Settings) -> tuple[Path, ...]:
-    """Where Asterisk and our own service write text."""
+    """Where Asterisk and our own service write text; and companies that were in use, whose lists may name customers."""
     logs = sorted(settings.home.glob("*.log*")) if settings.home.is_dir() else []
-    return (settings.asterisk_dir / "log", *logs)
+    return (settings.asterisk_dir / "log", settings.versions_dir, *logs)
