@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from acd import callbacks, groups
+from acd import announcing, callbacks, groups
 from acd.breaks import overstay
 from acd.callers import end, put_fallback, rejoin
 from acd.decisions import (
     NOT_SENT,
-    Announce,
     Due,
     ExtendWrapUp,
     OfferRefused,
@@ -223,24 +222,7 @@ def _entry_due(turn: Turn, entry: QueueEntry) -> None:
         if entry.take_back_at is not None and turn.now >= entry.take_back_at:
             put_fallback(turn, replace(entry, agent_id=entry.agent_id))
         return
-    if entry.announce_at is None or turn.now < entry.announce_at or entry.phase is Phase.CONNECTED:
-        return
-    every = turn.configuration.rules(entry.queue).announce_every
-    is_sure = entry.blocked_until_at is None or turn.now >= entry.blocked_until_at
-    if every <= timedelta(0):
-        return
-    entry = replace(entry, announce_at=turn.now + every)
-    turn.wake(turn.now + every, entry.call_id)
-    if entry.phase is Phase.WAITING and is_sure and turn.part("is_linked"):
-        entry = replace(entry, told_position=position_of(turn, entry))
-        turn.decide(Announce(entry.call_id))
-    turn.put_entry(entry)
-
-
-def position_of(turn: Turn, entry: QueueEntry) -> int:
-    """The caller's position in his line, from 1; never worse than he was told before."""
-    position: int = turn.part("lines")[entry.queue].position(entry.place)
-    return min(position, entry.told_position or position)
+    announcing.due(turn, entry)
 
 
 def _known(turn: Turn, agent_id: AgentId) -> Agent:

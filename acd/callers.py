@@ -19,6 +19,7 @@ from datetime import timedelta
 from typing import Any
 
 from acd import callbacks, groups, parties
+from acd.announcing import planned
 from acd.decisions import CallerKnown, Rejoin, Requeue, TakeBack, WithdrawOffer
 from acd.facts import Agent, AgentLeg, Phase, QueueEntry, is_desk_phone
 from acd.parties import (
@@ -64,6 +65,9 @@ def enqueued(turn: Turn, event: ev.CallEnqueued) -> None:
             enqueued_at=entry.enqueued_at if is_placed else min(event.enqueued_at, turn.now),
             credit_time=event.credit_time,
             is_sent_on=False,
+            told_position=entry.told_position if is_placed else None,
+            announce_at=entry.announce_at if is_placed else None,
+            offer_at=entry.offer_at if is_placed else None,
         )
     others_leave(turn, event.call_id, None, "requeued")
     put_shape(turn, event.call_id, replace(shape_of(turn, event.call_id), is_sent_on=False))
@@ -393,12 +397,7 @@ def new_entry(
 
 def put_waiting(turn: Turn, entry: QueueEntry) -> None:
     """The caller waits and may be offered."""
-    every = turn.configuration.rules(entry.queue).announce_every
-    announce_at = entry.announce_at
-    if every > timedelta(0):
-        soonest_at = turn.now + min(every, turn.limits.retry_time)
-        announce_at = max(entry.announce_at or entry.enqueued_at + every, soonest_at)
-        turn.wake(announce_at, entry.call_id)
+    entry = planned(turn, entry)
     turn.put_entry(
         replace(
             entry,
@@ -409,7 +408,6 @@ def put_waiting(turn: Turn, entry: QueueEntry) -> None:
             leaving=None,
             take_back_at=None,
             refusals=0,
-            announce_at=announce_at,
         )
     )
 

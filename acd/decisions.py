@@ -240,6 +240,7 @@ class Restored:
     ``demands``: what was said of the live calls, ``missed``: who didn't answer them. ``tallies``: what agents have done
     since they signed in. ``outcomes``: tickets and outcomes of calls that are live, or in somebody's wrap-up.
     ``hands``: what hands changed of live calls.
+    ``places``: what callers were told of their position, in which queue.
     """
 
     agents: tuple[AgentStateChanged, ...]
@@ -251,6 +252,7 @@ class Restored:
     outcomes: tuple[TicketOpened | DispositionSet, ...] = ()
     hands: tuple[HandLaid, ...] = ()
     callbacks: tuple[KnownCallback, ...] = ()
+    places: Mapping[CallId, tuple[QueueName, int]] = field(default_factory=dict)
 
 
 # ---- out ---------------------------------------------------------------------------------------

@@ -204,6 +204,8 @@ class QueueEntry:
     blocked_until_at: datetime | None = None  # not offered before: his state isn't sure
     leaving: WayOut | None = None  # pressed a key, and is on his way out
     announce_at: datetime | None = None
+    offer_at: datetime | None = None
+    says: frozenset[str] = frozenset()  # what he is told in the visit that goes on, or went on last
     take_back_at: datetime | None = None
     told_position: int | None = None
     is_strict: bool = False  # more credit goes before any wait

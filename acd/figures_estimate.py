@@ -8,13 +8,13 @@ them older than half an hour.
 With fewer than three of them it is position × handling time ÷ agents, the pace at which so many agents, all busy, become
 free. Without agents there is no estimate: none is better than a made-up one.
 
-What a caller was told before is never exceeded (``not_worse``).
+What a caller was told before is never exceeded (``not_worse``), and he is told whole minutes (``rounded``).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -86,3 +86,11 @@ def estimate(
 def not_worse(new: timedelta, told: timedelta | None) -> timedelta:
     """What may be told now: never more than was told before."""
     return new if told is None else min(new, told)
+
+
+def rounded(time: timedelta, minutes: Sequence[int]) -> tuple[timedelta, bool]:
+    """Up to the next of these numbers of minutes, rising; True: it is more than the last."""
+    for step in minutes:
+        if time <= timedelta(minutes=step):
+            return timedelta(minutes=step), False
+    return timedelta(minutes=minutes[-1]), True

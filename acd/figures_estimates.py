@@ -6,12 +6,19 @@ Each caller who isn't offered to somebody at once gets one estimate when he come
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from acd.figures_board import Member
-from acd.figures_estimate import USUAL_HANDLE_TIME, Pace, WaitEstimate, estimate, not_worse
+from acd.figures_estimate import (
+    USUAL_HANDLE_TIME,
+    Pace,
+    WaitEstimate,
+    estimate,
+    not_worse,
+    rounded,
+)
 from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId, QueueName
 from cti.ports import Clock, EventBus, Timer, Unsubscribe
@@ -78,13 +85,20 @@ class WaitEstimates:
             timer.cancel()
         self._timers.clear()
 
-    def tell(self, call_id: CallId) -> WaitEstimate | None:
-        """What may be told to this caller now; it counts as told. None: nothing can be said."""
+    def tell(self, call_id: CallId, minutes: Sequence[int] = ()) -> WaitEstimate | None:
+        """What may be told to this caller now; it counts as told. None: nothing can be said.
+
+        ``minutes``: it is rounded up to one of these, rising. What is longer than the last stays as it is, to be told
+        as "more than".
+        """
         found = self._estimate(call_id)
         queue = self._waiting.get(call_id)
         if found is None or queue is None:
             return None
         time = not_worse(found.estimate_time, self._told.get(call_id))
+        if minutes:
+            step_time, is_more = rounded(time, minutes)
+            time = time if is_more else step_time
         found = WaitEstimate(found.position, time, found.basis)
         self._publish(call_id, queue, found, is_told=True)
         return found

@@ -24,6 +24,7 @@ from typing import Any
 
 from acd import (
     agents,
+    announcing,
     breaks,
     callbacks,
     callers,
@@ -410,6 +411,7 @@ def _restored(turn: Turn, event: d.Restored) -> None:
         turn.put_claim(miss.call_id, replace(claim, tried=tried))
     # Known before the switch tells how they went on: who has hung up meanwhile has abandoned.
     _adopt_all(turn, event.calls)
+    announcing.restore(turn, event.places)
     outcomes.restore(turn, event.outcomes)
 
 

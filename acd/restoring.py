@@ -23,6 +23,7 @@ def gathered(
     outcomes: dict[tuple[CallId, type], ev.TicketOpened | ev.DispositionSet] = {}
     touched: dict[CallId, ev.HandLaid] = {}
     identified: dict[CallId, ev.CallerIdentified] = {}
+    places: dict[CallId, tuple[QueueName, int]] = {}
     tallies = Tallies()
     for event in events:
         tallies.note(event)
@@ -39,8 +40,10 @@ def gathered(
                 outcomes[(event.call_id, type(event))] = event
             case ev.HandLaid():
                 touched[event.call_id] = event
-            case ev.CallTransferred() if event.target_kind in ("queue", "menu"):
+            case ev.CallTransferred() if event.target_kind in ("queue", "menu", "flow"):
                 touched.pop(event.call_id, None)
+            case ev.WaitEstimated(is_told=True):
+                places[event.call_id] = (event.queue, event.position)
             case ev.CallerIdentified():
                 identified[event.call_id] = event
             case ev.CallAnswered():
@@ -58,5 +61,6 @@ def gathered(
         tallies.found,
         tuple(event for event in outcomes.values() if event.call_id in kept),
         tuple(event for event in touched.values() if event.call_id in live),
+        places={call_id: place for call_id, place in places.items() if call_id in live},
     )
     return restored, identified

@@ -67,7 +67,8 @@ class QueueRules:
     wrap_up_time: timedelta | None = timedelta(seconds=30)
     rona_after: int = 1  # unanswered calls in a row until not ready
     gap_time: timedelta = timedelta(seconds=2)  # pause between two calls of an agent
-    announce_every: timedelta = timedelta(seconds=45)  # position; zero: never
+    announce_every: timedelta = timedelta(seconds=45)  # position and wait; zero: never
+    offer_every: timedelta = _ZERO  # zero: never
     waits_for_paint: bool = False
     strategy: Strategy = Strategy.LONGEST_IDLE
     ring_at_most: int = 10  # agents at once, where all are rung

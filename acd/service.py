@@ -260,18 +260,12 @@ class AcdService:
         return None if entry is None or entry.phase is model.Phase.CONNECTED else entry.queue
 
     def describe(self, call_id: CallId) -> WaitingCaller | None:
-        """What an announcement may tell; None: he isn't waiting."""
+        """What a visit may tell; None: he isn't waiting."""
         entry: QueueEntry | None = self._state.entries.get(call_id)
         position = self.position(call_id)
         if entry is None or position is None:
             return None
-        return WaitingCaller(
-            call_id=call_id,
-            queue=entry.queue,
-            position=position,
-            enqueued_at=self._timeline.to_wall(entry.enqueued_at),
-            wait_time=self._timeline.now() - entry.enqueued_at,
-        )
+        return WaitingCaller(call_id, entry.queue, position, entry.says)
 
     # ---- in ------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from acd.facts import Agent
 from acd.states import AgentState
@@ -40,13 +40,12 @@ class AgentView:
 
 @dataclass(frozen=True, slots=True)
 class WaitingCaller:
-    """What an announcement may tell a waiting caller."""
+    """What a visit tells a waiting caller. ``says``: ``place``, ``offer``."""
 
     call_id: CallId
     queue: QueueName
     position: int
-    enqueued_at: datetime
-    wait_time: timedelta
+    says: frozenset[str]
 
 
 def notice_of(agent: Agent, phone: str) -> str:

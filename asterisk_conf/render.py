@@ -26,6 +26,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from asterisk_conf.installer import AsteriskInstall
 from asterisk_conf.modules import allow_list, has_quick_records
 from asterisk_conf.music import music_dir
+from asterisk_conf.queue_music import queue_music
 from asterisk_conf.secrets import AMI_USER, Secrets
 from cti.builtin import is_simulated
 from cti.builtin_flows import flows_of
@@ -161,6 +162,7 @@ def _facts(
     settings: Settings, company: Company, secrets: Secrets, install: AsteriskInstall, home: Path
 ) -> dict[str, Any]:
     required, optional = allow_list(install.module_dir)
+    music = music_dir(install.moh_dir, settings.cache).absolute()
     return {
         "pbx": settings.pbx,
         "is_ipv6": ":" in settings.pbx.bind,
@@ -168,7 +170,15 @@ def _facts(
         "home": home,
         "module_dir": install.module_dir,
         "spool_dir": settings.spool_dir.absolute(),
-        "music_dir": music_dir(install.moh_dir, settings.cache).absolute(),
+        "music_dir": music,
+        "queue_music": {
+            queue.name: queue_music(
+                settings.music_dir.absolute() / queue.music, home / "music" / queue.music
+            )
+            if queue.music
+            else music
+            for queue in company.queues
+        },
         "country": settings.country.lower(),
         "required_modules": required,
         "optional_modules": optional,

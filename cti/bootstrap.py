@@ -31,6 +31,7 @@ from acd.callback_desk import CallbackParts
 from acd.callback_figures import CallbackFigures
 from acd.figures_book import FiguresBook
 from acd.hands_desk import HandsDesk
+from acd.line import ToldLine
 from acd.service import AcdService
 from acd.wiring import build_acd
 from asterisk_conf.process import AsteriskProcess
@@ -354,7 +355,8 @@ async def build(
         plan=plan,
     )  # fmt: skip
     ivr = build_ivr(
-        company, settings.sounds_dir, bus=bus, clock=clock, calls=calls, line=acd,
+        company, settings.sounds_dir, bus=bus, clock=clock, calls=calls,
+        line=ToldLine(acd, figures.estimates),
         recording=control, callbacks=acd.callbacks, prompts=kept.prompts,
     )  # fmt: skip
     recorder = build_recorder(

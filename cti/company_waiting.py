@@ -69,6 +69,11 @@ class Waiting(Part):
         return value
 
     @property
+    def is_announcing(self) -> bool:
+        """Whether waiting callers are told their place or their wait from time to time."""
+        return self.announce_every > timedelta(0) and (self.announce_position or self.announce_wait)
+
+    @property
     def is_offering(self) -> bool:
         """Whether waiting callers are offered something from time to time."""
         return self.offer_every > timedelta(0) and any(t.strip() for t in self.offer.values())

@@ -219,6 +219,11 @@ class Settings(BaseSettings):
         return self.home / "recordings"
 
     @property
+    def music_dir(self) -> Path:
+        """The administrator's music for waiting callers: a folder of sound files for each name that a queue gives."""
+        return self.home / "music"
+
+    @property
     def sounds_dir(self) -> Path:
         """Prompts that were synthesised or uploaded: ``<language>/<name>.wav``."""
         return self.home / "sounds"

@@ -67,6 +67,9 @@ class CallerSession(Protocol):
     async def forget_keys(self, *, until_quiet: bool = False) -> None:
         """Drop keys that wait for a question; ``until_quiet``: also a burst that is still being typed."""
 
+    async def take_keys(self) -> str:
+        """The keys that wait for a question; none waits any more."""
+
     async def record_message(
         self, call_id: CallId, take: int, max_time: timedelta, silence_time: timedelta
     ) -> timedelta:
@@ -99,11 +102,42 @@ class RecordingPause(Protocol):
         """
 
 
+class ToldWait(Protocol):
+    """A wait that may be told to a caller."""
+
+    @property
+    def minutes(self) -> int:
+        """So many; one of those that were asked for."""
+
+    @property
+    def is_more(self) -> bool:
+        """It is longer than the longest of them."""
+
+
+class Visited(Protocol):
+    """A waiting caller who is to be spoken to."""
+
+    @property
+    def queue(self) -> QueueName:
+        """Where he waits."""
+
+    @property
+    def position(self) -> int:
+        """His place, 1 is next; never worse than he was told before."""
+
+    @property
+    def says(self) -> frozenset[str]:
+        """What is due: ``place`` (with the wait), ``offer``."""
+
+
 class WaitingLine(Protocol):
     """The queues, as far as a waiting caller wants to know. The ACD provides it."""
 
-    def position(self, call_id: CallId) -> int | None:
-        """His place, 1 is next; None: he doesn't wait (any more)."""
+    def describe(self, call_id: CallId) -> Visited | None:
+        """What he is to be told; None: he doesn't wait (any more)."""
+
+    def tell_wait(self, call_id: CallId, minutes: Sequence[int]) -> ToldWait | None:
+        """How long he has still to wait, never more than he was told before; it counts as told. None: can't be said."""
 
 
 class CallbackLine(Protocol):

@@ -20,6 +20,7 @@ import structlog
 from cti.builtin_flows import flows_of
 from cti.company import Company
 from cti.company_base import Language
+from cti.company_waiting import Waiting
 from cti.domain.errors import RingdeskError
 from cti.domain.events import (
     CallEvent,
@@ -32,6 +33,7 @@ from cti.domain.events import (
     MenuLeft,
     VoicemailBegun,
     VoicemailTaken,
+    WaitingKeyPressed,
 )
 from cti.domain.ids import CallId, QueueName
 from cti.ports import Clock, EventBus
@@ -48,6 +50,7 @@ from ivr.ports import (
     RecordingPause,
     WaitingLine,
 )
+from ivr.waiting import offer_prompt, wait_prompt
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +67,7 @@ class Plan:
     default_flow: str
     credits: Mapping[QueueName, timedelta]
     direct: Mapping[str, str] = field(default_factory=dict)  # dialled number → extension it rings
+    waits: Mapping[QueueName, Waiting] = field(default_factory=dict)
 
     def flow(self, name: str) -> Script:
         """A flow by name; unknown: the default flow."""
@@ -96,6 +100,7 @@ def plan_of(company: Company) -> Plan:
         default_flow=company.default_flow,
         credits={QueueName(queue.name): queue.credit_time for queue in company.queues},
         direct={n.dnis: n.extension for n in company.numbers if n.extension is not None},
+        waits={QueueName(queue.name): queue for queue in company.queues},
     )
 
 
@@ -148,16 +153,34 @@ class IvrService:
             await visit.rescue()
 
     async def announce(self, session: CallerSession, call_id: CallId) -> None:
-        """Tell a waiting caller his position, in his language, and send him back to wait."""
+        """Tell a waiting caller what is due, in his language, and send him back to wait. A key breaks it off."""
         try:
-            position = self._line.position(call_id)
-            if position is not None:
-                await session.play(model.position_prompt(position))
+            await self._speak(session, call_id)
         except CallerGone:
             return
         except Exception as exc:  # noqa: BLE001 - as in run; he has a place in a queue
             log.error("announcement failed", call_id=call_id, **_told(exc))
         await self._finish(session, call_id, "wait", {})
+
+    async def _speak(self, session: CallerSession, call_id: CallId) -> None:
+        visited = self._line.describe(call_id)
+        if visited is None:
+            return
+        rules = self._plan.waits.get(visited.queue, Waiting())
+        if "place" in visited.says and rules.announce_position:
+            await session.play(model.position_prompt(visited.position))
+        keys = await session.take_keys()
+        if "place" in visited.says and rules.announce_wait and not keys:
+            told = self._line.tell_wait(call_id, rules.wait_minutes)
+            if told is not None:
+                await session.play(wait_prompt(told.minutes, is_more=told.is_more))
+                keys = await session.take_keys()
+        if "offer" in visited.says and rules.is_offering and not keys:
+            await session.play(offer_prompt(visited.queue))
+            keys = await session.take_keys()
+        if keys:  # the dialplan hears none as long as he is with us
+            at = self._clock.now()
+            self._bus.publish(WaitingKeyPressed(at=at, call_id=call_id, key=keys[0]))
 
     async def _finish(
         self, session: CallerSession, call_id: CallId, step: NextStep, variables: dict[str, str]

@@ -148,6 +148,11 @@ class AgiCallerSession:
             if not await self._wait(QUIET):
                 return
 
+    async def take_keys(self) -> str:
+        """The keys that wait for a question; none waits any more."""
+        keys, self._waiting = self._waiting, ""
+        return keys
+
     async def record_message(
         self, call_id: CallId, take: int, max_time: timedelta, silence_time: timedelta
     ) -> timedelta:

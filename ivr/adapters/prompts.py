@@ -33,7 +33,8 @@ from cti.company import Company, Node
 from cti.company_base import Language
 from cti.domain.errors import ConfigError
 from ivr import model, voicemail
-from ivr.adapters.sentences import SYSTEM_TEXTS, position_texts
+from ivr.adapters.sentences import SYSTEM_TEXTS, position_texts, wait_texts
+from ivr.waiting import minutes_told, offer_prompt
 
 Progress = Callable[[int, int, str], None]
 """Told after each prompt: how many are done, how many there are, the name of this one."""
@@ -98,6 +99,9 @@ def wanted_prompts(company: Company) -> list[Wanted]:
         if _is_spoken(node)
     ]
     texts += [*SYSTEM_TEXTS.items(), *position_texts().items()]
+    minutes, longest = minutes_told(company)
+    texts += wait_texts(sorted(minutes), sorted(longest)).items()
+    texts += [(offer_prompt(q.name), dict(q.offer)) for q in company.queues if q.is_offering]
     found = []
     for name, text in texts:
         for language in LANGUAGES:

@@ -6,11 +6,14 @@ together sound like pieces. Each can be replaced by a recorded file of its name.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cti.company_base import Language
 from ivr import voicemail
 from ivr.adapters.callback_sentences import CALLBACK_TEXTS
 from ivr.model import GIVE_UP, MAX_POSITION, POSITION_MANY, RETRY_KEY, RETRY_SILENCE
 from ivr.model import position_prompt as _name
+from ivr.waiting import wait_prompt
 
 _NUMBERS: tuple[tuple[str, str], ...] = (
     ("one", "一"),
@@ -83,4 +86,34 @@ def position_texts() -> dict[str, dict[Language, str]]:
         "en": "There are more than twenty callers in the line. Please hold.",
         "zh": "您排在二十位以后，请稍候。",
     }
+    return texts
+
+
+_DIGITS = "零一二三四五六七八九"
+
+
+def chinese(number: int) -> str:
+    """A number from 1 to 199 as it is said before a measure word."""
+    if number == 2:
+        return "两"
+    hundreds, rest = divmod(number, 100)
+    tens, ones = divmod(rest, 10)
+    text = f"{_DIGITS[hundreds]}百" if hundreds else ""
+    if tens:
+        text += "十" if tens == 1 and not hundreds else f"{_DIGITS[tens]}十"
+    elif hundreds and ones:
+        text += "零"
+    return text + (_DIGITS[ones] if ones else "")
+
+
+def wait_texts(minutes: Iterable[int], longest: Iterable[int]) -> dict[str, dict[Language, str]]:
+    """The sentences of a caller's wait, by prompt name; ``longest``: beyond which it is "more than"."""
+    texts: dict[str, dict[Language, str]] = {}
+    for number, is_more in [*((n, False) for n in minutes), *((n, True) for n in longest)]:
+        about, zh = ("more than", "超过") if is_more else ("about", "大约需要")
+        unit = "minute" if number == 1 else "minutes"
+        texts[wait_prompt(number, is_more=is_more)] = {
+            "en": f"Your waiting time is {about} {number} {unit}.",
+            "zh": f"您的等待时间{zh}{chinese(number)}分钟。",
+        }
     return texts

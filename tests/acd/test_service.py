@@ -464,7 +464,8 @@ async def test_the_position_is_announced_and_can_be_asked_for(centre: Centre) ->
     assert centre.acd.position(mine) == 2
     described = centre.acd.describe(mine)
     assert described is not None
-    assert described.wait_time == seconds(45)
+    assert (described.queue, described.position) == (QueueName("sales"), 2)
+    assert set(described.says) == {"place"}
     assert centre.acd.describe(CallId("nobody")) is None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,11 +16,12 @@ from cti.clock import SystemClock
 from cti.company import Company, parse_company
 from cti.domain.call import Call, offer
 from cti.domain.events import CallOffered, Event, MenuInput, MenuLeft
-from cti.domain.ids import CallId, LegId
+from cti.domain.ids import CallId, LegId, QueueName
 from ivr.wiring import wire
 from tests.asterisk.ami_probe import AmiProbe
 from tests.asterisk.pbx import Pbx
 from tests.asterisk.sipp import calling
+from tests.fakes.waiting_line import Waits
 from tests.until import until
 
 pytestmark = pytest.mark.asterisk
@@ -64,8 +65,11 @@ class Desk:
         at = SystemClock().now()
         return offer(CallOffered(at=at, call_id=call_id, leg_id=LegId("1.1")))
 
-    def position(self, call_id: CallId) -> int | None:
-        return 2
+    def describe(self, call_id: CallId) -> Waits:
+        return Waits(2, queue=QueueName("help"))
+
+    def tell_wait(self, call_id: CallId, minutes: Sequence[int]) -> None:
+        """Nobody knows."""
 
     async def pause_recording(
         self, call_id: CallId, is_paused: bool, reason: str = "agent"

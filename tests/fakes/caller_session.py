@@ -99,6 +99,10 @@ class FakeCallerSession:
         self._still_there()
         self._waiting = ""
 
+    async def take_keys(self) -> str:
+        keys, self._waiting = self._waiting, ""
+        return keys
+
     async def record_message(
         self, call_id: CallId, take: int, max_time: timedelta, silence_time: timedelta
     ) -> timedelta:

@@ -28,6 +28,7 @@ def _few_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
         prompts_module, "SYSTEM_TEXTS", {model.RETRY_KEY: SYSTEM_TEXTS[model.RETRY_KEY]}
     )
     monkeypatch.setattr(prompts_module, "position_texts", dict)
+    monkeypatch.setattr(prompts_module, "minutes_told", lambda _: (set(), set()))
     monkeypatch.setattr(prompts_module, "flows_of", lambda company: company.flows)
 
 

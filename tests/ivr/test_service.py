@@ -17,6 +17,7 @@ from ivr import model
 from ivr.service import OFFERED_TIMEOUT, IvrService, plan_of
 from tests.fakes.caller_session import HANG_UP, FakeCallerSession
 from tests.fakes.people import HandClock
+from tests.fakes.waiting_line import HandLine, Waits
 from tests.ivr.flows import company, flow, node
 
 pytestmark = pytest.mark.unit
@@ -42,7 +43,7 @@ class Desk:
         self.clock = HandClock()
         self.calls = CallTable()
         self.events: list[Event] = []
-        self.positions: dict[CallId, int] = {}
+        self.line = HandLine()
         self.pauses: list[bool] = []
         self.pause_error: Exception | None = None
         self.bus.subscribe(self.calls.apply)  # type: ignore[arg-type]  # its refusal isn't looked at
@@ -52,12 +53,9 @@ class Desk:
             bus=self.bus,
             clock=self.clock,
             calls=self.calls,
-            line=self,
+            line=self.line,
             recording=self,
         )
-
-    def position(self, call_id: CallId) -> int | None:
-        return self.positions.get(call_id)
 
     async def pause_recording(
         self, call_id: CallId, is_paused: bool, reason: str = "agent"
@@ -329,7 +327,7 @@ async def test_a_new_configuration_does_not_touch_who_is_in_a_menu() -> None:
 async def test_a_waiting_caller_hears_his_position(position: int | None, heard: list[str]) -> None:
     desk, session = Desk(), FakeCallerSession(language="zh")
     if position is not None:
-        desk.positions[CALL] = position
+        desk.line.waiting[CALL] = Waits(position)
     await desk.service.announce(session, CALL)
     assert session.heard == heard
     assert session.variables == {"RD_NEXT": "wait"}
@@ -337,7 +335,7 @@ async def test_a_waiting_caller_hears_his_position(position: int | None, heard: 
 
 async def test_an_announcement_that_fails_sends_him_back_to_wait() -> None:
     desk, session = Desk(), FakeCallerSession()
-    desk.positions[CALL] = 3
+    desk.line.waiting[CALL] = Waits(3)
     session.failure = RuntimeError("no such file")
     await desk.service.announce(session, CALL)
     assert session.variables == {"RD_NEXT": "wait"}
@@ -345,7 +343,7 @@ async def test_an_announcement_that_fails_sends_him_back_to_wait() -> None:
 
 async def test_who_hangs_up_in_an_announcement_is_let_go() -> None:
     desk, session = Desk(), FakeCallerSession()
-    desk.positions[CALL] = 3
+    desk.line.waiting[CALL] = Waits(3)
     session.hang_up()
     await desk.service.announce(session, CALL)
     assert session.next_step == ""

@@ -13,6 +13,7 @@ from cti.domain.errors import ConfigError
 from cti.domain.events import MenuLeft
 from ivr.wiring import Ivr, wire
 from tests.fakes.agi_channel import FakeAgiChannel
+from tests.fakes.waiting_line import Waits
 from tests.ivr.flows import company, flow, node
 from tests.ivr.test_service import CALL, HELPLINE, MAIN, Desk
 
@@ -51,7 +52,7 @@ def wired(tmp_path: Path, *flows: Flow) -> tuple[Ivr, Desk]:
         bus=desk.bus,
         clock=desk.clock,
         calls=desk.calls,
-        line=desk,
+        line=desk.line,
         recording=desk,
     )
     return ivr, desk
@@ -71,7 +72,7 @@ async def test_the_ivr_script_serves_the_number_dialled(
 
 async def test_the_announce_script_says_the_position(tmp_path: Path) -> None:
     ivr, desk = wired(tmp_path, MAIN)
-    desk.positions[CALL] = 4
+    desk.line.waiting[CALL] = Waits(4)
     channel: Any = Channel(language="zh")
     await ivr.routes["/announce"](channel)
     assert channel.played == ["ringdesk/ivr-position-4"]
@@ -105,8 +106,8 @@ async def test_configure_makes_the_prompts_and_then_uses_the_menus(tmp_path: Pat
         pytest.fail("espeak-ng is missing; `make setup` installs it")
     ivr, desk = wired(tmp_path, MAIN)
     report = await ivr.configure(company(HELPLINE))
-    # No text of its own: 28 sentences of the system and the greetings of two queues' voicemail, in two languages.
-    assert report.made == 60
+    # No text of its own: sentences of the system and of the wait, two voicemail greetings; in two languages.
+    assert report.made == 2 * (28 + 9 + 2)
     assert ivr.prompts.length("ivr-position-1", "zh") is not None
     desk.offer()
     channel: Any = Channel()

@@ -55,6 +55,7 @@ class World:
         self.store: Any = MemoryStore()
         self.encoder: Any = ContainerEncoder()
         self.calls = Calls()
+        self.staff = FixedStaff({DESK: LINA})
         self.alarms = LoggedAlarms()
         self.has_tickets = True
         self.false_words = 0
@@ -79,7 +80,7 @@ class World:
             store=self.store,
             spool=self.spool,
             encoder=self.encoder,
-            staff=FixedStaff({DESK: LINA}),
+            staff=self.staff,
             work_dir=self._work_dir,
         )
         self.recorder = Recorder(

@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cti.domain import events as ev
-from cti.domain.ids import CallId, CustomerId, Endpoint, LegId, QueueName, TicketId
+from cti.domain.ids import (
+    CallId,
+    CustomerId,
+    Endpoint,
+    LegId,
+    QueueName,
+    RecordingId,
+    TicketId,
+)
 from tickets.model import (
     MAX_TIMELINE,
     CallFile,
@@ -49,6 +57,23 @@ def test_when_a_ticket_opens(event: ev.CallEvent, rules: TicketRules, reason: st
     assert why_open(FILE, event, rules) == reason
     with_ticket = CallFile(CALL, T0, ticket_id=TicketId(1))
     assert why_open(with_ticket, event, rules) is None
+
+
+def test_a_message_opens_a_ticket_when_it_is_stored() -> None:
+    stored = ev.RecordingStored(
+        at=T0, call_id=CALL, recording_id=RecordingId("r"), duration_time=timedelta(seconds=3), sha256="", size=1
+    )  # fmt: skip
+    begun = ev.VoicemailBegun(at=T0, call_id=CALL, queue=QueueName("sales"))
+    assert why_open(FILE, stored, TicketRules()) is None
+    left = fold(FILE, begun)
+    assert (left.outcome, left.queue, left.timeline[-1].what) == ("voicemail", "sales", "voicemail")
+    assert why_open(left, begun, TicketRules()) is None
+    again = ev.VoicemailBegun(at=T0, call_id=CALL, queue=QueueName("sales"), take=2)
+    over = fold(fold(left, again), ev.CallEnded(at=T0, call_id=CALL, cause=16, ended_by="caller"))
+    assert (over.outcome, len(over.timeline)) == ("voicemail", 2)
+    assert why_open(over, stored, TicketRules()) == "voicemail"
+    talked = fold(fold(FILE, CONNECTED), begun)
+    assert talked.outcome == "answered"  # it has its ticket
 
 
 def test_a_sensitive_nodes_digits_stand_nowhere() -> None:

@@ -1,0 +1,199 @@
+"""While a caller waits: what he hears, keys that lead out of the queue, and the message that he leaves.
+
+The whole product, and a pjsua2 phone outside as the caller, who speaks 440 Hz and presses keys by RFC 4733.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import itertools
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import aiohttp
+import numpy as np
+import pytest
+import pytest_asyncio
+import soundfile
+
+from asterisk_conf.pjsua2_cache import find_site
+from cti.company import Company, Flow, Node, Number, Person, Queue
+from cti.company_base import Text
+from cti.company_waiting import Voicemail, WayOut
+from cti.domain import events as ev
+from cti.domain.ids import CallId
+from sip_sim.desktop import signed_in
+from sip_sim.phone import Heard, SoftPhone, soft_phone
+from tests.asterisk.live import PASSWORD, Live, live
+from tests.until import until
+
+pytestmark = [
+    pytest.mark.asterisk,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(240),
+]
+E = TypeVar("E", bound=ev.CallEvent)
+CALLER = 440.0
+LINE, TALKING_LINE = "4001", "4002"
+LOUD = -25.0
+_numbers = itertools.count(13700000101)
+
+
+def company() -> Company:
+    """A queue whose keys lead to its voicemail and to another queue; one more in which callers are spoken to."""
+    voicemail = Voicemail(greeting={"en": "Speak."}, max_time=timedelta(seconds=30))
+    label: Text = {"en": "Line"}
+    none = timedelta(0)
+    return Company(
+        name="Waiting",
+        people=(
+            Person(login="ann", name="Ann", staff_number="1", extension="1001", queues=("line",)),
+            Person(login="bob", name="Bob", staff_number="2", extension="1002", queues=("other",)),
+        ),
+        queues=(
+            Queue(
+                name="line", label=label, gap_time=none, announce_every=none, voicemail=voicemail,
+                leave_keys={"1": WayOut(kind="voicemail"), "2": WayOut(kind="queue", to="other")},
+            ),
+            Queue(name="other", label=label, gap_time=none, announce_every=none),
+        ),
+        flows=(Flow(name="straight", start="wait", nodes=(Node(name="wait", kind="queue", queue="line"),)),),
+        numbers=(Number(dnis=LINE, flow="straight"),),
+        default_flow="straight",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def site() -> Path:
+    """The pjsua2 of this Python."""
+    found = find_site()
+    assert found is not None, "pjsua2 is not built for this Python: run `make pjsua2`"
+    return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def product() -> AsyncIterator[Live]:
+    async with live(company(), simulated=1) as running:
+        yield running
+
+
+@dataclass
+class Stage:
+    """The product, and the call in hand."""
+
+    product: Live
+    site: Path
+    since: int = 0
+
+    @contextlib.asynccontextmanager
+    async def caller(self, number: str = LINE) -> AsyncIterator[SoftPhone]:
+        """A caller from outside who waits in the queue."""
+        self.since = await self.product.last()
+        async with soft_phone(self.site, CALLER, ("PCMA",)) as phone:
+            sip = self.product.place.sip
+            await phone.do("outside", server=sip, number=str(next(_numbers)), name="Cal Ler")
+            await phone.do("call", uri=f"sip:{number}@{sip}")
+            await phone.wait_for("media", active=True)
+            await self.fact(ev.CallEnqueued)
+            yield phone
+
+    async def fact(self, kind: type[E], within: float = 20) -> E:
+        """The first event of a kind since the call began."""
+        return (await self.product.wait_for(kind, self.since, 1, within))[0]
+
+    async def facts(self, kind: type[E]) -> list[E]:
+        """All of them so far."""
+        return await self.product.events(kind, self.since)
+
+    async def ended(self) -> CallId:
+        """Until the call is over."""
+        return (await self.fact(ev.CallEnded)).call_id
+
+    async def message(self, login: str) -> Heard:
+        """The recording on the call's ticket, as this agent gets it; ``samples`` is caller, agent."""
+        attached = await self.fact(ev.RecordingAttached, within=40)
+        async with (
+            aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as client,
+            signed_in(client, self.product.place.web, login, PASSWORD) as desktop,
+        ):
+            url = f"{self.product.place.web}/api/v1/recordings/{attached.recording_id}/audio"
+            async with desktop.client.get(url) as answer:
+                assert answer.status == 200, await answer.text()
+                body = await answer.read()
+        samples, rate = await asyncio.to_thread(soundfile.read, io.BytesIO(body), dtype="float64")
+        return Heard(np.asarray(samples), int(rate))
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def at(product: Live, site: Path) -> AsyncIterator[Stage]:
+    yield Stage(product, site)
+    await until(lambda: asyncio.to_thread(lambda: not product.pbx.leftovers()), 15)
+
+
+async def test_a_key_leads_to_voicemail_and_the_message_hangs_on_a_ticket(at: Stage) -> None:
+    async with at.caller() as phone:
+        await phone.do("digits", digits="1")
+        begun = await at.fact(ev.VoicemailBegun)
+        assert begun.queue == "line"
+        await phone.hear(3.0)
+        await phone.do("digits", digits="#")
+        taken = await at.fact(ev.VoicemailTaken)
+        assert taken.length_time > timedelta(seconds=1.5)
+        await phone.do("digits", digits="1")
+        call_id = await at.ended()  # he is thanked, and we hang up
+    left = await at.facts(ev.CallLeftByKey)
+    assert [(e.queue, e.target_kind) for e in left] == [("line", "voicemail")]
+    ticket = await at.fact(ev.TicketOpened)
+    assert (ticket.call_id, ticket.reason) == (call_id, "voicemail")
+    heard = await at.message("ann")
+    assert abs(heard.seconds - taken.length_time.total_seconds()) < 0.3
+    mouth, nobody = (Heard(heard.samples[:, side], heard.rate) for side in (0, 1))
+    assert mouth.share(CALLER, LOUD) > 0.8
+    assert nobody.sound < 0.05
+    assert [e.reason for e in await at.facts(ev.RecordingFailed)] == []
+
+
+async def test_who_hangs_up_in_his_message_has_left_what_he_said(at: Stage) -> None:
+    async with at.caller() as phone:
+        await phone.do("digits", digits="1")
+        await at.fact(ev.VoicemailBegun)
+        await phone.hear(3.0)
+        await phone.do("hang_up")
+        taken = await at.fact(ev.VoicemailTaken)
+    assert taken.length_time > timedelta(seconds=1.5)
+    heard = await at.message("ann")
+    assert abs(heard.seconds - taken.length_time.total_seconds()) < 0.3
+    assert [e.reason for e in await at.facts(ev.RecordingFailed)] == []
+
+
+async def test_the_service_dies_in_the_middle_and_nothing_said_is_lost(at: Stage) -> None:
+    async with at.caller() as phone:
+        await phone.do("digits", digits="1")
+        begun = await at.fact(ev.VoicemailBegun)
+        await phone.hear(1.0)
+        await at.product.stop(signal.SIGKILL)
+        await phone.hear(3.0)
+        await phone.do("digits", digits="#")
+        await phone.wait_for("state", within=15, status=200, state="DISCONNECTED")
+    await at.product.start()
+    heard = await at.message("ann")
+    assert heard.seconds > 2.0
+    assert Heard(heard.samples[:, 0], heard.rate).share(CALLER, LOUD) > 0.8
+    assert (await at.fact(ev.TicketOpened)).call_id == begun.call_id
+
+
+async def test_a_key_leads_to_another_queue(at: Stage) -> None:
+    async with at.caller() as phone:
+        await phone.do("digits", digits="2")
+        waits = await at.product.wait_for(ev.CallEnqueued, at.since, 2)
+        assert [e.queue for e in waits] == ["line", "other"]
+        left = await at.fact(ev.CallLeftByKey)
+        assert (left.target_kind, left.target) == ("queue", "other")
+        await phone.do("hang_up")
+        await at.ended()
