@@ -2,7 +2,8 @@
 
 Each of the two has its own clock, which begins when he comes into the line and goes on through attempts and visits. What is
 due at the same moment is said in one visit. Somebody who is being offered to an agent, or isn't surely there, is left in
-peace; his turn comes again after the usual time.
+peace; his turn comes again after the usual time. So does that of somebody who is being spoken to already: another visit
+would begin from the beginning.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from acd.decisions import Announce
+from acd.decisions import Announce, Visit
 from acd.facts import Phase, QueueEntry
 from acd.turn import Turn
 from cti.domain.evolving import replace
@@ -18,6 +19,7 @@ from cti.domain.ids import CallId, QueueName
 
 PLACE, OFFER = "place", "offer"
 """What is said: his place and how long it may take; what he may do instead of waiting."""
+LONGEST_VISIT_TIME = timedelta(minutes=1)
 _ZERO = timedelta(0)
 
 
@@ -52,12 +54,22 @@ def due(turn: Turn, entry: QueueEntry) -> None:
     if not says:
         return
     is_sure = entry.blocked_until_at is None or turn.now >= entry.blocked_until_at
+    is_visited = entry.visit_until_at is not None and turn.now < entry.visit_until_at
+    is_sure = is_sure and not is_visited
     if entry.phase is Phase.WAITING and is_sure and turn.part("is_linked"):
         if PLACE in says:
             entry = replace(entry, told_position=position_of(turn, entry))
         entry = replace(entry, says=frozenset(says))
         turn.decide(Announce(entry.call_id))
     turn.put_entry(entry)
+
+
+def visit(turn: Turn, event: Visit) -> None:
+    """Somebody speaks to him, or has done so."""
+    entry = turn.entry(event.call_id)
+    if entry is not None:
+        until_at = turn.now + LONGEST_VISIT_TIME if event.is_on else None
+        turn.put_entry(replace(entry, visit_until_at=until_at))
 
 
 def _again(turn: Turn, entry: QueueEntry, every: timedelta) -> datetime | None:

@@ -181,6 +181,14 @@ class RejoinRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Visit:
+    """A waiting caller is being spoken to from now on, or no longer."""
+
+    call_id: CallId
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LeaveRefused:
     """The switch didn't send a caller away who had pressed a key."""
 
@@ -409,6 +417,7 @@ Input = (
     | RejoinRefused
     | CallerKnown
     | LeaveRefused
+    | Visit
     | Due
     | Stalled
     | Drain

@@ -206,6 +206,7 @@ class QueueEntry:
     announce_at: datetime | None = None
     offer_at: datetime | None = None
     says: frozenset[str] = frozenset()  # what he is told in the visit that goes on, or went on last
+    visit_until_at: datetime | None = None  # he is spoken to, at the longest until then
     take_back_at: datetime | None = None
     told_position: int | None = None
     is_strict: bool = False  # more credit goes before any wait

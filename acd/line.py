@@ -33,6 +33,10 @@ class ToldLine:
         """What he is to be told; None: he doesn't wait (any more)."""
         return self._service.describe(call_id)
 
+    def visit(self, call_id: CallId, is_on: bool) -> None:
+        """He is being spoken to from now on, or no longer."""
+        self._service.visit(call_id, is_on)
+
     def tell_wait(self, call_id: CallId, minutes: Sequence[int]) -> ToldWait | None:
         """How long he has still to wait, rounded up to one of these; it counts as told."""
         found = self._estimates.tell(call_id, minutes)

@@ -459,6 +459,7 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     d.AskCallback: callbacks.ask,
     d.WithdrawCallback: callbacks.withdraw,
     d.CallbackFound: callbacks.found,
+    d.Visit: announcing.visit,
     d.Due: agents.due,
     d.Linked: _linked,
     d.Reconfigured: reconfiguring.reconfigured,

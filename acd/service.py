@@ -267,6 +267,10 @@ class AcdService:
             return None
         return WaitingCaller(call_id, entry.queue, position, entry.says)
 
+    def visit(self, call_id: CallId, is_on: bool) -> None:
+        """He is being spoken to from now on, or no longer."""
+        self._step(d.Visit(call_id, is_on))
+
     # ---- in ------------------------------------------------------------------------------------
 
     def _command(self, command: Command) -> None:

@@ -136,6 +136,9 @@ class WaitingLine(Protocol):
     def describe(self, call_id: CallId) -> Visited | None:
         """What he is to be told; None: he doesn't wait (any more)."""
 
+    def visit(self, call_id: CallId, is_on: bool) -> None:
+        """He is being spoken to from now on, or no longer: nobody breaks it off by another announcement."""
+
     def tell_wait(self, call_id: CallId, minutes: Sequence[int]) -> ToldWait | None:
         """How long he has still to wait, never more than he was told before; it counts as told. None: can't be said."""
 

@@ -154,12 +154,15 @@ class IvrService:
 
     async def announce(self, session: CallerSession, call_id: CallId) -> None:
         """Tell a waiting caller what is due, in his language, and send him back to wait. A key breaks it off."""
+        self._line.visit(call_id, True)
         try:
             await self._speak(session, call_id)
         except CallerGone:
             return
         except Exception as exc:  # noqa: BLE001 - as in run; he has a place in a queue
             log.error("announcement failed", call_id=call_id, **_told(exc))
+        finally:
+            self._line.visit(call_id, False)
         await self._finish(session, call_id, "wait", {})
 
     async def _speak(self, session: CallerSession, call_id: CallId) -> None:

@@ -35,6 +35,7 @@ queues:
     ring_time: PT15S
     wrap_up_time: PT20S
     announce_every: PT10S
+    leave_keys: {"1": {kind: voicemail}, "2": {kind: queue, to: help}}
     dispositions: [order taken, callback, wrong number]
   - name: help
     label: {en: Help, zh: 客服}

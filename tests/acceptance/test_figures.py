@@ -152,9 +152,11 @@ async def test_a_wait_is_estimated_journalled_and_compared(centre: Centre) -> No
     await centre.until(lambda: tom.call == "ringing", within=60)
     centre.answer(tom)
     await centre.until(lambda: tom.call == "talking")
-    assert [e.is_told for e in centre.of(second, ev.WaitEstimated)] == [False, True]
+    estimates = [e.is_told for e in centre.of(second, ev.WaitEstimated)]
+    assert estimates[:2] == [False, True]
+    assert all(estimates[1:])  # and each announcement told one
     sales = await figures(centre)
-    assert sales.estimates == 2
+    assert sales.estimates == len(estimates)
     assert sales.estimate_bias_s is not None
     assert sales.estimate_bias_s > 100  # three minutes were foreseen, it took half of one
     assert centre.of(first, ev.WaitEstimated) == []  # he was offered at once

@@ -194,3 +194,18 @@ def test_after_a_start_nobody_is_told_a_worse_position() -> None:
     world.step(d.Restored((), frozenset(), calls, places={mine: (SALES, 1), first: (HELP, 1)}))
     assert world.state.entries[mine].told_position == 1
     assert world.state.entries[first].told_position is None
+
+
+def test_who_is_spoken_to_is_not_interrupted_by_the_next_announcement() -> None:
+    world = World(configuration(rules(announce_every=seconds(4))))
+    call = world.enqueue("a")
+    assert announced(world, call)
+    world.step(d.Visit(call, is_on=True))
+    before = len(world.log)
+    world.wait(13)
+    assert [x for x in world.log[before:] if isinstance(x, d.Announce)] == []
+    world.step(d.Visit(call, is_on=False))
+    assert announced(world, call)
+    world.step(d.Visit(call, is_on=True))  # and whoever speaks to him dies
+    world.wait(60)
+    assert announced(world, call)

@@ -68,6 +68,9 @@ class Desk:
     def describe(self, call_id: CallId) -> Waits:
         return Waits(2, queue=QueueName("help"))
 
+    def visit(self, call_id: CallId, is_on: bool) -> None:
+        """Nobody else speaks to him."""
+
     def tell_wait(self, call_id: CallId, minutes: Sequence[int]) -> None:
         """Nobody knows."""
 

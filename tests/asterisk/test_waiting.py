@@ -22,7 +22,10 @@ import pytest
 import pytest_asyncio
 import soundfile
 
+from asterisk_conf.installer import default_cache
+from asterisk_conf.installer import find as find_asterisk
 from asterisk_conf.pjsua2_cache import find_site
+from asterisk_conf.render import reload_commands, render
 from cti.company import Company, Flow, Node, Number, Person, Queue
 from cti.company_base import Text
 from cti.company_waiting import Voicemail, WayOut
@@ -30,6 +33,7 @@ from cti.domain import events as ev
 from cti.domain.ids import CallId
 from sip_sim.desktop import signed_in
 from sip_sim.phone import Heard, SoftPhone, soft_phone
+from sip_sim.tones import sine
 from tests.asterisk.live import PASSWORD, Live, live
 from tests.until import until
 
@@ -40,8 +44,11 @@ pytestmark = [
 ]
 E = TypeVar("E", bound=ev.CallEvent)
 CALLER = 440.0
-LINE, TALKING_LINE = "4001", "4002"
+LINE, SPOKEN_TO = "4001", "4002"
 LOUD = -25.0
+MUSIC = 1500.0
+LIKE = 0.6
+"""So alike are a prompt and what is heard of it through a telephone; another sentence of the same voice is below 0.3."""
 _numbers = itertools.count(13700000101)
 
 
@@ -54,7 +61,7 @@ def company() -> Company:
         name="Waiting",
         people=(
             Person(login="ann", name="Ann", staff_number="1", extension="1001", queues=("line",)),
-            Person(login="bob", name="Bob", staff_number="2", extension="1002", queues=("other",)),
+            Person(login="bob", name="Bob", staff_number="2", extension="1002", queues=("spoken_to",)),
         ),
         queues=(
             Queue(
@@ -62,9 +69,16 @@ def company() -> Company:
                 leave_keys={"1": WayOut(kind="voicemail"), "2": WayOut(kind="queue", to="other")},
             ),
             Queue(name="other", label=label, gap_time=none, announce_every=none),
+            Queue(
+                name="spoken_to", label=label, gap_time=none, announce_every=timedelta(seconds=4),
+                offer={"en": "Press one to leave a message."}, offer_every=timedelta(seconds=4),
+                leave_keys={"1": WayOut(kind="voicemail")}, voicemail=voicemail,
+            ),
         ),
-        flows=(Flow(name="straight", start="wait", nodes=(Node(name="wait", kind="queue", queue="line"),)),),
-        numbers=(Number(dnis=LINE, flow="straight"),),
+        flows=(
+            Flow(name="to_be_told", start="wait", nodes=(Node(name="wait", kind="queue", queue="spoken_to"),)),
+            Flow(name="straight", start="wait", nodes=(Node(name="wait", kind="queue", queue="line"),)),),
+        numbers=(Number(dnis=LINE, flow="straight"), Number(dnis=SPOKEN_TO, flow="to_be_told")),
         default_flow="straight",
     )  # fmt: skip
 
@@ -134,6 +148,77 @@ class Stage:
 async def at(product: Live, site: Path) -> AsyncIterator[Stage]:
     yield Stage(product, site)
     await until(lambda: asyncio.to_thread(lambda: not product.pbx.leftovers()), 15)
+
+
+def is_in(heard: Heard, prompt: Path) -> bool:
+    """Whether a prompt is somewhere in what was heard: the two are laid over each other at every place."""
+    said, rate = soundfile.read(prompt, dtype="float64")
+    places = np.arange(0, len(said), rate / heard.rate)
+    said = np.interp(places, np.arange(len(said)), said)
+    size = len(heard.samples) + len(said)
+    spectrum = np.fft.rfft(heard.samples, size) * np.conj(np.fft.rfft(said, size))
+    match = np.fft.irfft(spectrum, size)[: max(1, len(heard.samples) - len(said))]
+    energy = np.convolve(heard.samples**2, np.ones(len(said)), "valid")[: len(match)]
+    likeness = match[: len(energy)] / np.sqrt(np.maximum(energy, 1e-9) * np.sum(said**2))
+    return bool(likeness.max() > LIKE)
+
+
+@contextlib.asynccontextmanager
+async def signed_in_without_a_phone(product: Live, login: str) -> AsyncIterator[None]:
+    """An agent who is there, so that waits can be estimated, and whom nobody can ring."""
+    async with (
+        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as client,
+        signed_in(client, product.place.web, login, PASSWORD) as desktop,
+    ):
+        await desktop.command("agent.sign_in", phone="desk")
+        await desktop.command("agent.ready")
+        yield
+        await desktop.command("agent.sign_out")
+
+
+async def test_place_minutes_and_offer_are_heard_and_a_key_counts_in_them(at: Stage) -> None:
+    sounds = at.product.settings.sounds_dir / "en"
+    async with signed_in_without_a_phone(at.product, "bob"), at.caller(SPOKEN_TO) as phone:
+        heard = await phone.hear(20.0)
+        told = [e for e in await at.facts(ev.WaitEstimated) if e.is_told]
+        # Three minutes a call, until calls of the day say more, and one agent who is there.
+        assert {(e.position, e.estimate_time, e.basis) for e in told} == {
+            (1, timedelta(minutes=3), "agents")
+        }
+        for name in ("ivr-position-1", "ivr-wait-3", "ivr-offer-spoken_to"):
+            assert is_in(heard, sounds / f"{name}.wav"), name
+        for name in ("ivr-position-2", "ivr-wait-5"):
+            assert not is_in(heard, sounds / f"{name}.wav"), name
+        # A key while he is spoken to: he is with the service, and the dialplan hears none.
+        before = len(await at.facts(ev.WaitEstimated))
+        await at.product.wait_for(ev.WaitEstimated, at.since, before + 1, 40)
+        await phone.do("digits", digits="1")
+        await at.fact(ev.VoicemailBegun)
+        await phone.do("hang_up")
+        await at.ended()
+    assert len(await at.facts(ev.CallLeftByKey)) == 1
+
+
+async def test_a_queue_has_music_of_its_own(at: Stage) -> None:
+    pbx = at.product.pbx
+    folder = pbx.settings.music_dir / "hall"
+    folder.mkdir(parents=True)
+    soundfile.write(folder / "a.wav", sine(MUSIC, 3.0, 0.3), 8000, "PCM_16")
+    queues = tuple(
+        q.model_copy(update={"music": "hall"}) if q.name == "line" else q
+        for q in pbx.company.queues
+    )
+    company_ = pbx.company.model_copy(update={"queues": queues})
+    install = find_asterisk(default_cache())
+    assert install is not None
+    changed = render(pbx.settings, company_, pbx.secrets, install)
+    assert reload_commands(changed) == ("moh reload",)
+    await pbx.rx("moh reload")
+    async with at.caller() as phone:
+        heard = await phone.hear(2.0)
+        assert heard.share(MUSIC, LOUD) > 0.6
+        await phone.do("hang_up")
+        await at.ended()
 
 
 async def test_a_key_leads_to_voicemail_and_the_message_hangs_on_a_ticket(at: Stage) -> None:

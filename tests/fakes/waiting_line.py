@@ -33,11 +33,15 @@ class HandLine:
 
     waiting: dict[CallId, Waits] = field(default_factory=dict)
     wait: Told | None = None
+    visits: list[tuple[CallId, bool]] = field(default_factory=list)
     asked: list[tuple[int, ...]] = field(default_factory=list)
     """The minutes among which it was to choose, for each wait that counts as told."""
 
     def describe(self, call_id: CallId) -> Waits | None:
         return self.waiting.get(call_id)
+
+    def visit(self, call_id: CallId, is_on: bool) -> None:
+        self.visits.append((call_id, is_on))
 
     def tell_wait(self, call_id: CallId, minutes: Sequence[int]) -> Told | None:
         if self.wait is not None:

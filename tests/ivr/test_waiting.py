@@ -72,6 +72,7 @@ async def test_a_key_during_an_announcement_is_told_and_ends_it() -> None:
     assert [e.key for e in desk.events if isinstance(e, WaitingKeyPressed)] == ["1"]
     assert desk.line.asked == []  # what he doesn't hear doesn't count as told
     assert session.next_step == "wait"
+    assert desk.line.visits == [(CALL, True), (CALL, False)]
 
 
 def test_every_wait_that_can_be_told_has_a_sentence() -> None:
