@@ -158,8 +158,9 @@ def is_in(heard: Heard, prompt: Path) -> bool:
     size = len(heard.samples) + len(said)
     spectrum = np.fft.rfft(heard.samples, size) * np.conj(np.fft.rfft(said, size))
     match = np.fft.irfft(spectrum, size)[: max(1, len(heard.samples) - len(said))]
-    energy = np.convolve(heard.samples**2, np.ones(len(said)), "valid")[: len(match)]
-    likeness = match[: len(energy)] / np.sqrt(np.maximum(energy, 1e-9) * np.sum(said**2))
+    until_here = np.concatenate([[0.0], np.cumsum(heard.samples**2)])
+    energy = (until_here[len(said) :] - until_here[: -len(said)])[: len(match)]
+    likeness = match[: len(energy)] / np.sqrt(np.maximum(energy, 1e-6) * np.sum(said**2))
     return bool(likeness.max() > LIKE)
 
 
