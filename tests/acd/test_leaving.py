@@ -10,7 +10,18 @@ from acd.rules import WayOut
 from cti.domain import events as ev
 from cti.domain.ids import CallId, QueueName
 from cti.domain.targets import Target
-from tests.acd.world import ANNA, BEN, HELP, SALES, World, configuration, rules, seconds
+from tests.acd.test_queues_doc import rows
+from tests.acd.world import (
+    ANNA,
+    BEN,
+    HELP,
+    PHONES,
+    SALES,
+    World,
+    configuration,
+    rules,
+    seconds,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -209,3 +220,38 @@ def test_who_is_spoken_to_is_not_interrupted_by_the_next_announcement() -> None:
     world.step(d.Visit(call, is_on=True))  # and whoever speaks to him dies
     world.wait(60)
     assert announced(world, call)
+
+
+# ---- the examples of docs/queues.md ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", rows("keys", "what happens"), ids=lambda row: row["keys"])
+def test_the_examples_of_the_page(row: dict[str, str]) -> None:
+    world = World(configuration(rules(leave_keys=KEYS), rules(HELP), agents=1))
+    call = world.enqueue("a")
+    begin, sent = world.now, list[d.SendAway]()
+    for step in row["what happens"].split(", "):
+        what, _, at = step.partition(" at ")
+        world.wait(begin + seconds(float(at)) - world.now)
+        match what.split():
+            case ["key", key]:
+                sent += press(world, call, key)
+            case ["ready"]:
+                world.seat(ANNA)
+                world.dial(call, ANNA)
+            case ["missed"]:
+                phone = PHONES[ANNA]
+                world.step(
+                    ev.CallNotAnswered(
+                        at=world.now, call_id=call, endpoint=phone, result="no_answer"
+                    )
+                )
+                world.requeue(call)
+            case _:
+                world.step(d.LeaveRefused(call))
+    entry = world.state.entries[call]
+    if entry.leaving is not None:
+        assert [x.target for x in sent] == [entry.leaving.target]
+        assert row["he is"] == f"away to {entry.leaving.kind}"
+    else:
+        assert row["he is"] == entry.phase.value
