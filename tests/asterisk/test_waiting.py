@@ -49,7 +49,7 @@ LOUD = -25.0
 MUSIC = 1500.0
 AUDIBLE = 0.02
 LIKE = 0.75
-"""What is heard of a prompt through a telephone is 0.9 to 1.0 alike; another sentence with some of the same words up to 0.8."""
+"""What is heard of a prompt is 0.9 to 1.0 alike; another sentence with some of the same words up to 0.8."""
 _numbers = itertools.count(13700000101)
 
 
