@@ -31,7 +31,7 @@ from cti.company_base import Text
 from cti.company_waiting import Voicemail, WayOut
 from cti.domain import events as ev
 from cti.domain.ids import CallId
-from sip_sim.desktop import signed_in
+from sip_sim.desktop import HeadlessDesktop, signed_in
 from sip_sim.phone import Heard, SoftPhone, soft_phone
 from sip_sim.tones import sine
 from tests.asterisk.live import PASSWORD, Live, live
@@ -117,6 +117,22 @@ class Stage:
             await phone.wait_for("media", active=True)
             await self.fact(ev.CallEnqueued)
             yield phone
+
+    @contextlib.asynccontextmanager
+    async def agent(self, login: str) -> AsyncIterator[HeadlessDesktop]:
+        """An agent at a desk phone that answers by itself, not ready yet."""
+        agent, place = self.product.agent(login), self.product.place
+        async with (
+            soft_phone(self.site, 880.0, ("PCMA",)) as phone,
+            aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as client,
+            signed_in(client, place.web, login, PASSWORD) as desktop,
+        ):
+            await phone.register(place.sip, agent.endpoint, agent.secret)
+            await phone.do("answering", status=200)
+            await desktop.command("agent.sign_in", phone="desk")
+            await desktop.until(lambda d: d.sections["phone"]["state"] == "idle")
+            yield desktop
+            await desktop.command("agent.sign_out")
 
     async def fact(self, kind: type[E], within: float = 20) -> E:
         """The first event of a kind since the call began."""
@@ -289,5 +305,37 @@ async def test_a_key_leads_to_another_queue(at: Stage) -> None:
         assert [e.queue for e in waits] == ["line", "other"]
         left = await at.fact(ev.CallLeftByKey)
         assert (left.target_kind, left.target) == ("queue", "other")
+        await phone.do("hang_up")
+        await at.ended()
+
+
+@pytest.mark.parametrize("first", ["ready", "key", "key is told"])
+async def test_a_key_and_an_offer_in_the_same_moment_give_him_to_one_of_them(
+    at: Stage, first: str
+) -> None:
+    async with at.agent("ann") as desktop, at.caller() as phone:
+
+        async def press() -> None:
+            await phone.do("digits", digits="2")
+
+        async def be_ready() -> None:
+            if first == "key is told":
+                await at.fact(ev.WaitingKeyPressed)
+            await desktop.command("agent.ready")
+
+        await asyncio.gather(
+            *([be_ready(), press()] if first == "ready" else [press(), be_ready()])
+        )
+
+        async def is_settled() -> bool:
+            waits = [e.queue for e in await at.facts(ev.CallEnqueued)]
+            return "other" in waits or bool(await at.facts(ev.CallAnswered))
+
+        await until(is_settled, 20)
+        left, answered = await at.facts(ev.CallLeftByKey), await at.facts(ev.CallAnswered)
+        assert len(left) + len(answered) == 1
+        assert await at.facts(ev.CallEnded) == []
+        if left:  # and no phone rings for somebody who isn't there
+            await desktop.until(lambda d: d.state == "READY")
         await phone.do("hang_up")
         await at.ended()

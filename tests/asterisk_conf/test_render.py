@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import stat
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,39 @@ def test_phones_may_dial_only_what_is_written_out(
     slots = {f"p-{slot}" for slot in range(1, 10)} | {f"*7{slot}" for slot in range(1, 10)}
     assert _extensions(_context(place, "rd-xfer")) == slots | {"i"}
     assert _extensions(_context(place, "rd-consult")) == {"i"}
+
+
+def test_flows_can_be_reached_by_name_but_not_dialled(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home")
+    render(place, company, _secrets(company), install)
+    ways = _extensions(_context(place, "rd-ways"))
+    assert {"f-main", "f-_voicemail_sales", "f-_voicemail_help"} <= ways
+    for context, reaches in (("rd-xfer", True), ("rd-leave", True), ("rd-agents", False)):
+        assert ("include = rd-ways" in _context(place, context)) is reaches
+
+
+def test_each_queue_has_its_music(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home")
+    own = company.queues[0].model_copy(update={"music": "hall"})
+    company = company.model_copy(update={"queues": (own, company.queues[1])})
+    with pytest.raises(ConfigError, match="music/hall"):
+        render(place, company, _secrets(company), install)
+    (place.music_dir / "hall").mkdir(parents=True)
+    with (place.music_dir / "hall/a.wav").open("wb") as file, wave.open(file, "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(b"\0" * 1600)
+    render(place, company, _secrets(company), install)
+    text = (place.asterisk_dir / "etc/musiconhold.conf").read_text(encoding="utf-8")
+    assert (
+        f"[q_sales]\nmode = files\ndirectory = {place.asterisk_dir.absolute()}/music/hall\n" in text
+    )
+    assert f"[q_help]\nmode = files\ndirectory = {install.moh_dir}\n" in text
+    queues = (place.asterisk_dir / "etc/queues.conf").read_text(encoding="utf-8")
+    assert "musicclass = q_sales\n" in queues
 
 
 def test_without_an_outbound_part_nothing_leaves_the_house(

@@ -8,15 +8,18 @@ from typing import Protocol
 
 import pytest
 
-from cti.domain.errors import LocalProtocolError
+from cti.domain.errors import InvalidValue, LocalProtocolError
+from cti.domain.ids import CallId
+from ivr import voicemail
 from ivr.adapters.agi import AgiCallerSession
-from ivr.ports import CallerGone, CallerSession
+from ivr.ports import CallerGone, CallerSession, MessageCutOff
 from tests.fakes.agi_channel import FakeAgiChannel
 from tests.fakes.caller_session import FakeCallerSession
 
 pytestmark = pytest.mark.contract
 
 WAIT = timedelta(seconds=5)
+CALL = CallId("pbx1-1790000000.1-77")
 
 
 class Lengths:
@@ -35,6 +38,7 @@ class Phone(Protocol):
     session: CallerSession
 
     def press(self, keys: str) -> None: ...
+    def leave(self, message: timedelta, *, hangs_up: bool = False) -> None: ...
     def hang_up(self) -> None: ...
     def heard(self) -> list[str]: ...
     def variables(self) -> dict[str, str]: ...
@@ -46,6 +50,9 @@ class InMemory:
 
     def press(self, keys: str) -> None:
         self.session.press(keys)
+
+    def leave(self, message: timedelta, *, hangs_up: bool = False) -> None:
+        self.session.messages, self.session.hangs_up_in_message = [message], hangs_up
 
     def hang_up(self) -> None:
         self.session.hang_up()
@@ -67,6 +74,9 @@ class OverAgi:
 
     def press(self, keys: str) -> None:
         self.channel.keys += keys
+
+    def leave(self, message: timedelta, *, hangs_up: bool = False) -> None:
+        self.channel.messages, self.channel.hangs_up_in_message = [message], hangs_up
 
     def hang_up(self) -> None:
         self.channel.is_gone = True
@@ -151,6 +161,42 @@ async def test_the_language_is_kept(phone: Phone) -> None:
     assert phone.session.language == "en"
     await phone.session.set_language("zh")
     assert phone.session.language == "zh"
+
+
+async def test_keys_that_wait_can_be_taken(phone: Phone) -> None:
+    phone.press("1")
+    await phone.session.play("hello")
+    assert await phone.session.take_keys() == "1"
+    assert await phone.session.take_keys() == ""
+
+
+async def test_a_message_is_as_long_as_he_speaks(phone: Phone) -> None:
+    phone.leave(timedelta(seconds=3))
+    taken = await phone.session.record_message(CALL, 1, timedelta(minutes=2), WAIT)
+    assert taken == timedelta(seconds=3)
+    assert phone.heard() == [voicemail.BEEP]
+    await phone.session.end_message()
+    assert await phone.session.ask_key(["menu"], WAIT) is None
+
+
+async def test_who_hangs_up_in_his_message_has_left_some_of_it(phone: Phone) -> None:
+    phone.leave(timedelta(seconds=2), hangs_up=True)
+    with pytest.raises(MessageCutOff) as caught:
+        await phone.session.record_message(CALL, 1, timedelta(minutes=2), WAIT)
+    assert caught.value.length_time == timedelta(seconds=2)
+
+
+async def test_a_message_is_written_into_the_spool_under_the_calls_name() -> None:
+    phone = OverAgi()
+    phone.channel.variables["RD_SPOOL"] = "/srv/spool"
+    await phone.session.record_message(CALL, 2, timedelta(minutes=2), WAIT)
+    assert phone.channel.recorded == [(f"/srv/spool/{CALL}.voicemail2", timedelta(minutes=2), WAIT)]
+    assert phone.channel.variables["RD_STATE"] == "voicemail"
+    assert phone.channel.leases[-1] == timedelta(minutes=2)
+    await phone.session.end_message()
+    assert phone.channel.variables["RD_STATE"] == "menu"
+    with pytest.raises(InvalidValue):
+        await phone.session.record_message(CallId("../../etc/x"), 1, WAIT, WAIT)
 
 
 @pytest.mark.parametrize("kind", [InMemory, OverAgi])

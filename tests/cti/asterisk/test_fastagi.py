@@ -191,3 +191,36 @@ async def test_a_hostile_argument_is_refused_before_the_wire() -> None:
         await connection.exchange("SET VARIABLE", ("RD_X", "a\nHANGUP"), timedelta(0))
     with pytest.raises(CallerGone):
         await connection.exchange("ANSWER", (), timedelta(0))
+
+
+@pytest.mark.parametrize(
+    ("reply", "length", "is_there"),
+    [
+        (b"200 result=35 (dtmf) endpos=32000\n", 4.0, True),
+        (b"200 result=0 (timeout) endpos=16000\n", 2.0, True),
+        (b"200 result=-1 (hangup) endpos=12000\n", 1.5, False),
+    ],
+)
+async def test_a_recorded_file_is_as_long_as_asterisk_says(
+    reply: bytes, length: float, is_there: bool
+) -> None:
+    door, found = Door(), []
+
+    async def record(session: AgiSession) -> None:
+        found.append(
+            await session.record_file(
+                "/spool/x", max_time=timedelta(seconds=90), silence_time=timedelta(seconds=5)
+            )
+        )
+
+    door.server = FastAgiServer({"/ivr": record}, SystemClock())
+    door.port = await door.server.start(0)
+    reader, writer = await door.knock(ENVIRONMENT)
+    assert await reader.readline() == b'SET VARIABLE "TIMEOUT(absolute)" "95"\n'
+    writer.write(b"200 result=1\n")
+    assert await reader.readline() == b'RECORD FILE "/spool/x" "raw" "#" "90000" "s=5"\n'
+    writer.write(reply)
+    assert await reader.read() == b""
+    writer.close()
+    await door.server.close()
+    assert found == [(timedelta(seconds=length), is_there)]

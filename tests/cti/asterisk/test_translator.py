@@ -434,3 +434,21 @@ def test_any_order_is_survived(lines: list[str]) -> None:
     assert not world.translator.malformed
     world.see(END_OF_LEG, END_OF_CALL)
     assert len(world.registry) == 0
+
+
+def test_a_waiting_callers_key_is_told_and_nothing_that_is_none() -> None:
+    world = World()
+    key = f"UserEvent UserEvent=RdKey {USER} {CALLER}"
+    told = world.see(RD_IN, RD_WAIT, f"{key} Key=*")
+    assert isinstance(told[-1], ev.WaitingKeyPressed)
+    assert (told[-1].call_id, told[-1].key) == (CALL, "*")
+    assert world.see(*(f"{key} Key={wrong}" for wrong in ("", "12", "A"))) == []
+    assert world.translator.malformed == {"RdKey": 3}
+
+
+def test_who_leaves_a_line_is_told_to_be_away() -> None:
+    world = World()
+    sent = f"UserEvent UserEvent=RdXfer {USER} {CALLER} From= Kind=flow To=_voicemail_sales Number= How="
+    told = world.see(RD_IN, RD_WAIT, f"{sent}away", f"{sent}nonsense")
+    kinds = [e.kind for e in told if isinstance(e, ev.CallTransferred)]
+    assert kinds == ["away", "blind"]
