@@ -9,7 +9,7 @@ from acd.groups import IN_VAIN
 from acd.tally import Tallies
 from cti.domain import events as ev
 from cti.domain.call import Call
-from cti.domain.ids import AgentId, CallId
+from cti.domain.ids import AgentId, CallId, QueueName
 
 
 def gathered(
