@@ -120,7 +120,8 @@ def test_minutes_that_can_not_be_rounded_to_are_refused(minutes: list[int]) -> N
 
 def test_every_queue_has_its_voicemail() -> None:
     names = [item.name for item in flows_of(company(MAIN))]
-    assert names == ["main", "_voicemail_sales", "_voicemail_help"]
+    assert names[0] == "main"
+    assert {"_voicemail_sales", "_voicemail_help"} <= set(names)
     with pytest.raises(ValueError, match="name"):
         Flow(name="_voicemail_sales", start="help", nodes=(node("help", "queue", queue="help"),))
     assert WayOut(kind="voicemail").to is None

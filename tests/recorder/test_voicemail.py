@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -143,12 +142,4 @@ async def test_a_message_in_which_nothing_is_said_is_none(tmp_path: Path) -> Non
     assert recording is not None
     assert recording.state is RecordingState.NOTHING_SAID
     assert world.heard(ev.RecordingStored) == world.heard(ev.RecordingFailed) == []
-    await world.stop()
-
-
-async def test_a_message_that_nobody_heard_end_is_found_in_the_spool(tmp_path: Path) -> None:
-    world, folder = await running(tmp_path)
-    before = world.clock.now().timestamp()
-    os.utime(take(folder, 1, samples(3)), (before, before))
-    await world.pass_until(lambda: world.heard(ev.RecordingStored), 200)
     await world.stop()
