@@ -147,7 +147,7 @@ def test_every_system_prompt_has_a_sentence_in_both_languages() -> None:
     names = {model.position_prompt(n) for n in range(1, 30)}
     assert names == set(position_texts())
     left = {voicemail.BEEP, voicemail.MENU, voicemail.KEPT, voicemail.EMPTY}
-    assert left | {model.RETRY_SILENCE, model.RETRY_KEY, model.GIVE_UP} == set(SYSTEM_TEXTS)
+    assert left | {model.RETRY_SILENCE, model.RETRY_KEY, model.GIVE_UP} <= set(SYSTEM_TEXTS)
     texts = [*SYSTEM_TEXTS.values(), *position_texts().values()]
     assert all(text["en"] and text["zh"] for text in texts)
     assert len({text["zh"] for text in texts}) == len(texts)
