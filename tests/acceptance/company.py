@@ -53,7 +53,7 @@ queues:
 wrap_up_extensions: 2
 reasons:
   - {name: break, label: {en: Break}}
-  - {name: lunch, label: {en: Lunch}, is_paid: false, limit_time: PT45M, warn_time: PT5M}
+  - {name: lunch, label: {en: Lunch}, is_paid: false, limit_time: PT4M, warn_time: PT1M}
 hours:
   - {name: office, time_zone: Asia/Shanghai, open: [mon-fri 09:00-16:00]}
 default_flow: main
