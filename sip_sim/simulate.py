@@ -16,7 +16,10 @@ from sip_sim.deeds import Tally, doing
 from sip_sim.farm import AGENT_TONE, CALLER_TONE, Place, SimAgent, agents, callers
 from sip_sim.ports import FactReader
 from sip_sim.sipp import Load, Outcome, Party
+from sip_sim.storm import Storm, capacity, judge
 from sip_sim.summary import Summary, summarise
+
+_RING = timedelta(milliseconds=300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,21 @@ class Plan:
     concurrent: int
     per_second: float = 5.0
     talk: timedelta = timedelta(seconds=3)
-    ring: timedelta = timedelta(milliseconds=300)
+    ring: timedelta = _RING
     has_sound: bool = True
     transfers_to: str = ""  # the queue; empty: agents only talk
     seed: int = 1
+    patience: timedelta | None = None  # callers hang up after it; none: only when all is over
+    load: float = 0.0  # arrivals ÷ capacity, where that is the point
+
+    @classmethod
+    def of_storm(
+        cls, agents: int, times: float, span: timedelta, talk: timedelta, patience: timedelta
+    ) -> Plan:
+        """Arrivals at so many times what the agents can take, for so long; who waits too long hangs up."""
+        per_second = times * capacity(agents, talk, _RING)
+        total = max(1, round(per_second * span.total_seconds()))
+        return cls(total, total, per_second, talk, patience=patience, load=times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,7 @@ class Result:
     summary: Summary
     callers: Outcome
     deeds: Tally | None = None  # what agents did besides talking
+    storm: Storm | None = None
 
 
 async def run(
@@ -61,6 +76,7 @@ async def run(
     limit = timedelta(seconds=60) + 2 * rounds * (plan.talk + plan.ring + timedelta(seconds=3))
     limit += timedelta(seconds=plan.total / plan.per_second)
     limit *= 3 if plan.transfers_to else 1  # two and more agents for one caller
+    patience = plan.patience or limit
     tally: Tally | None = None
     with tempfile.TemporaryDirectory(prefix="rdtone-") as folder:
         caller_tone = tones.write_tone(Path(folder) / "caller.ul", CALLER_TONE)
@@ -74,7 +90,7 @@ async def run(
             contextlib.AsyncExitStack() as stack,
             callers(
                 place, number, Load(plan.total, plan.concurrent, plan.per_second), digits="1",
-                tone=caller_tone, patience=limit, fields=_people(plan.total),
+                tone=caller_tone, patience=patience, fields=_people(plan.total),
             ) as calling,
         ):  # fmt: skip
             tell(f"{len(people)} agents ready; calling")
@@ -88,7 +104,9 @@ async def run(
                 watcher.cancel()
                 await asyncio.gather(watcher, return_exceptions=True)
             await _settled(facts, start, number, tell)
-    return Result(summarise(of_calls_to(number, await facts.since(start))), outcome, tally)
+    events = of_calls_to(number, await facts.since(start))
+    storm = judge(events, outcome.failed, plan.load) if plan.load else None
+    return Result(summarise(events), outcome, tally, storm)
 
 
 def of_calls_to(number: str, events: Sequence[ev.Event]) -> list[ev.CallEvent]:

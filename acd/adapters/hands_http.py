@@ -72,6 +72,7 @@ class Waiter(BaseModel):
     moved_s: float = Field(description="What somebody's hand gave to move him in the line.")
     demand: str = Field(description="At this point of his wait.")
     agent_id: str | None
+    missed_by: list[str] = Field(description="Agents who didn't take him so far.")
 
 
 class WaitersAnswer(BaseModel):
@@ -177,6 +178,7 @@ class HandsSite:
             moved_s=round(entry.moved_time / _S, 3),
             demand=entry.demand,
             agent_id=entry.agent_id,
+            missed_by=sorted(entry.tried),
         )
 
 

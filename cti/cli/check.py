@@ -30,6 +30,7 @@ from cti.storage.people import SqlAccounts
 from cti.web.passwords import Passwords
 from sip_sim import selftest as selftest_run
 from sip_sim import simulate as simulate_run
+from sip_sim import storm
 from sip_sim.farm import SimAgent
 from sip_sim.selftest import Check
 from sip_sim.summary import picture, sparkline
@@ -88,6 +89,17 @@ def simulate(
         bool, typer.Option("--transfers", help="Agents also transfer, consult, confer, hold, park.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the choice of transfers.")] = 1,
+    times: Annotated[
+        float,
+        typer.Option(
+            "--storm", min=0.1, help="Arrivals at so many times what the agents can take."
+        ),
+    ]
+    | None = None,
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long a storm lasts.")] = 10.0,
+    patience: Annotated[
+        float, typer.Option(min=1, help="Seconds until a caller in a storm gives up.")
+    ] = 60.0,
     plot: Annotated[Path | None, typer.Option(help="Write the picture (SVG) here.")] = None,
     settings_file: SettingsFile = None,
     as_json: AsJson = False,
@@ -98,17 +110,22 @@ def simulate(
         total, concurrent, rate, timedelta(seconds=talk),
         transfers_to=SIM_QUEUE if transfers else "", seed=seed,
     )  # fmt: skip
+    if times is not None:
+        span, limit = timedelta(minutes=minutes), timedelta(seconds=patience)
+        plan = simulate_run.Plan.of_storm(agents, times, span, timedelta(seconds=talk), limit)
     result = asyncio.run(_simulate(settings, plan, agents))
     answer = {
         **result.summary.as_json(),
         "sipp": {"succeeded": result.callers.succeeded, "failed": result.callers.failed},
     }
+    if result.storm is not None:
+        answer = {**result.storm.as_json(), "sipp": answer["sipp"]}
     if result.deeds is not None:
         counts = result.deeds.as_json()
         answer["transfers"] = {k: n["done"] for k, n in counts.items()}
         answer["transfers_refused"] = {k: n["refused"] for k, n in counts.items()}
     if plot is not None:
-        plot.write_text(picture(result.summary), encoding="utf-8")
+        plot.write_text(_drawn(result, agents), encoding="utf-8")
     if as_json:
         print(json.dumps(answer))
     else:
@@ -118,6 +135,15 @@ def simulate(
             print(f"{name:8} {sparkline(values)}  at most {max(values, default=0)}")
     if result.callers.failed or result.summary.unfinished:
         raise typer.Exit(1)
+    if result.storm is not None and not result.storm.is_well:
+        raise typer.Exit(1)
+
+
+def _drawn(result: simulate_run.Result, agents: int) -> str:
+    if result.storm is None:
+        return picture(result.summary)
+    title = f"{result.storm.load:g} times the capacity of {agents} agents: {result.storm.offered} callers"
+    return storm.picture(result.storm, title)
 
 
 def _running(file: Path | None) -> Settings:
