@@ -90,12 +90,9 @@ def simulate(
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the choice of transfers.")] = 1,
     times: Annotated[
-        float,
-        typer.Option(
-            "--storm", min=0.1, help="Arrivals at so many times what the agents can take."
-        ),
-    ]
-    | None = None,
+        float | None,
+        typer.Option("--storm", min=0.1, help="Arrivals: so many times what the agents can take."),
+    ] = None,
     minutes: Annotated[float, typer.Option(min=0.1, help="How long a storm lasts.")] = 10.0,
     patience: Annotated[
         float, typer.Option(min=1, help="Seconds until a caller in a storm gives up.")
