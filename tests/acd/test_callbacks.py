@@ -556,10 +556,25 @@ class Callbacks(RuleBasedStateMachine):
         self.seen = len(self.world.log)
         for order in new:
             if isinstance(order, d.CallBack):
+                self.is_fair(order)
                 assert order.callback_id not in self.spoken, "called again after they spoke"
                 assert order.callback_id not in self.dialled, "called while he is being called"
                 assert order.reserve.call_id not in self.orders
                 self.orders[order.reserve.call_id] = order
+
+    def is_fair(self, order: d.CallBack) -> None:
+        """Within the share, and before nobody live who had waited longer; all serve all queues here."""
+        state, queue = self.world.state, order.reserve.queue
+        callbacks = state.callbacks.values()
+        under_way = sum(c.queue == queue and c.is_under_way for c in callbacks)
+        away = (AgentState.LOGGED_OUT, AgentState.NOT_READY)
+        there = sum(a.state not in away for a in state.agents.values())
+        live = [e for e in state.entries.values() if not e.is_callback]
+        in_line = [e for e in live if e.queue == queue and e.phase is not Phase.CONNECTED]
+        assert under_way <= (there * self.SHARE // 100 or (0 if in_line else 1))
+        entry = state.entries[order.reserve.call_id]
+        waiting = [e for e in live if e.phase is Phase.WAITING and not e.blocked_until_at]
+        assert not [e for e in waiting if e.place < entry.place]
 
     @invariant()
     def one_for_each_number(self) -> None:
