@@ -201,11 +201,24 @@ class CallbackDesk:
             self._step(d.WithdrawCallback(found.callback_id, "got_through", "system"))
 
     def erased(self, event: ev.SubjectErased) -> None:
-        """Whose number was erased isn't called."""
-        gone = set(event.call_ids)
-        for callback in list(self._state().callbacks.values()):
-            if callback.callback_id in gone and callback.is_open:
-                self._step(d.WithdrawCallback(callback.callback_id, "erased", "system"))
+        """Whose number was erased isn't called: neither that of his call, nor one that he said in somebody else's."""
+        for callback_id in event.call_ids:
+            self._withdraw_erased(callback_id)
+        self._effects.spawn(self._look_for_erased())
+
+    async def _look_for_erased(self) -> None:
+        journal = self._parts.journal
+        if journal is None:
+            return
+        for callback_id in list(self._state().callbacks):
+            async for found in journal.read(call_id=callback_id):
+                if isinstance(found.event, cb.CallbackRequested) and not found.event.number:
+                    self._withdraw_erased(callback_id)
+
+    def _withdraw_erased(self, callback_id: CallId) -> None:
+        callback = self._state().callbacks.get(callback_id)
+        if callback is not None and callback.is_open:
+            self._step(d.WithdrawCallback(callback_id, "erased", "system"))
 
     # ---- what the core decides -----------------------------------------------------------------
 

@@ -379,6 +379,8 @@ def follow(turn: Turn, event: ev.CallEvent) -> None:
         case ev.CallEnded() if callback.stage is Stage.TALKING:
             turn.decide(DropCallback(callback.callback_id, None))
             _forget(turn, callback)
+        case ev.CallEnded(ended_by="unknown") if callback.stage is Stage.DIALLING:
+            _lost(turn, callback)  # we weren't there: they may have spoken
         case ev.CallEnded() if callback.stage is Stage.DIALLING:
             _failed(turn, callback, callback.failure or "no_answer")
 

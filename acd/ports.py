@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from cti.domain.call import Call
 from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, QueueName
 from cti.domain.targets import Target
+from cti.ports import Recorded
 
 
 class Pop(Protocol):
@@ -91,6 +92,9 @@ class Committing(Protocol):
         Raises:
             OSError: it could not be written.
         """
+
+    def read(self, *, after: int = 0, call_id: CallId | None = None) -> AsyncIterator[Recorded]:
+        """Read back what names one call, in order."""
 
 
 class Relation(Protocol):

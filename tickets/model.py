@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from cti.domain import callback_events as cb
 from cti.domain import events as ev
+from cti.domain.callbacks import is_attempt
 from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, CustomerId, RecordingId, TicketId, is_phone
 
@@ -200,6 +201,9 @@ def fold(file: CallFile, event: ev.CallEvent) -> CallFile:
             return note(file, event.at, "recording_failed", event.reason)
         case ev.CallAttached():
             return note(file, event.at, "attached", f"#{event.from_ticket_id}")
+        case ev.ReservationReleased() if is_attempt(file.call_id) and file.ended_at is None:
+            # The agent's phone didn't take it: the customer was never called.
+            return replace(file, ended_at=event.at, outcome="unanswered")
         case cb.CallbackRequested() | cb.CallbackPostponed() | cb.CallbackEnded():
             return _fold_callback(file, event)
         case _:

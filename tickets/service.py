@@ -16,6 +16,7 @@ import structlog
 
 from cti.domain import callback_events as cb
 from cti.domain import events as ev
+from cti.domain.callbacks import is_attempt
 from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, CustomerId, extension_of
 from cti.domain.numbers import DialPlan, read_number
@@ -63,6 +64,7 @@ _KINDS = (
     cb.CallbackAttempted,
     cb.CallbackPostponed,
     cb.CallbackEnded,
+    ev.ReservationReleased,
 )
 _TOLD_AGAIN = (*_KINDS, ev.CallAttached, ev.TicketOpened)
 
@@ -203,6 +205,8 @@ class TicketService:
             self.files.forget(event.call_ids)
             self.shelf.forget(event.call_ids)
             self.shelf.drop(customers=[event.customer_id])
+        elif isinstance(event, ev.ReservationReleased) and not is_attempt(event.call_id):
+            return  # he waits on
         elif isinstance(event, ev.CallEvent):
             self._workers.put(event)
 

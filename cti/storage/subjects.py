@@ -43,6 +43,7 @@ _SUBJECTS = Base.metadata.tables[SubjectRow.__tablename__]
 _AT_ONCE = 500  # values in one IN (…)
 _OWN = frozenset({"ani"})  # the fields that say whose call it is
 _OTHERS = frozenset({"number"})  # the fields that may name somebody else
+_BEGINS = ("CallOffered", "CallRecovered")
 _ENDS = ("CallEnded", "CallMerged")
 _QUIET_LIMIT_S = 30.0
 
@@ -145,7 +146,9 @@ def unfinished(connection: Connection, call_ids: Iterable[CallId]) -> list[CallI
     """Those of these calls that the journal hasn't seen the end of."""
     live: list[CallId] = []
     for keys in _pieces(sorted(call_ids)):
-        begun = select(_JOURNAL.c.call_id).where(_JOURNAL.c.call_id.in_(keys)).distinct()
+        # What was only about to be called (for a callback) has no end.
+        has_begun = (_JOURNAL.c.call_id.in_(keys), _JOURNAL.c.name.in_(_BEGINS))
+        begun = select(_JOURNAL.c.call_id).where(*has_begun).distinct()
         end = _JOURNAL.alias()
         is_over = exists().where(end.c.call_id == _JOURNAL.c.call_id, end.c.name.in_(_ENDS))
         live += [CallId(call_id) for call_id in connection.scalars(begun.where(~is_over))]

@@ -429,6 +429,39 @@ def test_a_call_that_goes_on_is_known_again() -> None:
     assert new.ends() == [("done", "")]
 
 
+@pytest.mark.parametrize("was_answered", [True, False])
+def test_a_call_of_which_we_lost_sight_is_looked_up(was_answered: bool) -> None:
+    """The link was down, or Asterisk began anew: its end is known, but not what came before."""
+    world = desk(pause_time=seconds(60), attempts=2)
+    asked = world.asked("asked")
+    world.seat(ANNA)
+    order = world.sent[0]
+    world.lift(order)
+    world.step(d.Unlinked())
+    gone = ev.CallEnded(at=world.now, call_id=order.reserve.call_id, cause=0, ended_by="unknown")
+    world.step(gone)
+    world.step(d.Linked(()))
+    assert set(world.made(d.FindCallback)) == {d.FindCallback(asked, order.reserve.call_id)}
+    world.step(d.CallbackFound(asked, order.reserve.call_id, was_answered))
+    world.wait(60)
+    if was_answered:
+        assert (len(world.sent), world.ends()) == (1, [("done", "")])
+    else:
+        assert (len(world.sent), world.state.callbacks[asked].attempts) == (2, 1)
+
+
+def test_an_agent_whose_phone_was_being_called_is_not_to_blame_for_the_link() -> None:
+    world = desk()
+    world.asked("asked")
+    world.seat(ANNA)
+    world.step(d.Unlinked())
+    world.step(d.Linked(()))
+    world.wait(10)
+    assert world.shows(ANNA) == "RESERVED"
+    assert [order.reserve.agent_id for order in world.sent] == [ANNA, ANNA]
+    assert world.published(ev.AgentDidNotAnswer) == []
+
+
 # ---- names -------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
@@ -245,6 +245,18 @@ async def test_whose_number_was_erased_is_not_called(site: Site) -> None:
     assert site.ends() == [("withdrawn", "erased", "system")]
     await site.ready()
     assert site.line.called == []
+
+
+async def test_a_number_that_was_entered_is_erased_as_well(site: Site) -> None:
+    """It is not the number from which was called: the call is somebody else's, or nobody's."""
+    site.enqueue(C2, "anonymous")
+    await site.acd.callbacks.request(C2, SALES, NUMBER)
+    site.end(C2)
+    [index] = [i for i, page in enumerate(site.pages) if page.name == "CallbackRequested"]
+    site.pages[index] = replace(site.pages[index], personal="{}")
+    site.bus.publish(ev.SubjectErased(at=site.clock.now(), by="root"))
+    await settle()
+    assert site.ends() == [("withdrawn", "erased", "system")]
 
 
 async def test_the_list_is_masked_and_for_those_whom_it_concerns(site: Site) -> None:

@@ -10,10 +10,12 @@ import pytest_asyncio
 
 from cti.company import Flow, Node, Number
 from cti.company_callback import Callback
+from cti.company_waiting import WayOut
 from cti.domain import callback_events as cb
 from cti.domain import events as ev
 from cti.domain.ids import CallId
 from tests.asterisk.shapes import (
+    LINE,
     MARKS,
     OUTSIDE,
     SHOWN,
@@ -40,9 +42,11 @@ async def callback_centre() -> AsyncIterator[Centre]:
         nodes=(Node(name="back", kind="callback", queue="sales", label="Callback"),),
     )  # fmt: skip
     callback = Callback(share=100, pause_time=PAUSE, attempts=2)
-    queues = tuple(q.model_copy(update={"callback": callback}) for q in plain.queues)
+    changes = {"callback": callback, "leave_keys": {"1": WayOut(kind="callback")}}
+    queues = tuple(q.model_copy(update=changes) for q in plain.queues)
     flows, numbers = (*plain.flows, flow), (*plain.numbers, Number(dnis=ASKING, flow=flow.name))
     async with centre(queues=queues, flows=flows, numbers=numbers) as running:
+        await running.product.pbx.set_global("RD_OUT_TIME", "60")
         yield running
 
 
@@ -101,27 +105,70 @@ async def test_a_busy_customer_is_called_again_and_then_no_more(at: Centre) -> N
     assert "WRAP_UP" not in states["ann"]
 
 
-async def test_it_survives_the_services_death_and_nobody_is_called_twice(at: Centre) -> None:
-    """Killed while they talk, and again back when they have hung up: that they spoke is known."""
+async def test_a_number_that_may_not_be_called_leads_back_to_the_place(at: Centre) -> None:
+    """Out of the line by a key, refused, and back; the one who came later is not before him."""
     await at.begin()
+    first, second = await at.call(LINE), await at.call(LINE, "dan")
+    place = (await at.fact(ev.CallEnqueued, 2)).enqueued_at
+    await at.callers["cal"].do("digits", digits="1")
+    await at.fact(ev.MenuEntered)
+    await at.callers["cal"].do("digits", digits="0206677#1")  # no prefix that is allowed
+    back = await at.fact(ev.CallEnqueued, 3)
+    assert (back.call_id, back.queue) == (first, "sales")
+    assert back.enqueued_at < place
+    assert await at.product.events(cb.CallbackRequested, at.since) == []
+    await at.desks["ann"].desktop.command("agent.ready")
+    await at.reaches(first, "talking", "ann")
+    for name in ("cal", "dan"):
+        await at.callers[name].do("hang_up")
+    await at.over(first)
+    await at.over(second)
+
+
+async def test_who_calls_in_while_he_is_called_is_not_called_again(at: Centre) -> None:
+    await at.begin("ann", carrier=180)
+    asked = await ask(at)
+    await at.carrier.wait_for("incoming")
+    await at.carrier.do("call", uri=f"sip:{LINE}@{at.product.place.sip}")
+    await at.fact(ev.CallEnqueued)
+    await at.desks["ann"].phone.do("hang_up")  # she has the next one now
+
+    async def got_through() -> ev.CallAnswered | None:
+        found = await at.product.events(ev.CallAnswered, at.since)
+        return found[0] if found else None
+
+    answered = await until(got_through, 25)
+    ended = await at.fact(cb.CallbackEnded)
+    assert (ended.call_id, ended.result, ended.reason) == (asked, "withdrawn", "got_through")
+    assert len(await at.product.events(cb.CallbackAttempted, at.since)) == 1
+    await at.carrier.do("hang_up")
+    await at.over(answered.call_id)
+
+
+async def test_who_was_reached_while_we_were_dead_is_not_called_again(at: Centre) -> None:
+    """Killed while the customer's phone rings; he answers, they speak and hang up; then we are back."""
+    await at.begin(carrier=180)
     await ask(at)
     await at.desks["ann"].desktop.command("agent.ready")
     attempt = await at.fact(cb.CallbackAttempted)
     await at.carrier.wait_for("incoming")
-    await until(lambda: _are_bridged(at), 20)
+    await at.fact(ev.CallOffered, 2)
     await at.product.stop(signal.SIGKILL)
-    known = {type(e) for e in await at.product.since(at.since)}
+    await at.carrier.do("answer")
+    await until(lambda: _are_bridged(at), 20)
     await at.carrier.do("hang_up")
     await until(lambda: _is_silent(at), 20)
+    assert await at.product.events(cb.CallbackEnded, at.since) == []
     await at.product.start()
-    ended = await at.fact(cb.CallbackEnded)
-    assert ended.result == "done", known
+    assert (await at.fact(cb.CallbackEnded)).result == "done"
     attempts = await at.product.events(cb.CallbackAttempted, at.since)
     assert [e.call_id for e in attempts] == [attempt.call_id]
 
 
 async def _are_bridged(at: Centre) -> bool:
-    return "Up!Dial" in await at.product.pbx.rx("core show channels concise")
+    lines = (await at.product.pbx.rx("core show channels concise")).splitlines()
+    bridges = [line.split("!")[-2] for line in lines if line.count("!") > 10]
+    return any(bridge and bridges.count(bridge) == 2 for bridge in bridges)
 
 
 async def _is_silent(at: Centre) -> bool:

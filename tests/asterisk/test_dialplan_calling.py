@@ -255,3 +255,25 @@ async def test_a_desk_phone_is_asked_to_answer(pbx: Pbx) -> None:
         await until(lambda: "SIP/2.0 200 OK" in desk.messages(), 10)
         assert "NOTIFY sip:" in desk.messages()
         assert "Event: talk" in desk.messages()
+
+
+@pytest.mark.parametrize("meant", ["", "cb2_pbx1-1.1-1"], ids=["given up", "another call"])
+async def test_a_callbacks_customer_is_called_by_its_present_call_only(
+    pbx: Pbx, meant: str
+) -> None:
+    """The agent lifts too late: what he was called for has been given up, or is done by another call."""
+    await pbx.set_global("RD_CB_mark", meant or "x")
+    variables = "RD_CALL=cb1_pbx1-1.1-1,__RD_CB=mark"
+    async with carrier(pbx) as customer, AmiProbe.connected(pbx) as ami, phone(pbx, "1001"):
+        sent = await ami.send(
+            "Originate",
+            Channel="PJSIP/1001", Context="rd-agents", Exten=f"o-{NUMBER}", Priority="1",
+            Async="true", Timeout="10000", Variable=variables,
+        )  # fmt: skip
+        assert sent["Response"] == "Success"
+        began = await ami.event("RdOut")
+        assert began["Call"] == "cb1_pbx1-1.1-1"
+        await ami.event("RdEnd", Call=began["Call"])
+        await ami.event("Hangup", Channel=began["Channel"])
+        assert "INVITE" not in customer.messages()
+    assert ami.names() == ["RdOut", "RdEnd"]
