@@ -13,9 +13,9 @@ from typing import Any
 
 import structlog
 
-from acd import callbacks
 from acd import decisions as d
 from acd.callback_rules import Callback, Stage
+from acd.callback_share import open_for, place_of
 from acd.decisions import Input
 from acd.effects import Effects
 from acd.facts import Configuration, State
@@ -176,11 +176,11 @@ class CallbackDesk:
     def _standing(self, call_id: CallId, queue: QueueName) -> Callback | None:
         call = self._calls.get(call_id)
         key = read_number(call.ani if call is not None else "", self._plan).key
-        return callbacks.open_for(self._state().callbacks.values(), queue, key) if key else None
+        return open_for(self._state().callbacks.values(), queue, key) if key else None
 
     def _place_of(self, callback: Callback) -> int:
         turn = Turn(self._configuration, self._state(), self._timeline.now())
-        return callbacks.place_of(turn, callback)
+        return place_of(turn, callback)
 
     async def _commit(self) -> bool:
         if self._parts.journal is None:
@@ -193,6 +193,12 @@ class CallbackDesk:
         return True
 
     # ---- what others tell ----------------------------------------------------------------------
+
+    def came_in(self, event: ev.CallEnqueued) -> None:
+        """Somebody waits: perhaps one who is to be called back."""
+        found = self._standing(event.call_id, event.queue)
+        if found is not None:
+            self._step(d.CallerCameIn(found.callback_id, event.call_id))
 
     def got_through(self, event: ev.CallAnswered) -> None:
         """An agent of the queue speaks with a caller: what stood for his number is done with."""

@@ -67,6 +67,7 @@ class Callback:
     attempts: int = 0  # calls to the customer so far
     agent_id: AgentId | None = None
     tried: Mapping[AgentId, datetime] = field(default_factory=dict)
+    live_id: CallId | None = None  # he has called again, and may be waiting in the line himself
     failure: str = ""  # why the present call to the customer failed
 
     @property

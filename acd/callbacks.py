@@ -19,11 +19,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from acd.callback_rules import LATER, Callback, CallbackRules, Stage
+from acd.callback_rules import Callback, Stage
+from acd.callback_share import entry_for, of_call, open_for, rules_of
 from acd.decisions import (
     AskCallback,
     CallBack,
     CallbackFound,
+    CallerCameIn,
     DropCallback,
     FindCallback,
     KnownCallback,
@@ -45,56 +47,6 @@ from cti.domain.ids import CallId, QueueName
 S = AgentState
 BY_REQUEST = "callback"
 """``DemandSet.by`` of what was demanded when the callback was asked for."""
-_AWAY = (S.LOGGED_OUT, S.NOT_READY)
-
-
-# ---- reading -----------------------------------------------------------------------------------
-
-
-def of_call(turn: Turn, call_id: CallId | None) -> Callback | None:
-    """The callback for which a call is made, or was."""
-    found: Callback | None = turn.part("callbacks").get(turn.part("attempts").get(call_id))
-    return found
-
-
-def open_for(callbacks: Iterable[Callback], queue: QueueName, key: str) -> Callback | None:
-    """The callback that already stands for a number in a queue."""
-    same = (c for c in callbacks if c.queue == queue and c.key == key and c.is_open)
-    return next(same, None)
-
-
-def place_of(turn: Turn, callback: Callback) -> int:
-    """Where it stands in its line, from 1; as if it stood there if its time hasn't come."""
-    line = turn.part("lines").get(callback.queue)
-    entry = _entry_for(callback)
-    if line is None:
-        return 1
-    own = turn.entry(callback.next_id)
-    position: int = line.position((own or entry).place)
-    return position if own is not None else position + 1
-
-
-def is_held_back(turn: Turn, entry: QueueEntry) -> bool:
-    """Whether a callback whose turn it is must let live callers go first."""
-    rules, queue = _rules(turn, entry.queue), entry.queue
-    left = turn.shares.get(queue)
-    if left is None:  # in this step
-        agents, callbacks = turn.part("agents").values(), turn.part("callbacks").values()
-        there = sum(queue in a.profile.queues and a.state not in _AWAY for a in agents)
-        limit = there * rules.share // 100
-        limit = limit or (0 if _is_live_caller_waiting(turn, queue) else 1)
-        left = limit - sum(c.is_under_way and c.queue == queue for c in callbacks)
-        turn.shares[queue] = left
-    return left <= 0
-
-
-def _is_live_caller_waiting(turn: Turn, queue: QueueName) -> bool:
-    entries = (turn.entry(place[-1]) for place in turn.part("lines").get(queue, ()))
-    return any(entry is not None and not entry.is_callback for entry in entries)
-
-
-def _rules(turn: Turn, queue: QueueName) -> CallbackRules:
-    return turn.configuration.rules(queue).callback
 
 
 # ---- asking and taking back --------------------------------------------------------------------
@@ -102,7 +54,7 @@ def _rules(turn: Turn, queue: QueueName) -> CallbackRules:
 
 def ask(turn: Turn, event: AskCallback) -> None:
     """The caller goes, his place stays. Whoever tells him so commits what is published first."""
-    rules = _rules(turn, event.queue)
+    rules = rules_of(turn, event.queue)
     if event.queue not in turn.configuration.queues or not rules.is_offered:
         raise CommandRefused("no_callbacks", "This queue calls nobody back.")
     if open_for(turn.part("callbacks").values(), event.queue, event.key) is not None:
@@ -160,6 +112,17 @@ def _begin(
     turn.own("callback_claims")[callback.callback_id] = claim
     turn.wake(callback.expires_at, None)
     return _put(turn, callback)
+
+
+def came_in(turn: Turn, event: CallerCameIn) -> None:
+    """The customer has called again: he takes the place that was kept for him, and isn't called while he waits."""
+    callback, entry = turn.part("callbacks").get(event.callback_id), turn.entry(event.call_id)
+    if callback is None or not callback.is_open or entry is None or entry.queue != callback.queue:
+        return
+    _put(turn, replace(callback, live_id=event.call_id))
+    enqueued_at = min(entry.enqueued_at, callback.enqueued_at)
+    credit_time = max(entry.credit_time, callback.credit_time)
+    turn.put_entry(replace(entry, enqueued_at=enqueued_at, credit_time=credit_time))
 
 
 def withdraw(turn: Turn, event: WithdrawCallback) -> None:
@@ -224,28 +187,16 @@ def _put(turn: Turn, callback: Callback) -> Callback:
 # ---- the line ----------------------------------------------------------------------------------
 
 
-def _entry_for(callback: Callback) -> QueueEntry:
-    return QueueEntry(
-        call_id=callback.next_id,
-        queue=callback.queue,
-        enqueued_at=callback.enqueued_at,
-        credit_time=callback.credit_time,
-        sequence=LATER + callback.sequence,
-        tried=dict(callback.tried),
-        is_callback=True,
-    )
-
-
 def _line_up(turn: Turn, callback: Callback) -> None:
     """Stand in the line, unless it isn't time."""
-    is_time = turn.now >= callback.due_at and _rules(turn, callback.queue).is_open(turn.now)
+    is_time = turn.now >= callback.due_at and rules_of(turn, callback.queue).is_open(turn.now)
     if callback.stage is not Stage.WAITING or not is_time:
         return
     if turn.entry(callback.next_id) is None:
         turn.own("attempts")[callback.next_id] = callback.callback_id
         turn.own("claims")[callback.next_id] = turn.part("callback_claims")[callback.callback_id]
         is_strict = turn.configuration.is_strict
-        turn.put_entry(replace(_entry_for(callback), is_strict=is_strict), is_new=True)
+        turn.put_entry(replace(entry_for(callback), is_strict=is_strict), is_new=True)
 
 
 def _take_out(turn: Turn, callback: Callback) -> None:
@@ -268,7 +219,7 @@ def tend(turn: Turn) -> None:
             continue
         queue = callback.queue
         if queue not in is_open:
-            is_open[queue] = _rules(turn, queue).is_open(turn.now)
+            is_open[queue] = rules_of(turn, queue).is_open(turn.now)
         if turn.now >= callback.expires_at:
             _over(turn, callback, "expired", "time")
         elif not is_open[queue]:
@@ -404,7 +355,7 @@ def _answered(turn: Turn, callback: Callback) -> None:
 
 def _failed(turn: Turn, callback: Callback, reason: str) -> None:
     """The customer was called in vain."""
-    rules = _rules(turn, callback.queue)
+    rules = rules_of(turn, callback.queue)
     pause_time = rules.pause_after(callback.attempts)
     is_last = callback.attempts >= rules.attempts
     if is_last or turn.now + pause_time >= callback.expires_at:

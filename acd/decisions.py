@@ -155,6 +155,14 @@ class AskCallback:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerCameIn:
+    """For whom a callback stands waits in the same queue himself."""
+
+    callback_id: CallId
+    call_id: CallId
+
+
+@dataclass(frozen=True, slots=True)
 class WithdrawCallback:
     """Somebody, or a rule, takes a callback back."""
 
@@ -412,6 +420,7 @@ Input = (
     | PhoneReady
     | OfferRefused
     | AskCallback
+    | CallerCameIn
     | WithdrawCallback
     | CallbackFound
     | RejoinRefused

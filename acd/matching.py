@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from acd import callbacks, groups
+from acd.callback_share import is_held_back
 from acd.decisions import Reserve
 from acd.facts import Agent, Phase, Place, QueueEntry
 from acd.rules import Slot
@@ -153,7 +154,7 @@ def _is_waiting(turn: Turn, entry: QueueEntry, key: Slot | AgentId) -> bool:
     is_blocked = entry.blocked_until_at is not None and turn.now < entry.blocked_until_at
     if entry.phase is not Phase.WAITING or is_blocked or key not in (entry.slot, entry.wants):
         return False
-    return not (entry.is_callback and callbacks.is_held_back(turn, entry))
+    return not (entry.is_callback and is_held_back(turn, entry))
 
 
 def _is_one(turn: Turn, entry: QueueEntry, key: Slot | AgentId) -> bool:

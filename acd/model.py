@@ -457,6 +457,7 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     d.CallerKnown: callers.identified,
     d.LeaveRefused: leaving.refused,
     d.AskCallback: callbacks.ask,
+    d.CallerCameIn: callbacks.came_in,
     d.WithdrawCallback: callbacks.withdraw,
     d.CallbackFound: callbacks.found,
     d.Visit: announcing.visit,

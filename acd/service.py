@@ -114,7 +114,7 @@ class AcdService:
             listen(self._on_link, ev.SwitchLinkChanged),
             listen(self._on_event, ev.CallEvent, ev.PhoneStateChanged),
             listen(self._on_identified, ev.CallerIdentified),
-            listen(self._on_others, ev.CallAnswered, ev.SubjectErased),
+            listen(self._on_others, ev.CallEnqueued, ev.CallAnswered, ev.SubjectErased),
         ]
         while self._identified:
             self._on_identified(self._identified.pop())
@@ -281,7 +281,9 @@ class AcdService:
             self._step(self._from_wall(event))
 
     def _on_others(self, event: ev.Event) -> None:
-        if isinstance(event, ev.CallAnswered):
+        if isinstance(event, ev.CallEnqueued):
+            self.callbacks.came_in(event)
+        elif isinstance(event, ev.CallAnswered):
             self.callbacks.got_through(event)
         elif isinstance(event, ev.SubjectErased):
             self.callbacks.erased(event)

@@ -322,6 +322,19 @@ def test_outside_of_the_hours_it_waits_for_the_next_opening() -> None:
     assert [order.callback_id for order in world.sent] == [asked]
 
 
+def test_who_calls_again_takes_the_place_that_was_kept_for_him() -> None:
+    world = desk()
+    asked = world.asked("asked", waited=60)
+    world.enqueue("other", waited=30)
+    again = world.enqueue("again")
+    world.step(d.CallerCameIn(asked, again))
+    world.seat(ANNA, BEN)
+    assert world.chosen() == [("again", "anna"), ("other", "ben")]  # and he isn't called meanwhile
+    world.end(again)
+    world.seat(CHEN)
+    assert world.chosen()[2:] == [(asked, "anna")]
+
+
 def test_withdrawn_while_it_waits() -> None:
     world = desk()
     asked = world.asked("asked")
