@@ -79,7 +79,7 @@ def test_a_calls_life_can_be_read_by_people(ringdesk: Ring, home: Path) -> None:
         "5 10:03:20.000 +3730s CallEnded cause=16 ended_by=caller",
         (
             "6 10:03:20.250 +0.250s AgentStateChanged "
-            "agent_id=lina state=WRAP_UP previous=TALKING by=system"
+            "agent_id=lina state=WRAP_UP previous=TALKING by=system away_time=0.0 extended=0"
         ),
         "",
         "09:00:00 menu 4.0s",
