@@ -109,6 +109,11 @@ class Queue(Waiting):
     waits_for_paint: bool = False  # ring only when the pop was painted (at most 60 ms)
     dispositions: tuple[str, ...] = ("solved", "callback", "complaint", "wrong number")
 
+    @property
+    def fallback_wrap_up_time(self) -> timedelta:
+        """Between two calls while the service is down: nobody can say then that he is done."""
+        return timedelta(seconds=30) if self.wrap_up_time == "until_done" else self.wrap_up_time
+
     @model_validator(mode="after")
     def _stages(self) -> Queue:
         for what, times in (("relax", self.relax), ("tiers", self.tiers)):

@@ -28,7 +28,7 @@ people:
   - {login: ann, name: "A;n\\n\\"n", staff_number: "1", extension: "1001", language: zh}
 queues:
   - {name: sales, label: {en: Sales}, ring_time: 12, wrap_up_time: 7}
-  - {name: help, label: {en: Help}}
+  - {name: help, label: {en: Help}, wrap_up_time: until_done}
 flows: [{name: main, start: w, nodes: [{name: w, kind: queue, queue: sales}]}]
 numbers: []
 default_flow: main
@@ -218,9 +218,10 @@ def test_the_queues_follow_the_company(
     render(place, company, _secrets(company), install)
     text = (place.asterisk_dir / "etc/queues.conf").read_text(encoding="utf-8")
     assert re.findall(r"^\[(rd_\w+)\]", text, re.MULTILINE) == ["rd_sales", "rd_help"]
-    sales = text.split("[rd_sales]")[1].split("[rd_help]")[0]
+    sales, support = text.split("[rd_sales]")[1].split("[rd_help]")
     assert "\ntimeout = 12\n" in sales
     assert "\nwrapuptime = 7\n" in sales
+    assert "\nwrapuptime = 30\n" in support, "without us nobody can say that he is done"
 
 
 def test_our_prompts_lie_beside_the_installations_and_nothing_is_written_there(
