@@ -18,7 +18,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from acd import callbacks, groups, parties
+from acd import callbacks, groups, overflow, parties
 from acd.announcing import planned
 from acd.decisions import CallerKnown, Rejoin, Requeue, TakeBack, WithdrawOffer
 from acd.facts import Agent, AgentLeg, Phase, QueueEntry, is_desk_phone
@@ -52,6 +52,7 @@ NO_SOUND = 44
 def enqueued(turn: Turn, event: ev.CallEnqueued) -> None:
     """The caller waits: for the first time, after an attempt, or back from elsewhere."""
     entry = turn.entry(event.call_id)
+    is_new = entry is None or entry.is_sent_on or entry.queue != event.queue
     if entry is None:
         entry = new_entry(turn, event.call_id, event.queue, event)
     else:
@@ -72,6 +73,8 @@ def enqueued(turn: Turn, event: ev.CallEnqueued) -> None:
     others_leave(turn, event.call_id, None, "requeued")
     put_shape(turn, event.call_id, replace(shape_of(turn, event.call_id), is_sent_on=False))
     put_waiting(turn, entry)
+    if is_new:
+        overflow.came(turn, entry)
     come_back(turn, entry.call_id)
 
 

@@ -12,6 +12,7 @@ from cti.domain.callback_events import CallbackAttempted, CallbackPostponed, Cal
 from cti.domain.events import (
     AgentDidNotAnswer,
     AgentStateChanged,
+    CallOverflowed,
     DemandSet,
     DispositionSet,
     Event,
@@ -21,6 +22,7 @@ from cti.domain.events import (
 )
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 from cti.domain.targets import Target
+from cti.domain.ways_out import OverflowWay
 from cti.ports import QueueMirror
 
 # ---- in: what an agent asks for ----------------------------------------------------------------
@@ -216,6 +218,13 @@ class Stalled:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The wall clock shows so much more than the time that never steps (``acd.timeline``)."""
+
+    wall_offset: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """We are about to end: what has begun goes on, nothing new begins."""
 
@@ -253,9 +262,9 @@ class KnownCallback:
 class Restored:
     """What the journal says: agents (last state each), calls that had been answered, calls then live.
 
-    ``demands``: what was said of the live calls, ``missed``: who didn't answer them. ``tallies``: what agents have done
-    since they signed in. ``outcomes``: tickets and outcomes of calls that are live, or in somebody's wrap-up.
-    ``hands``: what hands changed of live calls.
+    ``demands``: what was said of the live calls, ``missed``: who didn't answer them, ``overflowed``: which rules took
+    them out of queues. ``tallies``: what agents have done since they signed in. ``outcomes``: tickets and outcomes of
+    calls that are live, or in somebody's wrap-up. ``hands``: what hands changed of live calls.
     ``places``: what callers were told of their position, in which queue.
     """
 
@@ -269,6 +278,7 @@ class Restored:
     hands: tuple[HandLaid, ...] = ()
     callbacks: tuple[KnownCallback, ...] = ()
     places: Mapping[CallId, tuple[QueueName, int]] = field(default_factory=dict)
+    overflowed: tuple[CallOverflowed, ...] = ()
 
 
 # ---- out ---------------------------------------------------------------------------------------
@@ -334,6 +344,14 @@ class Requeue:
     """Let a caller wait again whose agent's phone died in the conversation."""
 
     call_id: CallId
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """Take a waiting caller out of his queue."""
+
+    call_id: CallId
+    way: OverflowWay
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,6 +422,7 @@ Decision = (
     | ReserveAll
     | WithdrawOffer
     | Requeue
+    | Overflow
     | Announce
     | SendAway
     | TakeBack
@@ -429,6 +448,7 @@ Input = (
     | Visit
     | Due
     | Stalled
+    | ClockSet
     | Drain
     | Linked
     | Reconfigured

@@ -20,6 +20,7 @@ from acd.decisions import (
     Input,
     LeaveRefused,
     OfferRefused,
+    Overflow,
     Rejoin,
     RejoinRefused,
     Requeue,
@@ -80,6 +81,7 @@ class Effects:
         | ReserveAll
         | WithdrawOffer
         | Requeue
+        | Overflow
         | Announce
         | SendAway
         | TakeBack
@@ -95,6 +97,8 @@ class Effects:
                 self.spawn(self._try(self._control.withdraw_offer(decision.call_id)))
             case Requeue():
                 self.spawn(self._try(self._control.requeue(decision.call_id)))
+            case Overflow():
+                self.spawn(self._try(self._control.overflow(decision.call_id, decision.way)))
             case Announce():
                 self.spawn(self._try(self._control.announce(decision.call_id)))
             case SendAway():

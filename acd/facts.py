@@ -37,6 +37,7 @@ __all__ = [
     "QueueRules",
     "Shape",
     "State",
+    "Taken",
     "Touch",
     "empty",
     "is_desk_phone",
@@ -169,11 +170,22 @@ class Touch:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """A rule took a caller out of a queue, or was to (``is_done``: the switch has confirmed it)."""
+
+    queue: QueueName
+    key: tuple[str, str, str]  # the rule's
+    at: datetime
+    is_done: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """What is known of a caller that bears on who answers him. Told before or while he waits.
 
     ``demands``: who said it (``menu``, ``ticket``, …) and what; all of them count. ``dedicated``: his own agent, then that
     one's deputies. ``last_agent_id``: who spoke with him last. ``tried``: who didn't answer him before the last start.
+    ``taken``: the rules that took him out of queues.
     """
 
     demands: tuple[tuple[str, str], ...] = ()
@@ -182,6 +194,7 @@ class Claim:
     last_agent_id: AgentId | None = None
     tried: tuple[tuple[AgentId, datetime], ...] = ()
     touch: Touch | None = None
+    taken: tuple[Taken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +310,8 @@ class State:
     rounds: Table[QueueName, int] = field(default_factory=Table)  # rank of who was asked last
     pauses: tuple[tuple[datetime, tuple[AgentId, ...]], ...] = ()  # who is free together, and when
     doubts: Mapping[AgentId, datetime] = field(default_factory=dict)  # contradicted since
+    unjudged: Table[CallId, bool] = field(default_factory=Table)  # may overflow; True: just came
+    wall_offset: timedelta = timedelta(0)  # what the wall clock shows more than ``now``
     is_linked: bool = False
     is_draining: bool = False  # nobody is matched any more
     is_settled: bool = False

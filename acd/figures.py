@@ -134,7 +134,7 @@ def apply(call: CallVisits, event: ev.Event) -> CallVisits:
         if call.waiting is not None:
             _leave(call, Outcome.ABANDONED, event.at, event.wait_time)
         elif last is not None and last.outcome is Outcome.ABANDONED and call.is_over:
-            last.wait_time = event.wait_time
+            last.wait_time = _own_wait(last, event.wait_time)
     elif isinstance(event, ev.CallAnswered):
         _answered_by(call, event)
     elif not call.is_over:
@@ -217,7 +217,13 @@ def _wait(
             last.outcome, "overflow"
         )
     call.is_sent_on = False
-    call.visits.append(Visit(queue, min(enqueued_at, at), enqueued_at, came_from))
+    # Who keeps his place in another queue has waited for it in the one before.
+    offered_at = min(enqueued_at, at) if last is None else max(min(enqueued_at, at), _left_at(last))
+    call.visits.append(Visit(queue, offered_at, enqueued_at, came_from))
+
+
+def _left_at(visit: Visit) -> datetime:
+    return visit.ended_at or visit.offered_at
 
 
 def _recover(call: CallVisits, event: ev.CallRecovered) -> None:
@@ -243,7 +249,8 @@ def _answered_by(call: CallVisits, event: ev.CallAnswered) -> None:
     if last is not None and last.outcome is Outcome.ANSWERED and last.queue == event.queue:
         is_first = last.agent_id in (None, event.agent_id)
         if is_first:
-            last.agent_id, last.wait_time = event.agent_id, max(event.wait_time, _ZERO)
+            last.agent_id = event.agent_id
+            last.wait_time = _own_wait(last, max(event.wait_time, _ZERO))
 
 
 def _overflow(call: CallVisits, event: ev.CallOverflowed) -> None:
@@ -269,7 +276,16 @@ def _leave(
         return
     visit.outcome, visit.reason = outcome, reason
     visit.ended_at = max(at, visit.offered_at)
-    visit.wait_time = max(wait_time, _ZERO) if wait_time else visit.ended_at - visit.offered_at
+    visit.wait_time = visit.ended_at - visit.offered_at
+    if wait_time:
+        visit.wait_time = _own_wait(visit, max(wait_time, _ZERO))
+
+
+def _own_wait(visit: Visit, told: timedelta) -> timedelta:
+    """What the ACD tells of a wait begins where his place does; with an older place that was in another queue."""
+    if visit.ended_at is None or visit.place_at >= visit.offered_at:
+        return told
+    return min(told, visit.ended_at - visit.offered_at)
 
 
 def _end(call: CallVisits, event: ev.CallEnded) -> None:

@@ -65,6 +65,9 @@ class WaitEstimates:
         self._states: dict[AgentId, str] = {}
         self._waiting: dict[CallId, QueueName] = {}
         self._told: dict[CallId, timedelta] = {}
+        self._overflowed: set[CallId] = (
+            set()
+        )  # their next line is another one, with a place or without
         self._timers: dict[CallId, Timer] = {}
         self._unsubscribe: Unsubscribe | None = None
 
@@ -104,10 +107,12 @@ class WaitEstimates:
         return found
 
     def _on_event(self, event: ev.Event) -> None:
+        has_overflowed = isinstance(event, ev.CallEnqueued) and event.call_id in self._overflowed
         self._apply(event)
         if isinstance(event, ev.CallEnqueued) and event.call_id not in self._timers:
             call_id = event.call_id
-            if event.attempt == 0 and event.at - event.enqueued_at < SETTLE_TIME:
+            is_young = event.attempt == 0 and event.at - event.enqueued_at < SETTLE_TIME
+            if is_young or has_overflowed:
                 self._timers[call_id] = self._clock.call_later(
                     SETTLE_TIME, lambda: self._settled(call_id)
                 )
@@ -120,10 +125,14 @@ class WaitEstimates:
                 if self._waiting.get(event.call_id) != event.queue:
                     self._told.pop(event.call_id, None)  # another line, another wait
                 self._waiting[event.call_id] = event.queue
+                self._overflowed.discard(event.call_id)
             case ev.CallAnswered():
                 self._hand_over(event.queue, event.at, event.wait_time)
                 self._forget(event.call_id)
-            case ev.CallConnected() | ev.CallOverflowed() | ev.CallLeftByKey() | ev.CallEnded():
+            case ev.CallOverflowed():
+                self._forget(event.call_id)
+                self._overflowed.add(event.call_id)
+            case ev.CallConnected() | ev.CallLeftByKey() | ev.CallEnded():
                 self._forget(event.call_id)
             case ev.WaitEstimated() if event.is_told:
                 self._told[event.call_id] = event.estimate_time
@@ -136,6 +145,7 @@ class WaitEstimates:
     def _forget(self, call_id: CallId) -> None:
         self._waiting.pop(call_id, None)
         self._told.pop(call_id, None)
+        self._overflowed.discard(call_id)
         timer = self._timers.pop(call_id, None)
         if timer is not None:
             timer.cancel()

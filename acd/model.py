@@ -6,8 +6,9 @@ be woken. It knows no clock, no switch and no desktop; the same events give the 
 
 Where things are: ``states.py`` the agent's transition table; ``facts.py`` the data; ``decisions.py`` what comes in and goes
 out; ``callers.py`` the switch's events of a queue's callers, ``shapes.py`` those of all other shapes of calls,
-``parties.py`` what both mean for one agent; ``agents.py`` commands and time; ``matching.py`` who gets whom;
-``hands.py`` somebody's hand on a waiting caller; ``turn.py`` the working copy that one step writes to.
+``parties.py`` what both mean for one agent; ``overflow.py`` who leaves a queue by rule; ``agents.py`` commands and time;
+``matching.py`` who gets whom; ``hands.py`` somebody's hand on a waiting caller; ``turn.py`` the working copy that
+one step writes to.
 
 Recovery. The service renews the heartbeat before it says ``Linked`` with the live calls. Callers in the
 fallback Queue() are then asked back, and nobody is matched until all are there (at most ``recovery_timeout``), so that the
@@ -32,6 +33,7 @@ from acd import (
     hands,
     leaving,
     outcomes,
+    overflow,
     parties,
     reconfiguring,
     shapes,
@@ -106,7 +108,9 @@ def step(
         groups.settle(turn)
     if turn.part("pauses"):
         groups.end_pauses(turn)
+    overflow.at_the_door(turn)
     match(turn)
+    overflow.judge(turn)
     return turn.finish()
 
 
@@ -409,6 +413,8 @@ def _restored(turn: Turn, event: d.Restored) -> None:
         claim = turn.claim(miss.call_id)
         tried = (*claim.tried, (miss.agent_id, miss.at))
         turn.put_claim(miss.call_id, replace(claim, tried=tried))
+    for overflowed in event.overflowed:
+        overflow.note(turn, overflowed)
     # Known before the switch tells how they went on: who has hung up meanwhile has abandoned.
     _adopt_all(turn, event.calls)
     announcing.restore(turn, event.places)
@@ -431,6 +437,8 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     ev.CallAnchored: shapes.anchored,
     ev.LegMoved: shapes.leg_moved,
     ev.CallTransferred: shapes.transferred,
+    ev.CallOverflowed: shapes.overflowed,
+    ev.WaitEstimated: overflow.estimated,
     ev.TransferFailed: shapes.transfer_failed,
     ev.CallParked: shapes.parked,
     ev.ConsultStarted: shapes.consulting,
@@ -466,6 +474,7 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     d.Reconfigured: reconfiguring.reconfigured,
     d.Unlinked: _unlinked,
     d.Stalled: _stalled,
+    d.ClockSet: overflow.clock_set,
     d.Drain: _drain,
     d.Restored: _restored,
 }

@@ -22,6 +22,7 @@ def gathered(
     missed: list[ev.AgentDidNotAnswer | ev.ReservationReleased] = []
     outcomes: dict[tuple[CallId, type], ev.TicketOpened | ev.DispositionSet] = {}
     touched: dict[CallId, ev.HandLaid] = {}
+    overflowed: list[ev.CallOverflowed] = []
     identified: dict[CallId, ev.CallerIdentified] = {}
     places: dict[CallId, tuple[QueueName, int]] = {}
     tallies = Tallies()
@@ -44,6 +45,8 @@ def gathered(
                 touched.pop(event.call_id, None)
             case ev.WaitEstimated(is_told=True):
                 places[event.call_id] = (event.queue, event.position)
+            case ev.CallOverflowed():
+                overflowed.append(event)
             case ev.CallerIdentified():
                 identified[event.call_id] = event
             case ev.CallAnswered():
@@ -62,5 +65,6 @@ def gathered(
         tuple(event for event in outcomes.values() if event.call_id in kept),
         tuple(event for event in touched.values() if event.call_id in live),
         places={call_id: place for call_id, place in places.items() if call_id in live},
+        overflowed=tuple(event for event in overflowed if event.call_id in live),
     )
     return restored, identified

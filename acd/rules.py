@@ -12,7 +12,9 @@ from acd.callback_rules import CallbackRules
 from acd.strategy import Strategy
 from cti.domain.demands import is_met, lowered, read_back
 from cti.domain.ids import AgentId, Endpoint, QueueName
+from cti.domain.opening import Opening
 from cti.domain.targets import Target
+from cti.domain.ways_out import OverflowWay
 
 _ZERO = timedelta(0)
 NO_TIER = 1_000
@@ -59,6 +61,25 @@ class WayOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Overflow:
+    """A rule that takes callers out of a queue (``acd/ways.py``); its ``way.reason`` says by what."""
+
+    way: OverflowWay
+    after_time: timedelta = _ZERO  # of wait, or estimated
+    at_least: int = 0  # others in the line
+
+    @property
+    def when(self) -> str:
+        """By what."""
+        return self.way.reason
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """By which ``CallOverflowed`` tells it from the queue's other rules."""
+        return (self.way.reason, self.way.kind, self.way.name)
+
+
+@dataclass(frozen=True, slots=True)
 class QueueRules:
     """How one queue is served. ``wrap_up_time``: zero none, None until the agent is done."""
 
@@ -79,6 +100,9 @@ class QueueRules:
     leave_keys: Mapping[str, WayOut] = field(default_factory=dict)
     agents_pull: bool = False  # who serves it may take a waiting caller out of turn
     callback: CallbackRules = field(default_factory=CallbackRules)
+    overflow: tuple[Overflow, ...] = ()  # out of the queue, the first that applies
+    opening: Opening | None = None  # none: always open
+    serve_after_close_time: timedelta = _ZERO  # for those who wait then
 
     def stage(self, demand: str, wait_time: timedelta) -> tuple[str, int, timedelta | None]:
         """What a caller demands after such a wait, the highest penalty he may get, and the wait at which that changes."""
@@ -185,6 +209,24 @@ class Configuration:
     def ranked(self) -> frozenset[QueueName]:
         """Queues in which some agent has a penalty."""
         return frozenset(q for p in self.profiles.values() for q, n in p.penalties.items() if n)
+
+    @cached_property
+    def overflowing(self) -> frozenset[QueueName]:
+        """Queues out of which a rule may take somebody."""
+        return frozenset(name for name, rules in self.queues.items() if rules.overflow)
+
+    @cached_property
+    def asking_for_agents(self) -> frozenset[QueueName]:
+        """Queues that are left when nobody is signed in."""
+        return frozenset(
+            name
+            for name in self.overflowing
+            if any(rule.when == "no_agents" for rule in self.queues[name].overflow)
+        )
+
+    def serving(self, queue: QueueName) -> frozenset[AgentId]:
+        """Everybody who serves a queue."""
+        return self.able((queue, "", NO_TIER))
 
     def able(self, slot: Slot) -> frozenset[AgentId]:
         """Who may be asked for callers of a slot: serves the queue, has the skills, is in the tier.

@@ -343,6 +343,9 @@ class AcdService:
     def _pulse(self) -> None:
         self._pulse_timer = self._clock.call_later(BEAT_EVERY, self._pulse)
         self._step(d.Due(None))  # if this fails, the count stands still
+        self._timeline.now()  # notices a step
+        if self._timeline.wall_offset != self._state.wall_offset:
+            self._step(d.ClockSet(self._timeline.wall_offset))
         self._last_pulse = self._clock.monotonic()
         if self._state.is_linked:
             self._effects.beat()

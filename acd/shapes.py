@@ -7,7 +7,7 @@ whoever brings him back finds his place.
 
 from __future__ import annotations
 
-from acd import callbacks, parties
+from acd import callbacks, overflow, parties
 from acd.callers import forget_menu, part_from_agent
 from acd.facts import Agent, Phase, Shape
 from acd.hands import forget_touch
@@ -77,6 +77,28 @@ def transferred(turn: Turn, event: ev.CallTransferred) -> None:
     is_asked = event.target_kind == "flow" and event.target.startswith("_callback_")
     is_elsewhere = event.target_kind in ("queue", "menu", "flow") and not is_asked
     _send_on(turn, event, is_elsewhere=is_elsewhere, reason="transferred")
+
+
+def overflowed(turn: Turn, event: ev.CallOverflowed) -> None:
+    """A rule has taken the caller out of his queue: he is with nobody, and nobody's, until he is enqueued again."""
+    call_id, entry = event.call_id, turn.entry(event.call_id)
+    overflow.note(turn, event)
+    put_shape(turn, call_id, replace(shape_of(turn, call_id), is_sent_on=True))
+    if entry is None:
+        return
+    agent = turn.agent_of(entry)
+    if agent is not None:  # a command that was long on its way
+        free(turn, agent, "overflowed")
+    if event.target_kind != "outside":  # who isn't taken there waits on as he did
+        forget_menu(turn, call_id)
+        forget_touch(turn, call_id)
+    left = replace(turn.part("entries")[call_id], phase=Phase.CONNECTED, agent_id=None)
+    is_sent_on = not overflow.keeps_place(turn, event)
+    turn.put_entry(
+        replace(
+            left, take_back_at=None, announce_at=None, told_position=None, is_sent_on=is_sent_on
+        )
+    )
 
 
 def parked(turn: Turn, event: ev.CallParked) -> None:

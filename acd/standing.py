@@ -18,11 +18,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 from acd.facts import Agent, Claim, QueueEntry, Touch
 from acd.rules import Configuration
 from acd.states import BUSY, AgentState
+from acd.ways import next_look
 from cti.domain.demands import all_of, read_back
 from cti.domain.evolving import replace
 from cti.domain.ids import AgentId
@@ -40,6 +41,9 @@ class Floor(Protocol):
     @property
     def now(self) -> datetime:
         """The instant of this step."""
+
+    def part(self, name: str) -> Any:
+        """A field of the state."""
 
     def agent(self, agent_id: AgentId | None) -> Agent | None:
         """An agent by id."""
@@ -63,6 +67,9 @@ def stand(floor: Floor, entry: QueueEntry, claim: Claim, *, is_new: bool) -> Que
     said = together(texts) if touch.demand is None else touch.demand
     demand, tier, change_time = rules.stage(said, floor.now - entry.enqueued_at)
     looks = [] if change_time is None else [entry.enqueued_at + change_time]
+    if rules.overflow:
+        out_at = next_look(rules, entry, claim, floor.now, floor.part("wall_offset"))
+        looks += [] if out_at is None else [out_at]
     wants = _wanted(floor, entry, claim, None if is_new else entry.wants, is_new=is_new)
     if wants is not None:
         looks.append(entry.enqueued_at + configuration.person_time)

@@ -45,6 +45,11 @@ class Timeline:
         """Whether a wall clock was set since the start."""
         return self._offset != timedelta(0) or self._foreign is not None
 
+    @property
+    def wall_offset(self) -> timedelta:
+        """What the wall clock shows more than ``now``."""
+        return self._offset
+
     def note_told(self, at: datetime) -> None:
         """Asterisk says that something has just happened, at this instant of its wall clock."""
         offset = at - self.now()

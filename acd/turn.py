@@ -192,6 +192,8 @@ class Turn:
         self._relist("lines", was_in, before, is_in, place)
         if (was_in, before) != (is_in, place):
             self._touched.update(queue for queue in (was_in, is_in) if queue is not None)
+        if entry.phase is Phase.WAITING and entry.queue in self.configuration.overflowing:
+            self.own("unjudged").setdefault(entry.call_id, False)
         slot, wants = entry.slot, entry.waits_for
         if slot is not None and slot not in self.part("waiting"):
             self.configuration.able(slot)  # from now on it is known which agents have to look here

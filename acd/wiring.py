@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -14,18 +14,21 @@ from acd.callback_rules import CallbackRules
 from acd.check import routing_problems
 from acd.model import Configuration, Profile, QueueRules
 from acd.ports import Calls, Customers, Pop
-from acd.rules import BreakLimit, CustomerGroup, Relaxation, Tier, WayOut
+from acd.rules import BreakLimit, CustomerGroup, Overflow, Relaxation, Tier, WayOut
 from acd.service import AcdService
 from acd.strategy import Strategy
 from cti import company_waiting
 from cti.builtin_flows import builtin_flow
 from cti.company import Company, Hours, Person, Queue
 from cti.company_base import WrapUp
+from cti.company_overflow import ways_out
+from cti.domain.errors import ConfigError
 from cti.domain.ids import AgentId, Endpoint, QueueName
 from cti.domain.numbers import DialPlan, read_number
-from cti.domain.opening import is_open
+from cti.domain.opening import Opening, is_open, opening_of
 from cti.domain.people import Permission, User
 from cti.domain.targets import Target
+from cti.domain.ways_out import OverflowWay
 from cti.ports import CallControl, Clock, EventBus
 
 log = structlog.get_logger(__name__)
@@ -59,7 +62,7 @@ def configure(
         if plan is not None
     }
     return Configuration(
-        queues={QueueName(queue.name): _rules(queue, hours) for queue in company.queues},
+        queues={QueueName(queue.name): _rules(queue, company, hours) for queue in company.queues},
         profiles=profiles,
         reasons=frozenset(reason.name for reason in company.reasons),
         wrap_up_times={kind: _limit(time) for kind, time in company.wrap_up_times.items()},
@@ -77,7 +80,7 @@ def configure(
     )
 
 
-def _rules(queue: Queue, hours: Mapping[str, Hours]) -> QueueRules:
+def _rules(queue: Queue, company: Company, hours: Mapping[str, Hours]) -> QueueRules:
     return QueueRules(
         name=QueueName(queue.name),
         ring_time=queue.ring_time,
@@ -96,7 +99,27 @@ def _rules(queue: Queue, hours: Mapping[str, Hours]) -> QueueRules:
         leave_keys={key: _way_out(queue, way) for key, way in queue.leave_keys.items()},
         agents_pull=queue.agents_pull,
         callback=_callback(queue, hours),
+        overflow=tuple(_overflow(queue, company)),
+        opening=_opening(queue, company),
+        serve_after_close_time=queue.serve_after_close_time,
     )
+
+
+def _overflow(queue: Queue, company: Company) -> Iterator[Overflow]:
+    weights = {other.name: other.credit_time for other in company.queues}
+    for rule, target in ways_out(queue):
+        to = rule.to
+        credit_time = weights.get(target, timedelta(0)) if to.kind == "queue" else timedelta(0)
+        way = OverflowWay(rule.when, to.kind, target, to.keeps_place, credit_time)
+        yield Overflow(way, rule.after or timedelta(0), rule.at_least or 0)
+
+
+def _opening(queue: Queue, company: Company) -> Opening | None:
+    hours = next((item for item in company.hours if item.name == queue.hours), None)
+    try:
+        return None if hours is None else opening_of(hours)
+    except ValueError as exc:
+        raise ConfigError(f"hours {queue.hours}: {exc}") from exc
 
 
 def _limit(time: WrapUp) -> timedelta | None:

@@ -1,4 +1,4 @@
-"""Flows that every queue has without anybody writing them: ``_voicemail_<queue>``, ``_callback_<queue>``.
+"""Flows that every queue has without anybody writing them: ``_voicemail_<queue>``, ``_callback_<queue>``, rules' messages.
 
 Their names begin with ``_``, which no name of the company's does. A queue's keys and rules send callers there by
 ``Target("flow", builtin_flow("voicemail", queue))``; the dialplan knows each as ``f-<flow>``.
@@ -6,12 +6,14 @@ Their names begin with ``_``, which no name of the company's does. A queue's key
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
 
 from cti.company import Company, Flow, Node, Queue
 from cti.company_base import Text
+from cti.company_overflow import ways_out
 
 VOICEMAIL_GREETING: Text = {
     "en": "Please leave a message after the tone. Press hash when you have finished.",
@@ -33,7 +35,16 @@ def builtin_flow(kind: str, queue: str) -> str:
 def flows_of(company: Company) -> tuple[Flow, ...]:
     """All flows of a company: its own, then the built-in ones of its queues."""
     queues = company.queues
-    return (*company.flows, *map(_voicemail, queues), *map(_callback, queues))
+    messages = (flow for queue in queues for flow in _messages(queue))
+    return (*company.flows, *map(_voicemail, queues), *map(_callback, queues), *messages)
+
+
+def _messages(queue: Queue) -> Iterator[BuiltinFlow]:
+    """What a rule of the queue lets callers hear before goodbye."""
+    for rule, target in ways_out(queue):
+        if rule.to.kind == "message":
+            node = Node(name="goodbye", kind="hangup", text=rule.to.text)
+            yield BuiltinFlow(name=target, start=node.name, nodes=(node,))
 
 
 def _callback(queue: Queue) -> BuiltinFlow:

@@ -38,6 +38,7 @@ from cti.company_base import (
     WrapUp,
 )
 from cti.company_callback import Callback
+from cti.company_overflow import OverflowRule, company_problems, queue_problems
 from cti.company_waiting import Waiting
 from cti.domain.demands import needs_of, parse_demand
 from cti.domain.errors import ConfigError
@@ -107,6 +108,9 @@ class Queue(Waiting):
     extension: Extension | None = None  # what a phone dials to call it or to transfer into it
     callback: Callback = Callback()  # docs/queues.md
     waits_for_paint: bool = False  # ring only when the pop was painted (at most 60 ms)
+    hours: Name | None = None  # for overflow
+    serve_after_close_time: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(minutes=30)
+    overflow: tuple[OverflowRule, ...] = ()  # by rule out of the queue, the first that applies
     dispositions: tuple[str, ...] = ("solved", "callback", "complaint", "wrong number")
 
     @property
@@ -122,6 +126,8 @@ class Queue(Waiting):
                 raise ValueError(
                     f"queue {self.name}: write '{what}' by time, each later than before"
                 )
+        for problem in queue_problems(self):
+            raise ValueError(f"queue {self.name}, {problem}")
         penalties = [tier.penalty for tier in self.tiers]
         if penalties != sorted(penalties):
             raise ValueError(f"queue {self.name}: a later tier can't take agents away again")
@@ -374,6 +380,9 @@ class Company(Part):
                 _known(f"queue {queue.name}, key {key}", way.kind, {way.to} - {None}, known)
             where = f"queue {queue.name}, callback"
             _known(where, "hours", {queue.callback.hours} - {None}, hours)
+            _known(f"queue {queue.name}", "hours", {queue.hours} - {None}, hours)
+        for problem in company_problems(self.queues, self.flows, self.outbound):
+            raise ValueError(problem)
         answering = {n.flow for n in self.numbers} - {None} | {self.default_flow}
         _known("numbers", "flow", answering, flows)
         direct = {n.extension for n in self.numbers} - {None}

@@ -15,6 +15,7 @@ from cti.domain.events import Event
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 from cti.domain.people import User
 from cti.domain.targets import Target
+from cti.domain.ways_out import OverflowWay
 
 Listener = Callable[[Event], None]
 Unsubscribe = Callable[[], None]
@@ -125,6 +126,9 @@ class CallControl(Protocol):
 
     async def rejoin(self, call_id: CallId, endpoint: Endpoint) -> None:
         """Call the agent's phone again for the caller who is held for him. Confirmed by CallConnected."""
+
+    async def overflow(self, call_id: CallId, way: OverflowWay) -> None:
+        """Take a waiting caller out of his queue by a rule. Confirmed by CallOverflowed."""
 
     async def announce(self, call_id: CallId) -> None:
         """Send a waiting caller on a short visit to ``agi://…/announce``; he comes back to wait."""

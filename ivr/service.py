@@ -130,7 +130,15 @@ class IvrService:
         """Take a new configuration; callers who are in a menu finish it with the old one."""
         self._plan = plan
 
-    async def run(self, session: CallerSession, call_id: CallId, dnis: str, flow: str = "") -> None:
+    async def run(
+        self,
+        session: CallerSession,
+        call_id: CallId,
+        dnis: str,
+        flow: str = "",
+        *,
+        keeps_place: bool = False,
+    ) -> None:
         """Lead a new caller through the menu of the number he dialled, or one who is sent there through a flow.
 
         A number that rings one person has no menu: the dialplan rings him (``RD_TO``). Returns when the caller was
@@ -143,6 +151,7 @@ class IvrService:
             return
         script = self._plan.flow(flow) if flow else self._plan.script(dnis)
         visit = _Visit(self, session, call_id, script, self._plan, is_sent=bool(flow))
+        visit.keeps_place = keeps_place
         try:
             await self._until_offered(call_id)
             await visit.run()
@@ -241,6 +250,7 @@ class _Visit:
         self.state: FlowState = model.begin(script, _language(session) if is_sent else None)
         self.is_recording_paused = False
         self.has_left = False
+        self.keeps_place = False  # of the line that he comes from
         self.has_message = False  # the dialplan hangs up on him, should we die: all is said
 
     async def run(self) -> None:
@@ -426,7 +436,7 @@ class _Visit:
             credit = self.plan.credits.get(queue, timedelta(0)) + credit_time
             found["RD_QUEUE"] = queue
             found["RD_CREDIT"] = str(int(credit.total_seconds()))
-            if self.is_sent:
+            if self.is_sent and not self.keeps_place:
                 found |= {"RD_QUEUED": "", "RD_TRY": "0"}  # a new place in the line
         return found
 

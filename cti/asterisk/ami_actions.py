@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from cti.domain.errors import CommandRefused
 from cti.domain.targets import Target
+from cti.domain.ways_out import FLOW_KINDS, OverflowWay
 from cti.wire.ami import Message
 
 Action = tuple[str, Mapping[str, str]]
@@ -34,6 +35,17 @@ _FORMS = {
 def exten_of(target: Target) -> str:
     """How the dialplan names a target (docs/dialplan.md); its value was checked when it was made."""
     return _FORMS[target.kind] + target.value
+
+
+def exten_out(way: OverflowWay) -> str:
+    """How the dialplan names where a rule takes a waiting caller."""
+    return ("f-" if way.kind in FLOW_KINDS else _FORMS[way.kind]) + way.target
+
+
+def told_of(way: OverflowWay) -> str:
+    """What else the dialplan must know of it (``RD_OVER``): why, the kind, whether he keeps his place, else his credit."""
+    place = "keep" if way.keeps_place else "new"
+    return f"{way.reason}/{way.kind}/{place}/{int(way.credit_time.total_seconds())}"
 
 
 def set_variable(channel: str, variable: str, value: str) -> Action:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cti.domain.ids import CallId, Endpoint, LegId, QueueName
 
@@ -71,6 +72,7 @@ class TrackedCall:
     leg_id: LegId
     channel: str
     queue: QueueName | None = None
+    in_line_at: datetime | None = None  # since when he waits in that queue, as far as we saw it
     origin: Endpoint | None = None  # the phone of ours that the call hangs on, or began with
     consult_of: CallId | None = None
     shown_number: str = ""  # what was chosen to be shown to the one consulted outside

@@ -26,6 +26,7 @@ from cti.domain.ids import (
     parse_queue_name,
 )
 from cti.domain.targets import Target
+from cti.domain.ways_out import OverflowWay
 from cti.ports import Clock, QueueMirror
 
 _ROOM_TIME = timedelta(seconds=2)  # until who was sent to his room is there
@@ -94,6 +95,14 @@ class AmiCallControl(CallbackControl):
         """See ``CallControl``."""
         channel = self._call(call_id).channel
         await self._do(act.redirect(channel, "rd-back", parse_endpoint(endpoint)))
+
+    async def overflow(self, call_id: CallId, way: OverflowWay) -> None:
+        """See ``CallControl``."""
+        channel = self._call(call_id).channel
+        await self._do(
+            act.set_variable(channel, "RD_OVER", act.told_of(way)),
+            act.redirect(channel, "rd-over", act.exten_out(way)),
+        )
 
     async def announce(self, call_id: CallId) -> None:
         """See ``CallControl``."""

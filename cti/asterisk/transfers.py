@@ -7,15 +7,16 @@ was handed over while the other still rang.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cti.asterisk import bridges
 from cti.asterisk.channels import ChannelRegistry, TrackedCall, TrackedConsult, TrackedLeg
-from cti.asterisk.headers import dial_result, number, said, said_name
+from cti.asterisk.headers import dial_result, instant, number, said, said_name
 from cti.asterisk.leg_events import dialled
 from cti.domain import events as ev
 from cti.domain.errors import InvalidValue
-from cti.domain.ids import CallId, Endpoint, parse_call_id, parse_endpoint
+from cti.domain.ids import CallId, Endpoint, parse_call_id, parse_endpoint, parse_queue_name
+from cti.domain.ways_out import OUT_KINDS, REASONS
 from cti.wire.ami import Message
 
 
@@ -213,6 +214,26 @@ class Transfers:
             number=message.get("Number"),
         )
         return [*out, transferred]
+
+    def _overflowed(self, message: Message, at: datetime) -> list[ev.Event]:
+        queue = parse_queue_name(message.headers["Queue"])
+        reason, kind = message.headers["Reason"], message.headers["Kind"]
+        if reason not in REASONS or kind not in OUT_KINDS:
+            raise InvalidValue("overflow", f"{reason}/{kind}")
+        call, out = self._of(message, at, "transferring")
+        since = call.in_line_at or instant(message.headers["T0"])
+        self._sent_on(call)
+        call.in_line_at = None
+        overflowed = ev.CallOverflowed(
+            at=at,
+            call_id=call.call_id,
+            queue=queue,
+            reason=reason,
+            target_kind=kind,
+            target=message.get("To"),
+            wait_time=max(at - since, timedelta(0)),
+        )
+        return [*out, overflowed]
 
     def _transfer_failed(self, message: Message, at: datetime) -> list[ev.Event]:
         call, out = self._of(message, at, "transferring")

@@ -124,6 +124,9 @@ class Translator(Transfers):
         queue = parse_queue_name(message.get("Queue") or last)
         call, out = self._of(message, at, "waiting")
         self._sent_on(call)
+        if call.in_line_at is None or call.queue != queue:
+            is_first = call.queue is None
+            call.in_line_at = min(enqueued_at, at) if is_first else at
         call.queue, call.is_fallback = queue, False
         enqueued = ev.CallEnqueued(
             at=at,
@@ -414,6 +417,7 @@ _TABLE: dict[str, _Method] = {
     "RdEnd": Translator._ended,
     "RdDialFail": Translator._dial_failed,
     "RdXfer": Translator._transferred,
+    "RdOverflow": Translator._overflowed,
     "RdXferFail": Translator._transfer_failed,
     "RdPark": Translator._parked,
     "RdConsult": Translator._consult_began,

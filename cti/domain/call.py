@@ -65,6 +65,7 @@ _SENT_ON: Mapping[type[ev.Event], CallState] = {
     ev.CallFellBack: C.FALLBACK,
     ev.CallTransferred: C.TRANSFERRING,
     ev.CallParked: C.PARKED,
+    ev.CallOverflowed: C.TRANSFERRING,  # out of his queue by a rule
     # Offered to a phone that isn't registered: it is never dialled, the refusal comes without LegDialled.
     ev.CallNotAnswered: C.WAITING,
 }
@@ -346,6 +347,7 @@ _CHANGES: Mapping[type[ev.Event], Callable[[Call, Any], Call]] = MappingProxyTyp
         ev.ConsultStarted: lambda call, event: replace(call, held_at=call.held_at or event.at),
         ev.CallRetrieved: lambda call, _: replace(call, held_at=None),
         ev.CallTransferred: _without_phone,
+        ev.CallOverflowed: _without_phone,
         ev.CallParked: lambda call, event: replace(_without_phone(call, event), slot=event.slot),
         ev.PartyJoined: _party_joined,
         ev.PartyLeft: _party_left,

@@ -1,4 +1,4 @@
-"""Opening hours: is the company open at an instant?
+"""Opening hours: is it open at an instant, and until when? Pure.
 
 Hours are local. ``mon-fri 09:00-18:00`` names days and a period in the time zone of the hours;
 ``24:00`` is the end of the day, a period whose end isn't later than its beginning runs past midnight,
@@ -8,13 +8,15 @@ night shift before a closed date is served to its end.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_MINUTES = 24 * 60
+_MOST_DAYS = 30
 
 
 class Hours(Protocol):
@@ -63,24 +65,68 @@ def parse_period(line: str) -> Period:
     return Period(frozenset((from_day + n) % 7 for n in range(count)), start, end)
 
 
-def is_open(hours: Hours, now: datetime) -> bool:
-    """Whether ``now`` (aware) lies in one of the periods of a day that isn't closed.
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Opening hours, read."""
+
+    zone: ZoneInfo
+    periods: tuple[Period, ...]
+    closed_dates: frozenset[date] = frozenset()
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether ``at`` (aware) lies in one of the periods of a day that isn't closed."""
+        return next(self._around(at.astimezone(self.zone)), None) is not None
+
+    def is_holiday(self, at: datetime) -> bool:
+        """Whether it isn't open, and its day is one of the closed dates."""
+        return at.astimezone(self.zone).date() in self.closed_dates and not self.is_open(at)
+
+    def closes_at(self, at: datetime) -> datetime:
+        """The first instant from ``at`` on (aware) when it isn't open; where that is a month away, some instant then."""
+        limit = at + timedelta(days=_MOST_DAYS)
+        while at < limit:
+            local = at.astimezone(self.zone)
+            ends = list(self._around(local))
+            if not ends:
+                return at
+            # Where a clock is set, local times repeat or are missing: only forward.
+            at = max(ends) if max(ends) > at else at + timedelta(minutes=1)
+        return at
+
+    def _around(self, local: datetime) -> Iterator[datetime]:
+        """When the periods end in which a local time lies."""
+        today, minute = local.date(), local.hour * 60 + local.minute
+        # Yesterday's periods may run past midnight into now.
+        for day, now in (
+            (today, minute),
+            (today - timedelta(days=1), minute + _DAY_MINUTES),
+        ):
+            for period in self.periods if day not in self.closed_dates else ():
+                if day.weekday() in period.days and period.start <= now < period.end:
+                    days, end = divmod(period.end, _DAY_MINUTES)
+                    at = time(end // 60, end % 60)
+                    ended = datetime.combine(day + timedelta(days=days), at, self.zone)
+                    yield ended.astimezone(UTC)
+
+
+def opening_of(hours: Hours) -> Opening:
+    """Read opening hours as they are written in the company.
 
     Raises:
         ValueError: a line or a closed date can't be read (``ivr.check`` finds it at configuration).
     """
-    local = now.astimezone(ZoneInfo(hours.time_zone))
-    closed = {date.fromisoformat(text) for text in hours.closed_dates}
-    today = local.date()
-    minute = local.hour * 60 + local.minute
-    periods = [parse_period(line) for line in hours.open]
-    # Yesterday's periods may run past midnight into now.
-    for day, at in ((today, minute), (today - timedelta(days=1), minute + _DAY_MINUTES)):
-        if day in closed:
-            continue
-        if any(day.weekday() in p.days and p.start <= at < p.end for p in periods):
-            return True
-    return False
+    periods = tuple(parse_period(line) for line in hours.open)
+    closed = frozenset(date.fromisoformat(text) for text in hours.closed_dates)
+    return Opening(ZoneInfo(hours.time_zone), periods, closed)
+
+
+def is_open(hours: Hours, now: datetime) -> bool:
+    """Whether ``now`` (aware) lies in one of the periods of a day that isn't closed.
+
+    Raises:
+        ValueError: as ``opening_of``.
+    """
+    return opening_of(hours).is_open(now)
 
 
 def _minutes(text: str) -> int:

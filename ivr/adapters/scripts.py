@@ -27,9 +27,15 @@ def agi_scripts(service: IvrService, prompts: Prompts) -> Mapping[str, Script]:
     """AGI path → script."""
 
     async def ivr(channel: AgiSession) -> None:
-        flow = channel.environment.query.get("flow", "")
+        query = channel.environment.query
         session, call_id = await _enter(channel, prompts)
-        await service.run(session, call_id, channel.environment.get("extension"), flow)
+        await service.run(
+            session,
+            call_id,
+            channel.environment.get("extension"),
+            query.get("flow", ""),
+            keeps_place=query.get("place") == "keep",
+        )
 
     async def announce(channel: AgiSession) -> None:
         await service.announce(*await _enter(channel, prompts))

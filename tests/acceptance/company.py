@@ -21,13 +21,15 @@ MAIN, SALES, HELP, OFFICE, SECRET_MENU, INVOICE = "4000", "4001", "4002", "4003"
 """Numbers that callers dial: the menu, two queues at once, office hours, a PIN, an invoice number."""
 ORDERS = "4006"
 """A queue whose calls must get an outcome."""
+RUSH, NIGHT, ABROAD, DAY = "4017", "4018", "4019", "4020"
+"""Queues that callers are taken out of: by length and wait, nobody signed in, to a number outside, at closing time."""
 
 _TEXT = """
 people:
   - {login: lina, name: 李娜, staff_number: "8001", extension: "1001", queues: [sales, help], team: north}
   - {login: tom, name: Tom Becker, staff_number: "8002", extension: "1002", queues: [sales], team: north}
   - {login: mei, name: 陈美, staff_number: "8003", extension: "1003", queues: [help]}
-  - {login: nora, name: Nora Lind, staff_number: "8005", extension: "1005", queues: [orders]}
+  - {login: nora, name: Nora Lind, staff_number: "8005", extension: "1005", queues: [orders, rush]}
   - {login: sofia, name: Sofia Marques, staff_number: "8010", extension: "1010", role: supervisor, team: north}
 queues:
   - name: sales
@@ -50,11 +52,36 @@ queues:
     requires_disposition: true
     announce_every: PT0S
     dispositions: [order taken, callback]
+  - name: rush
+    label: {en: Rush, zh: 高峰}
+    announce_every: PT0S
+    overflow:
+      - {when: length, at_least: 2, to: {kind: menu, flow: main}}
+      - {when: wait, after: PT30S, to: {kind: queue, queue: help}}
+  - name: night
+    label: {en: Night, zh: 夜间}
+    announce_every: PT0S
+    overflow:
+      - {when: no_agents, to: {kind: message, text: {en: "Nobody is here. Goodbye.", zh: "现在没有人，再见。"}}}
+  - name: abroad
+    label: {en: Abroad, zh: 国外}
+    announce_every: PT0S
+    overflow:
+      - {when: wait, after: PT10S, to: {kind: outside, number: "01088"}}
+      - {when: wait, after: PT25S, to: {kind: voicemail}}
+  - name: day
+    label: {en: Day, zh: 白天}
+    announce_every: PT0S
+    hours: day
+    serve_after_close_time: PT30S
+    overflow:
+      - {when: closed, to: {kind: message, text: {en: "We are closed.", zh: "已下班。"}}}
 wrap_up_extensions: 2
 reasons:
   - {name: break, label: {en: Break}}
   - {name: lunch, label: {en: Lunch}, is_paid: false, limit_time: PT4M, warn_time: PT1M}
 hours:
+  - {name: day, open: [mon-sun 00:00-17:01]}
   - {name: office, time_zone: Asia/Shanghai, open: [mon-fri 09:00-16:00]}
 default_flow: main
 flows:
@@ -68,6 +95,10 @@ flows:
   - {name: direct, start: wait, nodes: [{name: wait, kind: queue, label: Sales line, queue: sales}]}
   - {name: helpline, start: wait, nodes: [{name: wait, kind: queue, queue: help}]}
   - {name: orders, start: wait, nodes: [{name: wait, kind: queue, queue: orders}]}
+  - {name: rush, start: wait, nodes: [{name: wait, kind: queue, queue: rush}]}
+  - {name: night, start: wait, nodes: [{name: wait, kind: queue, queue: night}]}
+  - {name: abroad, start: wait, nodes: [{name: wait, kind: queue, queue: abroad}]}
+  - {name: day, start: wait, nodes: [{name: wait, kind: queue, queue: day}]}
   - name: office
     start: open_now
     nodes:
@@ -94,6 +125,10 @@ numbers:
   - {dnis: "4004", flow: secret}
   - {dnis: "4005", flow: invoice}
   - {dnis: "4006", flow: orders}
+  - {dnis: "4017", flow: rush}
+  - {dnis: "4018", flow: night}
+  - {dnis: "4019", flow: abroad}
+  - {dnis: "4020", flow: day}
 outbound:
   address: 127.0.0.1:5070
   caller_id: "+8657412340000"

@@ -21,6 +21,7 @@ class RefQueue:
     relax: list[tuple[int, int, Expression | None]] = field(default_factory=list)
     tiers: list[tuple[int, int]] = field(default_factory=list)
     ring_at_most: int = 10
+    overflow: list[tuple[int, str, bool]] = field(default_factory=list)  # after, to, keeps place
 
 
 @dataclass
@@ -75,6 +76,8 @@ class RefCaller:
     given: int = 0  # the credit that somebody's hand gave him
     moved: Fraction = Fraction(0)  # by how much somebody's hand set the beginning of his wait back
     demanded: Expression | None = None  # what somebody's hand said in place of the rest
+    in_line: int = 0  # since when in this line
+    left: set[str] = field(default_factory=set)  # queues that a rule took him out of
 
 
 class Reference:
@@ -283,6 +286,29 @@ class Reference:
         agent.pause_until = max(agent.pause_until, self.now + pause)
         self.release(name, is_new_turn=False)
 
+    # ---- out by rule ---------------------------------------------------------------------------
+
+    def overflow(self) -> list[tuple[str, str, bool]]:
+        """Who leaves his queue now: nobody was free for him, and he has been in this line for long enough."""
+        found = []
+        for caller in self.order():
+            for after, target, keeps in self.queues[caller.queue].overflow:
+                if self.now >= caller.in_line + after and caller.queue not in caller.left:
+                    found.append((caller.name, target, keeps))
+                    break
+        return found
+
+    def join(self, name: str, target: str, credit: int, persons: list[str], keeps: bool) -> None:
+        """He joins another line, with his place or at the end."""
+        caller = self.callers[name]
+        caller.left = {*caller.left, caller.queue} if keeps else set()
+        caller.queue, caller.in_line, caller.demand = target, self.now, [[]]
+        caller.given, caller.moved, caller.demanded = 0, Fraction(0), None
+        if not keeps:
+            caller.enqueued, caller.credit = self.now, credit
+        caller.persons = persons
+        self.settle_person(caller, 0)
+
     # ---- what happens --------------------------------------------------------------------------
 
     def sign_in(self, name: str) -> None:
@@ -311,6 +337,7 @@ class Reference:
 
     def arrive(self, caller: RefCaller) -> None:
         self.callers[caller.name] = caller
+        caller.in_line = caller.enqueued
         self.settle_person(caller, 0)
 
     def hang_up(self, name: str) -> None:

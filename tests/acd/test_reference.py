@@ -16,12 +16,13 @@ from acd import decisions as d
 from acd import model
 from acd.groups import IN_VAIN
 from acd.model import AgentState, Configuration, Phase, Profile
-from acd.rules import CustomerGroup, Limits, Relaxation, Tier
+from acd.rules import CustomerGroup, Limits, Overflow, Relaxation, Tier
 from acd.strategy import Strategy
 from acd.tally import Tallies
 from cti.domain import events as ev
 from cti.domain.calls import CallTable
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
+from cti.domain.ways_out import OverflowWay
 from tests.acd.reference import Expression, RefAgent, RefCaller, Reference, RefQueue
 from tests.acd.world import World, rules, seconds
 from tests.fakes.clock import START_AT
@@ -69,7 +70,10 @@ def companies(draw: st.DrawFn, strategy: str) -> tuple[Configuration, Reference]
         if draw(st.booleans()):
             opens = [(0, 1)] if draw(st.booleans()) else [(5, 0), (15, 3)]
         at_most = draw(st.sampled_from([10, 2]))
-        reference.queues[name] = RefQueue(strategy, relax, opens, at_most)
+        # One way only: rings are refused in the company.
+        out = draw(st.sampled_from([[], [(3, "y", True)], [(12, "y", True)], [(12, "y", False)]]))
+        out = out if name == "x" else []
+        reference.queues[name] = RefQueue(strategy, relax, opens, at_most, out)
         queues[QueueName(name)] = rules(
             QueueName(name),
             ring_time=seconds(10_000),
@@ -80,6 +84,10 @@ def companies(draw: st.DrawFn, strategy: str) -> tuple[Configuration, Reference]
                 Relaxation(seconds(a), m, None if e is None else text_of(e)) for a, m, e in relax
             ),
             tiers=tuple(Tier(seconds(after), penalty) for after, penalty in opens),
+            overflow=tuple(
+                Overflow(OverflowWay("wait", "queue", target, keeps), seconds(after))
+                for after, target, keeps in reference.queues[name].overflow
+            ),
         )
     profiles = {}
     for rank, name in enumerate(NAMES):
@@ -119,6 +127,7 @@ class Both:
         self.journal: list[ev.Event] = []
         self.seen = self.agreed = 0
         self.legs: dict[tuple[str, str], LegId] = {}
+        self.own: dict[str, tuple[list[str], str | None]] = {}  # dedicated agents, the last one
         self.count = 0
 
     @property
@@ -149,12 +158,41 @@ class Both:
         for x in self.world.log[self.agreed :]:
             made += x.offers if isinstance(x, d.ReserveAll) else ()
             made += [x] if isinstance(x, d.Reserve) else []
+        orders = [x for x in self.world.log[self.agreed :] if isinstance(x, d.Overflow)]
         self.agreed = len(self.world.log)
         pairs = [(str(x.call_id), str(x.agent_id)) for x in made]
         self.reference.now = self.clock
         assert self.reference.match(dict(pairs)) == pairs
+        out = [(str(x.call_id), x.way.target, x.way.keeps_place) for x in orders]
+        assert sorted(self.reference.overflow()) == sorted(out)
         for caller, agent in pairs:
             self.dial(caller, agent)
+        for order in orders:
+            self.overflow(order)
+        if orders:
+            self.agree()
+
+    def overflow(self, order: d.Overflow) -> None:
+        """The switch does it at once."""
+        way, name = order.way, str(order.call_id)
+        entry = self.world.state.entries[order.call_id]
+        self.call(
+            ev.CallOverflowed, name, queue=entry.queue, reason=way.reason, target_kind=way.kind,
+            target=way.name,
+        )  # fmt: skip
+        known = self.reference.callers[name]
+        group = 7 if known.preferred else 0
+        dedicated, last = self.own[name]
+        persons = list(dedicated)
+        if last is not None and way.target in self.reference.agents[last].queues:
+            persons.append(last)
+        self.reference.join(name, way.target, group, persons, way.keeps_place)
+        keeps = way.keeps_place
+        self.call(
+            ev.CallEnqueued, name, queue=QueueName(way.target),
+            enqueued_at=entry.enqueued_at if keeps else self.world.now,
+            credit_time=entry.credit_time if keeps else way.credit_time,
+        )  # fmt: skip
 
     def dial(self, caller: str, agent: str) -> None:
         self.count += 1
@@ -242,6 +280,7 @@ class Both:
         group = "gold" if is_gold else ""
         ids = tuple(AgentId(a) for a in dedicated)
         self.tell(d.CallerKnown(CallId(name), group, ids, AgentId(last) if last else None))
+        self.own[name] = (dedicated, last)
         persons = list(dedicated)
         if last is not None and queue in self.reference.agents[last].queues:
             persons.append(last)
@@ -355,6 +394,7 @@ class Both:
         demands: list[ev.DemandSet] = []
         missed: list[ev.AgentDidNotAnswer | ev.ReservationReleased] = []
         hands: dict[CallId, ev.HandLaid] = {}
+        overflowed: list[ev.CallOverflowed] = []
         for event in self.journal:
             tallies.note(event)
             if isinstance(event, ev.AgentStateChanged):
@@ -367,6 +407,8 @@ class Both:
                 hands[event.call_id] = event
             elif isinstance(event, ev.ReservationReleased):
                 missed += [event] if event.reason in IN_VAIN else []
+            elif isinstance(event, ev.CallOverflowed):
+                overflowed.append(event)
         answered = frozenset(
             CallId(c.name) for c in self.reference.callers.values() if c.state == "talk"
         )
@@ -383,6 +425,7 @@ class Both:
                 tuple(e for e in demands if e.call_id in here),
                 tuple(e for e in missed if e.call_id in here), tallies.found,
                 hands=tuple(e for e in hands.values() if e.call_id in here),
+                overflowed=tuple(e for e in overflowed if e.call_id in here),
             )
         )  # fmt: skip
         reference = self.reference

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cti.domain.errors import CommandRefused
+from tests.contracts.overflow_suite import *  # noqa: F403 - collected here
 from tests.contracts.switch_rig import FakeRig, running
 from tests.contracts.switch_suite import *  # noqa: F403 - the suite's tests are collected here
 from tests.contracts.switch_suite import talking

@@ -15,6 +15,7 @@ from tests.asterisk.conftest import pbx, pbx_of_session  # noqa: F401 - fixtures
 from tests.asterisk.house import hop_to, local_hop
 from tests.asterisk.pbx import Pbx
 from tests.asterisk.sipp import calling, phone
+from tests.contracts.overflow_suite import *  # noqa: F403 - collected here
 from tests.contracts.switch_rig import Person, Rig, real_clock, real_until, running, tcp_connect
 from tests.contracts.switch_suite import *  # noqa: F403 - the suite's tests are collected here
 from tests.contracts.transfer_suite import *  # noqa: F403 - and these

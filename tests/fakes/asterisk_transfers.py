@@ -54,7 +54,7 @@ def phone_of(pbx: FakeAsterisk, extension: str) -> str:
     return extension
 
 
-async def _dial_out(pbx: FakeAsterisk, channel: FakeChannel, number: str, is_begun: bool) -> None:
+async def dial_out(pbx: FakeAsterisk, channel: FakeChannel, number: str, is_begun: bool) -> None:
     """``Dial(PJSIP/<number>@<trunk>)``."""
     result = pbx.outside.get(number, "CHANUNAVAIL")
     leg = pbx.new_leg(channel, TRUNK)
@@ -92,12 +92,12 @@ async def begin(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
         return WAIT
     if kind == "menu":
         variables["RD_WAY"] = ""
-        return await _menu(pbx, channel, value)
+        return await menu(pbx, channel, value)
     if kind == "flow":
         variables["RD_WAY"] = f"?flow={value}"
-        return await _menu(pbx, channel, "0")
+        return await menu(pbx, channel, "0")
     if kind == "outside":
-        await _dial_out(pbx, channel, value, is_begun=True)
+        await dial_out(pbx, channel, value, is_begun=True)
     else:
         await dial(pbx, channel, phone_of(pbx, value), 30)
     if variables["DIALSTATUS"] != "ANSWER":
@@ -106,7 +106,8 @@ async def begin(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
     return None
 
 
-async def _menu(pbx: FakeAsterisk, channel: FakeChannel, dnis: str) -> Place | None:
+async def menu(pbx: FakeAsterisk, channel: FakeChannel, dnis: str) -> Place | None:
+    """``rd-in,<dnis>,speak``: the service speaks to somebody who has a call already."""
     variables = channel.variables
     variables |= {"RD_STATE": "menu", "RD_NEXT": ""}
     channel.dnis = dnis
@@ -144,13 +145,13 @@ async def send_on(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
         return WAIT
     if kind == "menu":
         variables["RD_WAY"] = ""
-        return await _menu(pbx, channel, value)
+        return await menu(pbx, channel, value)
     if kind == "flow":
         variables["RD_WAY"] = f"?flow={value}"
-        return await _menu(pbx, channel, "0")
+        return await menu(pbx, channel, "0")
     variables |= {"DIALSTATUS": "CHANUNAVAIL", "HANGUPCAUSE": "3"}
     if kind == "outside":
-        await _dial_out(pbx, channel, value, is_begun=False)
+        await dial_out(pbx, channel, value, is_begun=False)
         variables["RD_HUNGUP"] = "1"
     else:
         variables["RD_AGENT"] = phone_of(pbx, value)
@@ -192,7 +193,7 @@ async def consult(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
         variables.pop("RD_QUEUED", None)
         return WAIT
     if kind == "outside":
-        await _dial_out(pbx, channel, value, is_begun=False)
+        await dial_out(pbx, channel, value, is_begun=False)
     else:
         await dial(pbx, channel, phone_of(pbx, value), 30)
     return _consult_over(pbx, channel)

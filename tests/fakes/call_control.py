@@ -9,6 +9,7 @@ from datetime import timedelta
 from cti.domain.errors import CommandRefused, SwitchUnavailable
 from cti.domain.ids import CallId, Endpoint
 from cti.domain.targets import Target
+from cti.domain.ways_out import OverflowWay
 from cti.ports import QueueMirror
 
 
@@ -27,6 +28,7 @@ class Given:
     other: Endpoint | None = None
     word: str | None = None
     """A command's id, a parking place, digits, the phones of a group."""
+    way: OverflowWay | None = None
 
 
 class RecordingCallControl:
@@ -76,6 +78,9 @@ class RecordingCallControl:
 
     async def rejoin(self, call_id: CallId, endpoint: Endpoint) -> None:
         self._take(Given("rejoin", call_id, endpoint))
+
+    async def overflow(self, call_id: CallId, way: OverflowWay) -> None:
+        self._take(Given("overflow", call_id, way=way))
 
     async def announce(self, call_id: CallId) -> None:
         self._take(Given("announce", call_id))
