@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
+import yaml
 
 from acd import decisions as d
 from acd.model import Configuration, Profile
 from acd.rules import Relaxation, Tier
 from acd.strategy import Strategy, Tally
 from acd.tables import Table
+from acd.wiring import configure
+from cti.company import Company
 from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
+from cti.domain.people import Role, User
 from tests.acd.world import HELP, SALES, World, rules, seconds
 from tests.architecture.tree import ROOT
 
@@ -333,3 +338,51 @@ def test_hands(row: Row) -> None:
         if world.agent(AgentId(name)).call_id is None:
             seat(world, name)
     assert " ".join(caller for caller, _ in world.pairs()) == row["served"]
+
+
+def _overflowing() -> Configuration:
+    """The queue that the page describes, in a company around it, and somebody who serves it."""
+    [text] = [part for part in PAGE.split("```") if part.startswith("yaml\n") and "holiday" in part]
+    document = yaml.safe_load(text.removeprefix("yaml\n"))
+    document["queues"].append({"name": "help", "label": {"en": "Help"}})
+    wait = {"name": "wait", "kind": "queue", "queue": "help"}
+    evening = {"name": "evening", "start": "bye", "nodes": [{"name": "bye", "kind": "hangup"}]}
+    person = {"login": "ann", "name": "Ann", "staff_number": "1", "extension": "1001"}
+    document |= {
+        "people": [{**person, "queues": ["sales"]}],
+        "flows": [{"name": "main", "start": "wait", "nodes": [wait]}, evening],
+        "hours": [
+            {
+                "name": "office",
+                "time_zone": "UTC",
+                "open": ["mon-sun 09:00-18:00"],
+                "closed_dates": ["2027-01-01"],
+            }
+        ],
+        "numbers": [],
+        "default_flow": "main",
+    }
+    user = User(AgentId("ann"), "ann", "Ann", "1", "1001", Role.AGENT)
+    return configure(Company.model_validate(document), [user])
+
+
+@pytest.mark.parametrize("row", rows("example", "comes at"), ids=named)
+def test_overflow(row: Row) -> None:
+    world = World(_overflowing())
+    day, _, time = row["comes at"].rpartition(" ")
+    world.now = datetime.fromisoformat(f"{day or '2026-11-24'}T{time}+00:00")
+    agent, phone = AgentId("ann"), Endpoint("1001")
+    if row["there"] != "-":
+        world.step(d.SignIn(agent, phone))
+        state = "idle" if row["there"] == "free" else "in_use"
+        world.step(ev.PhoneStateChanged(at=world.now, endpoint=phone, state=state))
+        world.step(d.SayReady(agent))
+    for number in range(int(row["others"])):  # nobody can serve them
+        call_id = CallId(f"other{number}")
+        world.step(ev.DemandSet(at=world.now, call_id=call_id, demand="rare", by="menu"))
+        world.enqueue(call_id)
+    world.enqueue("caller")
+    world.wait(float(row["after"]))
+    went = [x.way.target for x in world.made(d.Overflow) if x.call_id == "caller"]
+    offered = ["agent" for call, _ in world.pairs() if call == "caller"]
+    assert (went or offered or ["-"]) == [row["goes to"]]

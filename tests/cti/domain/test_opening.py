@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cti.company import Hours
-from cti.domain.opening import is_open, parse_period
+from cti.domain.opening import is_open, opening_of, parse_period
 
 pytestmark = pytest.mark.unit
 
@@ -59,3 +61,47 @@ def test_hours_follow_summer_time() -> None:
 def test_a_line_that_means_nothing_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="not opening hours"):
         parse_period(line)
+
+
+@pytest.mark.parametrize(
+    ("lines", "closed", "begin", "end"),
+    [
+        (("mon-fri 09:00-18:00",), (), "2026-03-02T10:30", "2026-03-02T18:00"),
+        (("mon-fri 09:00-18:00",), (), "2026-03-02T18:00", "2026-03-02T18:00"),
+        (("mon-fri 09:00-12:00", "mon 12:00-14:00"), (), "2026-03-02T09:00", "2026-03-02T14:00"),
+        (("mon-sun 00:00-24:00",), ("2026-03-05",), "2026-03-02T09:00", "2026-03-05T00:00"),
+        (("fri 22:00-06:00",), (), "2026-03-06T23:00", "2026-03-07T06:00"),
+    ],
+)
+def test_when_it_closes(
+    lines: tuple[str, ...], closed: tuple[str, ...], begin: str, end: str
+) -> None:
+    opening = opening_of(Hours(name="h", open=lines, closed_dates=closed))
+    assert opening.closes_at(at(begin)) == at(end)
+
+
+def test_what_never_closes_is_looked_at_again_in_a_month() -> None:
+    opening = opening_of(Hours(name="h"))
+    begin = at("2026-03-02T09:00")
+    assert opening.closes_at(begin) >= begin + timedelta(days=29)
+
+
+@given(
+    st.integers(0, 525_600).map(
+        lambda minutes: at("2026-01-01T00:00") + timedelta(minutes=minutes)
+    ),
+    st.lists(
+        st.sampled_from(
+            ["mon-fri 09:00-18:00", "sat 22:00-03:00", "sun 00:00-24:00", "tue 02:00-03:00"]
+        ),
+        max_size=3,
+    ),
+)
+def test_it_is_open_until_it_closes(begin: datetime, lines: list[str]) -> None:
+    hours = Hours(name="h", time_zone="Europe/Berlin", open=tuple(lines))
+    opening, start = opening_of(hours), begin
+    end = opening.closes_at(start)
+    assert not opening.is_open(end) or end >= start + timedelta(days=29)
+    for share in (0.0, 0.3, 0.7, 0.99):
+        inside = start + (end - start) * share
+        assert end == start or opening.is_open(inside)
