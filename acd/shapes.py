@@ -86,9 +86,7 @@ def overflowed(turn: Turn, event: ev.CallOverflowed) -> None:
     put_shape(turn, call_id, replace(shape_of(turn, call_id), is_sent_on=True))
     if entry is None:
         return
-    agent = turn.agent_of(entry)
-    if agent is not None:  # a command that was long on its way
-        free(turn, agent, "overflowed")
+    part_from_agent(turn, entry, "overflowed")  # a command that was long on its way
     if event.target_kind != "outside":  # who isn't taken there waits on as he did
         forget_menu(turn, call_id)
         forget_touch(turn, call_id)
