@@ -217,13 +217,10 @@ def _wait(
             last.outcome, "overflow"
         )
     call.is_sent_on = False
-    # Who keeps his place in another queue has waited for it in the one before.
-    offered_at = min(enqueued_at, at) if last is None else max(min(enqueued_at, at), _left_at(last))
+    # Who kept his place has waited for it elsewhere.
+    is_older = last is not None and last.ended_at is not None and enqueued_at < last.ended_at
+    offered_at = at if is_older else min(enqueued_at, at)
     call.visits.append(Visit(queue, offered_at, enqueued_at, came_from))
-
-
-def _left_at(visit: Visit) -> datetime:
-    return visit.ended_at or visit.offered_at
 
 
 def _recover(call: CallVisits, event: ev.CallRecovered) -> None:

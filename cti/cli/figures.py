@@ -31,7 +31,7 @@ from cti.servers import has_run, open_database
 
 _BAR = 40
 _LONGEST_GAP = timedelta(hours=2)
-_HEAD = ("queue", "offered", "answered", "in time", "level", "abandoned", "short", "other", "waiting",
+_HEAD = ("queue", "offered", "answered", "in time", "level", "abandoned", "short", "overflowed", "other", "waiting",
          "ASA", "longest", "AHT", "RONA")  # fmt: skip
 
 QueueOption = Annotated[str | None, typer.Option("--queue", help="One queue, by quarter hour.")]
@@ -135,11 +135,11 @@ def _print_table(profiles: list[QueueProfile], cells: QueueCells) -> None:
 
 
 def _row(total: QueueFigures) -> list[str]:
-    other = total.overflowed + total.left_by_key + total.closed
+    other = total.left_by_key + total.closed
     level = total.service_level
     counts: list[Any] = [total.offered, total.answered, total.answered_in_time]
     counts += ["–" if level is None else f"{100 * level:.0f} %"]
-    counts += [total.abandoned, total.short_abandoned, other, total.waiting]
+    counts += [total.abandoned, total.short_abandoned, total.overflowed, other, total.waiting]
     counts += [_length(total.average_speed_of_answer_s), _length(total.longest_wait_ms / 1000)]
     counts += [_length(total.average_handle_time_s), total.rona]
     return [str(value) for value in counts]

@@ -50,6 +50,10 @@ def answered(seconds: float, wait: float, queue: QueueName = SALES) -> ev.Event:
     return event(ev.CallAnswered, seconds, agent_id=LINA, queue=queue, wait_time=s(wait))
 
 
+def abandoned(seconds: float, wait: float, queue: QueueName = SALES) -> ev.Event:
+    return event(ev.CallAbandoned, seconds, queue=queue, wait_time=s(wait))
+
+
 def ended(seconds: float, by: str = "caller") -> ev.Event:
     return event(ev.CallEnded, seconds, cause=16, ended_by=by)
 
@@ -161,6 +165,18 @@ STORIES: dict[str, tuple[list[ev.Event], list[tuple[str, str, float]]]] = {
     "overflowed into another queue, told twice": (
         [enqueued(0), overflowed(60), overflowed(60), enqueued(61, HELP), connected(70)],
         [("sales", "overflowed", 60), ("help", "answered", 9)],
+    ),
+    "overflowed with his place": (
+        [enqueued(0), overflowed(60), enqueued(61, HELP, since=0), connected(70), answered(70, 70, HELP)],
+        [("sales", "overflowed", 60), ("help", "answered", 9)],
+    ),
+    "overflowed with his place, and gave up": (
+        [enqueued(0), overflowed(60), enqueued(65, HELP, since=0), ended(70), abandoned(70, 70, HELP)],
+        [("sales", "overflowed", 60), ("help", "abandoned", 5)],
+    ),
+    "nobody took him outside": (
+        [enqueued(0), overflowed(60), enqueued(80, since=0), connected(90), answered(90, 90)],
+        [("sales", "overflowed", 60), ("sales", "answered", 10)],
     ),
     "overflowed to voicemail": ([enqueued(0), overflowed(60), ended(90)], [("sales", "overflowed", 60)]),
     "closed at the door": ([overflowed(3, "closed"), ended(9)], [("sales", "closed", 0)]),

@@ -78,7 +78,7 @@ def test_the_day_as_a_table_and_a_plot(ringdesk: Ring) -> None:
     lines = told.stdout.splitlines()
     assert lines[0] == "Sunday 2026-11-22, Europe/Berlin"
     [sales] = [" ".join(line.split()) for line in lines if line.startswith("sales")]
-    assert sales == "sales 4 2 1 33 % 2 1 0 0 0:30 1:30 1:40 0"
+    assert sales == "sales 4 2 1 33 % 2 1 0 0 0 0:30 1:30 1:40 0"
     [help_] = [" ".join(line.split()) for line in lines if line.startswith("help")]
     assert help_ == "help 0 0 0 – 0 0 0 0 – 0:00 – 0"
     assert "in time: 20 s, short: below 5 s (sales" in told.stdout
