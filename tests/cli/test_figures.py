@@ -80,7 +80,7 @@ def test_the_day_as_a_table_and_a_plot(ringdesk: Ring) -> None:
     [sales] = [" ".join(line.split()) for line in lines if line.startswith("sales")]
     assert sales == "sales 4 2 1 33 % 2 1 0 0 0 0:30 1:30 1:40 0"
     [help_] = [" ".join(line.split()) for line in lines if line.startswith("help")]
-    assert help_ == "help 0 0 0 – 0 0 0 0 – 0:00 – 0"
+    assert help_ == "help 0 0 0 – 0 0 0 0 0 – 0:00 – 0"
     assert "in time: 20 s, short: below 5 s (sales" in told.stdout
     assert "09:00  █▓ 2, 50 % in time" in lines
     assert "09:15  ░░ 2, 0 % in time" in lines
