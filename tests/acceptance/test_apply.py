@@ -119,6 +119,11 @@ async def test_callers_of_a_removed_queue_are_served_by_whoever_takes_calls(cent
         for node in flow["nodes"]:
             if node.get("queue") == "help":
                 node["queue"] = "sales"
+    for queue in rest:  # nothing leads there any more
+        keys = queue.pop("leave_keys", {}).items()
+        queue["leave_keys"] = {key: way for key, way in keys if way.get("to") != "help"}
+        rules = queue.pop("overflow", ())
+        queue["overflow"] = [rule for rule in rules if rule["to"].get("queue") != "help"]
     staff = people()
     for person in staff:
         person["queues"] = [q for q in person.get("queues", ()) if q != "help"]
