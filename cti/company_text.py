@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ class Versions:
         return sorted(found, key=lambda version: version.at, reverse=True)
 
     def keep(self, company: Company, at: datetime) -> None:
-        """Keep a document, unless it is the newest already.
+        """Keep a document, unless it is the newest already; it is the newest then, whatever the clock says.
 
         Raises:
             OSError: the folder can't be written.
@@ -125,6 +125,8 @@ class Versions:
         newest = next(iter(self.all()), None)
         if newest is not None and newest.digest == digest:
             return
+        if newest is not None:
+            at = max(at, newest.at + timedelta(microseconds=1))
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(self._folder / f"{at:%Y%m%dT%H%M%S%f}Z-{digest}.yaml", text_of(company))
 
