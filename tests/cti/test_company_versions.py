@@ -19,7 +19,7 @@ def company(name: str) -> Company:
     return parse_company(
         f"name: {name}\nqueues: [{{name: sales, label: {{en: Sales}}}}]\n"
         "flows: [{name: main, start: w, nodes: [{name: w, kind: queue, queue: sales}]}]\n"
-        "default_flow: main\n"
+        "numbers: []\ndefault_flow: main\n"
     )
 
 
