@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from cti.company_agents import AgentRules
 from cti.company_base import (
     Credit,
     Demand,
@@ -76,14 +77,12 @@ class Tier(Part):
     penalty: Annotated[int, Field(ge=0, le=100)]
 
 
-class Queue(Waiting):
+class Queue(Waiting, AgentRules):
     """A waiting line and its rules."""
 
     name: Name
     label: Text
     ring_time: timedelta = timedelta(seconds=15)
-    wrap_up_time: WrapUp = timedelta(seconds=30)  # after its calls
-    requires_disposition: bool = False  # until it is named its agents get no other call
     rona_after: Annotated[int, Field(ge=1, le=10)] = 1  # unanswered calls until not ready
     gap_time: timedelta = timedelta(seconds=2)  # pause between two calls of an agent
     service_level_time: timedelta = timedelta(seconds=20)
@@ -112,11 +111,6 @@ class Queue(Waiting):
     serve_after_close_time: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(minutes=30)
     overflow: tuple[OverflowRule, ...] = ()  # by rule out of the queue, the first that applies
     dispositions: tuple[str, ...] = ("solved", "callback", "complaint", "wrong number")
-
-    @property
-    def fallback_wrap_up_time(self) -> timedelta:
-        """Between two calls while the service is down: nobody can say then that he is done."""
-        return timedelta(seconds=30) if self.wrap_up_time == "until_done" else self.wrap_up_time
 
     @model_validator(mode="after")
     def _stages(self) -> Queue:
