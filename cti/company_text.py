@@ -36,8 +36,19 @@ class Difference:
 
 
 def document_of(company: Company) -> dict[str, Any]:
-    """The company as plain values, without what is a default."""
-    return company.model_dump(mode="json", exclude_defaults=True)
+    """The company as plain values, without what is a default; each part begins with its name."""
+    document: dict[str, Any] = _named_first(company.model_dump(mode="json", exclude_defaults=True))
+    return document
+
+
+def _named_first(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_named_first(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    name = next((key for key in _NAMED_BY if key in value), None)
+    keys = [name, *(key for key in value if key != name)] if name is not None else value
+    return {key: _named_first(value[key]) for key in keys}
 
 
 def text_of(company: Company) -> str:

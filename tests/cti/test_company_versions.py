@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cti.company import Company, parse_company
-from cti.company_text import DIGITS, Versions, digest_of
+from cti.company_text import DIGITS, Versions, digest_of, text_of
 
 pytestmark = pytest.mark.unit
 
@@ -34,3 +34,12 @@ def test_the_newest_is_the_one_kept_last_whatever_the_clock_says(
         versions.keep(one, NOW)  # the newest already: not again
     digests = [version.digest for version in versions.all()]
     assert digests == [digest_of(one)[:DIGITS] for one in reversed(all_kept)]
+
+
+def test_each_part_of_the_text_begins_with_its_name() -> None:
+    with_more = company("One").model_dump() | {
+        "queues": [{"name": "sales", "label": {"en": "Sales"}, "wrap_up_time": "PT9S"}]
+    }
+    text = text_of(Company.model_validate(with_more))
+    assert "- name: sales\n  wrap_up_time: PT9S\n" in text
+    assert parse_company(text) == Company.model_validate(with_more)
