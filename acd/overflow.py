@@ -20,6 +20,7 @@ from acd.matching import may_match
 from acd.parties import shape_of
 from acd.rules import Overflow
 from acd.states import AgentState
+from acd.tables import Table
 from acd.turn import Turn
 from acd.ways import BY_ESTIMATE, DOORS, REST, Look, first
 from cti.domain import events as ev
@@ -47,10 +48,18 @@ def judge(turn: Turn) -> None:
     unjudged = turn.part("unjudged")
     if not unjudged or not may_match(turn):
         return
-    for call_id, is_new in dict(unjudged).items():
-        del turn.own("unjudged")[call_id]
+    judged = dict(unjudged)
+    turn.set(unjudged=Table())
+    for call_id in _by_place(turn, judged):
+        is_new = judged[call_id]
         if not _look(turn, call_id, DOORS, is_new=is_new):
             _look(turn, call_id, REST, is_new=is_new)
+
+
+def _by_place(turn: Turn, call_ids: Collection[CallId]) -> list[CallId]:
+    """Who stands first goes first, and so comes first where they all go."""
+    entries = [entry for entry in map(turn.entry, call_ids) if entry is not None]
+    return [entry.call_id for entry in sorted(entries, key=lambda entry: entry.place)]
 
 
 def estimated(turn: Turn, event: ev.WaitEstimated) -> None:

@@ -152,7 +152,18 @@ class Both:
         self.journal += told
 
     def agree(self) -> None:
-        """Both made the same pairs since the last time; each new ring reaches its phone."""
+        """Both made the same pairs since the last time, and sent the same callers away, in the same order."""
+        orders = self.agree_on_pairs()
+        out = [(str(x.call_id), x.way.target, x.way.keeps_place) for x in orders]
+        assert self.reference.overflow() == out
+        for order in orders:
+            self.overflow(order)
+            assert self.agree_on_pairs() == [], "who comes there first is looked at first"
+        if orders:
+            self.agree()
+
+    def agree_on_pairs(self) -> list[d.Overflow]:
+        """Each new ring reaches its phone; returns who was sent away."""
         self.note()
         made: list[d.Reserve] = []
         for x in self.world.log[self.agreed :]:
@@ -163,14 +174,9 @@ class Both:
         pairs = [(str(x.call_id), str(x.agent_id)) for x in made]
         self.reference.now = self.clock
         assert self.reference.match(dict(pairs)) == pairs
-        out = [(str(x.call_id), x.way.target, x.way.keeps_place) for x in orders]
-        assert sorted(self.reference.overflow()) == sorted(out)
         for caller, agent in pairs:
             self.dial(caller, agent)
-        for order in orders:
-            self.overflow(order)
-        if orders:
-            self.agree()
+        return orders
 
     def overflow(self, order: d.Overflow) -> None:
         """The switch does it at once."""
