@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from acd.callers import BY_MENU
 from acd.decisions import Restored
 from acd.groups import IN_VAIN
+from acd.shapes import goes_elsewhere
 from acd.tally import Tallies
 from cti.domain import events as ev
 from cti.domain.call import Call
@@ -18,7 +20,7 @@ def gathered(
     """What concerns agents and these live calls, and which callers were identified."""
     states: dict[AgentId, ev.AgentStateChanged] = {}
     answered: set[CallId] = set()
-    demands: list[ev.DemandSet] = []
+    demands: dict[tuple[CallId, str], ev.DemandSet] = {}  # the newest of each who said something
     missed: list[ev.AgentDidNotAnswer | ev.ReservationReleased] = []
     outcomes: dict[tuple[CallId, type], ev.TicketOpened | ev.DispositionSet] = {}
     touched: dict[CallId, ev.HandLaid] = {}
@@ -32,7 +34,8 @@ def gathered(
             case ev.AgentStateChanged():
                 states[event.agent_id] = event
             case ev.DemandSet():
-                demands.append(event)
+                demands.pop((event.call_id, event.by), None)
+                demands[(event.call_id, event.by)] = event
             case ev.AgentDidNotAnswer():
                 missed.append(event)
             case ev.ReservationReleased() if event.reason in IN_VAIN:
@@ -41,12 +44,13 @@ def gathered(
                 outcomes[(event.call_id, type(event))] = event
             case ev.HandLaid():
                 touched[event.call_id] = event
-            case ev.CallTransferred() if event.target_kind in ("queue", "menu", "flow"):
-                touched.pop(event.call_id, None)
+            case ev.CallTransferred():
+                _forget_line(event, demands, touched)
             case ev.WaitEstimated(is_told=True):
                 places[event.call_id] = (event.queue, event.position)
             case ev.CallOverflowed():
                 overflowed.append(event)
+                _forget_line(event, demands, touched)
             case ev.CallerIdentified():
                 identified[event.call_id] = event
             case ev.CallAnswered():
@@ -59,7 +63,7 @@ def gathered(
         tuple(states.values()),
         frozenset(answered),
         calls,
-        tuple(event for event in demands if event.call_id in live),
+        tuple(event for event in demands.values() if event.call_id in live),
         tuple(event for event in missed if event.call_id in live),
         tallies.found,
         tuple(event for event in outcomes.values() if event.call_id in kept),
@@ -68,3 +72,13 @@ def gathered(
         overflowed=tuple(event for event in overflowed if event.call_id in live),
     )
     return restored, identified
+
+
+def _forget_line(
+    event: ev.CallTransferred | ev.CallOverflowed,
+    demands: dict[tuple[CallId, str], ev.DemandSet],
+    touched: dict[CallId, ev.HandLaid],
+) -> None:
+    if goes_elsewhere(event):
+        demands.pop((event.call_id, BY_MENU), None)
+        touched.pop(event.call_id, None)

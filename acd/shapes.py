@@ -71,12 +71,18 @@ def leg_moved(turn: Turn, event: ev.LegMoved) -> None:
         parties.ring(turn, taker, event.call_id, leg, kind=kind, queue=queue)
 
 
-def transferred(turn: Turn, event: ev.CallTransferred) -> None:
-    """The caller was sent on: who sent him is free, and the caller with nobody."""
+def goes_elsewhere(event: ev.CallTransferred | ev.CallOverflowed) -> bool:
+    """Whether the caller goes to another line or menu: what was said and done for this one counts no more."""
+    if isinstance(event, ev.CallOverflowed):
+        return event.target_kind != "outside"  # who isn't taken there waits on as he did
     # Whoever is only asked whether he wants a callback has his place until he says so.
     is_asked = event.target_kind == "flow" and event.target.startswith("_callback_")
-    is_elsewhere = event.target_kind in ("queue", "menu", "flow") and not is_asked
-    _send_on(turn, event, is_elsewhere=is_elsewhere, reason="transferred")
+    return event.target_kind in ("queue", "menu", "flow") and not is_asked
+
+
+def transferred(turn: Turn, event: ev.CallTransferred) -> None:
+    """The caller was sent on: who sent him is free, and the caller with nobody."""
+    _send_on(turn, event, is_elsewhere=goes_elsewhere(event), reason="transferred")
 
 
 def overflowed(turn: Turn, event: ev.CallOverflowed) -> None:
@@ -87,7 +93,7 @@ def overflowed(turn: Turn, event: ev.CallOverflowed) -> None:
     if entry is None:
         return
     part_from_agent(turn, entry, "overflowed")  # a command that was long on its way
-    if event.target_kind != "outside":  # who isn't taken there waits on as he did
+    if goes_elsewhere(event):
         forget_menu(turn, call_id)
         forget_touch(turn, call_id)
     left = replace(turn.part("entries")[call_id], phase=Phase.CONNECTED, agent_id=None)

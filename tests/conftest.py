@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import hypothesis_profiles as hypothesis_profiles  # the profile counts from here on
 from tests import servers
 
 if TYPE_CHECKING:

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 
 from acd import decisions as d
 from acd import model
-from acd.groups import IN_VAIN
 from acd.model import AgentState, Configuration, Phase, Profile
+from acd.restoring import gathered
 from acd.rules import CustomerGroup, Limits, Overflow, Relaxation, Tier
 from acd.strategy import Strategy
-from acd.tally import Tallies
 from cti.domain import events as ev
 from cti.domain.calls import CallTable
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
@@ -396,44 +395,15 @@ class Both:
 
     def crash(self) -> None:
         """The service is killed and starts again from its journal; Asterisk still has all calls."""
-        tallies, states = Tallies(), {}
-        demands: list[ev.DemandSet] = []
-        missed: list[ev.AgentDidNotAnswer | ev.ReservationReleased] = []
-        hands: dict[CallId, ev.HandLaid] = {}
-        overflowed: list[ev.CallOverflowed] = []
-        for event in self.journal:
-            tallies.note(event)
-            if isinstance(event, ev.AgentStateChanged):
-                states[event.agent_id] = event
-            elif isinstance(event, ev.DemandSet):
-                demands.append(event)
-            elif isinstance(event, ev.AgentDidNotAnswer):
-                missed.append(event)
-            elif isinstance(event, ev.HandLaid):
-                hands[event.call_id] = event
-            elif isinstance(event, ev.ReservationReleased):
-                missed += [event] if event.reason in IN_VAIN else []
-            elif isinstance(event, ev.CallOverflowed):
-                overflowed.append(event)
-        answered = frozenset(
-            CallId(c.name) for c in self.reference.callers.values() if c.state == "talk"
-        )
+        states = {e.agent_id: e for e in self.journal if isinstance(e, ev.AgentStateChanged)}
         live = tuple(self.calls.live())
-        here = {call.call_id for call in live}
+        restored, _ = gathered(self.journal, live)
         facts = [
             d.CallerKnown(e, c.group, c.dedicated, c.last_agent_id)
             for e, c in self.world.state.claims.items()
         ]
         self.world.state, self.world.wakes = model.empty(self.config), []
-        self.tell(
-            d.Restored(
-                tuple(states.values()), answered, live,
-                tuple(e for e in demands if e.call_id in here),
-                tuple(e for e in missed if e.call_id in here), tallies.found,
-                hands=tuple(e for e in hands.values() if e.call_id in here),
-                overflowed=tuple(e for e in overflowed if e.call_id in here),
-            )
-        )  # fmt: skip
+        self.tell(restored)
         reference = self.reference
         reference.last_rank.clear()
         for fact in facts:
