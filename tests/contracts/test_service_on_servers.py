@@ -19,6 +19,7 @@ from cti.servers import open_database
 from tests import servers
 from tests.acceptance.company import ZHANG
 from tests.acceptance.desktop import Refused
+from tests.asterisk.pbx import free_sip_port
 from tests.contracts.served_centre import ServedCentre, running
 from tests.until import until
 
@@ -282,6 +283,8 @@ async def test_a_start_without_its_servers_is_refused_in_one_line(
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RINGDESK_HOME", str(tmp_path))
+    for door in ("WEB__PORT", "PBX__SIP_PORT", "PBX__WS_PORT", "PBX__AMI_PORT", "PBX__AGI_PORT"):
+        monkeypatch.setenv(f"RINGDESK_{door}", str(free_sip_port()))  # others may run here
     if server == "postgres":
         monkeypatch.setenv("RINGDESK_DATABASE__URL", f"postgresql://desk@/calls?host={tmp_path}")
         monkeypatch.setenv("RINGDESK_DATABASE__PASSWORD", "s3cret")

@@ -11,6 +11,7 @@ import pytest
 from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId
 from screenpop.connection import CloseCode
+from screenpop.queue_board import TOLD_EVERY
 from screenpop.service import ScreenPop
 from tests.screenpop.conftest import (
     BOSS,
@@ -302,12 +303,38 @@ async def test_a_slow_desktop_is_cut_and_costs_nobody(world: World) -> None:
     for n in range(600):
         figures: dict[str, Any] = {"queue": SALES, "waiting": n, "longest_since": None, "ready": 1}
         await world.happen(ev.QueueChanged, None, **figures)
+        world.clock.advance(TOLD_EVERY.total_seconds())
         if n % 50 == 0:
             await other.read()
     assert slow.connection.close_code is CloseCode.TOO_SLOW
     await other.read()
     assert other.connection.close_code is None
     assert other.sections["queues"][0]["waiting"] == 599
+
+
+async def test_figures_of_queues_come_at_once_and_then_not_too_often(world: World) -> None:
+    page, every = Page(world, LINA), TOLD_EVERY.total_seconds()
+    await page.read()
+
+    async def told() -> list[int]:
+        messages = [m for m in await page.read() if m.get("section") == "queues"]
+        return [m["value"][0]["waiting"] for m in messages]
+
+    async def change(waiting: int) -> None:
+        figures: dict[str, Any] = {"queue": SALES, "longest_since": None, "ready": 1}
+        await world.happen(ev.QueueChanged, None, waiting=waiting, **figures)
+
+    await change(1)
+    world.clock.advance(0)
+    assert await told() == [1]
+    await change(2)
+    await change(3)
+    world.clock.advance(0.9 * every)
+    assert await told() == []
+    world.clock.advance(0.1 * every)
+    assert await told() == [3]
+    world.clock.advance(every)
+    assert await told() == []
 
 
 async def test_a_page_that_comes_back_gets_what_it_missed(world: World) -> None:

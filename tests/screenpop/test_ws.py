@@ -21,6 +21,7 @@ from cti.web.app import WebParts, build_app, own_origins
 from cti.web.passwords import Passwords
 from cti.web.signin import SignInDesk
 from screenpop.adapters.ws import MAX_MESSAGE, DesktopSockets
+from screenpop.queue_board import TOLD_EVERY
 from tests.fakes.people import MemoryAccounts, MemorySessions
 from tests.screenpop.conftest import CALL, LINA, SALES, TOM, World
 from tests.until import until
@@ -318,6 +319,7 @@ async def test_a_desktop_that_reads_nothing_is_cut_and_others_go_on(site: Site) 
         figures: dict[str, Any] = {"waiting": 1, "longest_since": None, "ready": 1}
         site.world.bus.publish(ev.QueueChanged(at=site.world.clock.now(), queue=SALES, **figures))
         await asyncio.sleep(0)
+    site.world.clock.advance(TOLD_EVERY.total_seconds())
     assert (await other.read_until("queues"))[0]["waiting"] == 1
     transport.resume_reading()
     # The close frame can't overtake what was never read: the code may be ours or "abnormal".
