@@ -9,14 +9,13 @@ may be repeated at any time. Nothing here is ever logged; `Secrets` hides its va
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cti.company import Company
 from cti.domain.errors import ConfigError
+from cti.private_file import write_private
 
 AMI_USER = "ringdesk"
 """The service's account in ``manager.conf``."""
@@ -111,18 +110,6 @@ def _read(path: Path) -> dict[str, str]:
 
 def _write(path: Path, values: Mapping[str, str]) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # mkstemp gives mode 0600 from the first byte on; the rename makes it all or nothing.
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".secrets-")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(dict(sorted(values.items())), file, indent=2)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_private(path, json.dumps(dict(sorted(values.items())), indent=2) + "\n")
     except OSError as exc:
         raise ConfigError(f"{path} can't be written: {exc.strerror}") from exc

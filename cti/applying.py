@@ -25,12 +25,13 @@ import structlog
 
 from cti.builtin import complete_like, is_simulated
 from cti.company import Company, parse_company
-from cti.company_text import Difference, Versions, differences, digest_of, text_of, write_private
+from cti.company_text import Difference, Versions, differences, digest_of, text_of
 from cti.domain.errors import ConfigError, RingdeskError
 from cti.domain.events import AgentStateChanged, CompanyChanged, Event
 from cti.domain.ids import AgentId
 from cti.domain.people import Role, User
 from cti.ports import Accounts, Clock, EventBus, Journal, Sessions
+from cti.private_file import write_private
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,6 @@ folder that only its owner reads, since people's names stand in it.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +18,7 @@ import yaml
 
 from cti.company import Company
 from cti.domain.errors import CommandRefused
+from cti.private_file import write_private
 
 DIGITS = 12
 """Of a hash, in a version's name."""
@@ -153,18 +152,3 @@ class Versions:
         raise CommandRefused(
             "no_such_version", "There is no version of this hash; list them first."
         )
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file as a whole; only its owner reads it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

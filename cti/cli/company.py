@@ -24,9 +24,10 @@ from cti.cli.app import AsJson, SettingsFile, app, say, told_plainly
 from cti.cli.service import current_settings, is_running, place_of
 from cti.company import Company, parse_company
 from cti.company_site import answer_of
-from cti.company_text import Versions, differences, digest_of, text_of, write_private
+from cti.company_text import Versions, differences, digest_of, text_of
 from cti.config import Settings
 from cti.domain.errors import CommandRefused, ConfigError
+from cti.private_file import write_private
 from ivr.check import check_company
 
 _TIMEOUT_S = 180.0  # prompts may have to be spoken
