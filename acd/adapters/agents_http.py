@@ -14,7 +14,7 @@ from acd.service import AgentView
 from cti.domain.errors import CommandRefused
 from cti.domain.ids import AgentId
 from cti.ports import Clock
-from cti.web.routing import Access, Route, signed_in
+from cti.web.routing import Access, Route, json_answer, signed_in
 
 
 class AgentNow(BaseModel):
@@ -95,4 +95,4 @@ class AgentsDesk:
                 except CommandRefused:
                     continue  # takes no calls
         answer = AgentsNow(at=self._clock.now(), agents=found)
-        return web.Response(text=answer.model_dump_json(), content_type="application/json")
+        return json_answer(answer)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Literal
 
 from aiohttp import web
 from pydantic import BaseModel, Field
@@ -23,7 +23,18 @@ from cti.domain.ids import CallId, parse_call_id
 from cti.domain.numbers import DialPlan, mask, read_number
 from cti.domain.people import Permission, User
 from cti.ports import Clock, EventBus, Unsubscribe
-from cti.web.routing import Access, ApiError, Body, Query, Route, read_body, read_query, signed_in
+from cti.web.routing import (
+    Access,
+    ApiError,
+    Body,
+    CommandKey,
+    Query,
+    Route,
+    json_answer,
+    read_body,
+    read_query,
+    signed_in,
+)
 
 _S = timedelta(seconds=1)
 
@@ -37,7 +48,7 @@ class CallbacksQuery(Query):
 class WithdrawBody(Body):
     """Why; a word of this list, since it stands in the journal for good."""
 
-    command_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+    command_id: CommandKey
     reason: Literal["solved", "duplicate", "wrong_number", "asked", "other"]
 
 
@@ -164,7 +175,7 @@ class CallbacksSite:
             counted_since=self._figures.since_at,
             today=[_queue(name, counts[name]) for name in sorted(counts) if name in queues],
         )
-        return web.Response(text=answer.model_dump_json(), content_type="application/json")
+        return json_answer(answer)
 
     def _shown(self, view: CallbackView, *, is_unmasked: bool) -> CallbackAnswer:
         number = read_number(view.number, self._plan)

@@ -10,7 +10,6 @@ from datetime import date, datetime
 from typing import Any, NoReturn, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel
 
 from acd.adapters.figures_answers import (
     AgentAnswer,
@@ -39,7 +38,7 @@ from cti.domain.events import SecurityNoted
 from cti.domain.ids import AgentId, QueueName
 from cti.domain.people import Permission, User
 from cti.ports import Clock, EventBus
-from cti.web.routing import Access, ApiError, Route, read_query, signed_in
+from cti.web.routing import Access, ApiError, Route, json_answer, read_query, signed_in
 
 F = TypeVar("F", QueueFigures, AgentFigures)
 
@@ -92,7 +91,7 @@ class FiguresDesk:
             )
         )
         totals = by_queue(cells)
-        return _json(
+        return json_answer(
             QueuesAnswer(
                 at=now,
                 day=day,
@@ -120,7 +119,7 @@ class FiguresDesk:
         quarters = {at: figures for (_, at), figures in cells.items()}
         parts = self._parts(quarters, asked.by, QueueFigures)
         total = _sum(quarters.values(), QueueFigures())
-        return _json(
+        return json_answer(
             QueueAnswer(
                 name=name,
                 label=dict(profile.label),
@@ -150,7 +149,7 @@ class FiguresDesk:
         )
         mine = self.scope(signed_in(request).user).agents
         has_more = len(found) > asked.limit
-        return _json(
+        return json_answer(
             CallsAnswer(
                 queue=name,
                 outcome=asked.outcome,
@@ -175,7 +174,7 @@ class FiguresDesk:
         for (agent_id, at), figures in cells.items():
             by_agent.setdefault(agent_id, {})[at] = figures
         members = sorted(self._members(), key=lambda member: (member.name, member.agent_id))
-        return _json(
+        return json_answer(
             AgentsAnswer(
                 day=day,
                 until=until,
@@ -287,7 +286,3 @@ def _sum(parts: Iterable[F], total: F) -> F:
 
 def _refuse_time() -> NoReturn:
     raise ApiError(400, "wrong_query", "day: it lies outside of the years 2000 to 2199")
-
-
-def _json(answer: BaseModel) -> web.Response:
-    return web.Response(text=answer.model_dump_json(), content_type="application/json")

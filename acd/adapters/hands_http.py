@@ -21,7 +21,16 @@ from cti.domain.ids import AgentId, CallId, QueueName, parse_call_id
 from cti.domain.numbers import DialPlan, mask, read_number
 from cti.domain.people import Permission, User
 from cti.ports import Clock
-from cti.web.routing import Access, ApiError, Body, Route, read_body, signed_in
+from cti.web.routing import (
+    Access,
+    ApiError,
+    Body,
+    CommandKey,
+    Route,
+    json_answer,
+    read_body,
+    signed_in,
+)
 
 _S = timedelta(seconds=1)
 _STATES = {Phase.WAITING: "waiting", Phase.OFFERED: "offered", Phase.FALLBACK: "fallback"}
@@ -30,7 +39,7 @@ _STATES = {Phase.WAITING: "waiting", Phase.OFFERED: "offered", Phase.FALLBACK: "
 class HandBody(Body):
     """What every hand needs; the same ``command_id`` again does nothing and gets the same answer."""
 
-    command_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+    command_id: CommandKey
     why: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)]
 
 
@@ -127,7 +136,7 @@ class HandsSite:
             at=self._clock.now(),
             callers=[self._waiter(place, entry) for place, entry in enumerate(found, start=1)],
         )
-        return web.Response(text=answer.model_dump_json(), content_type="application/json")
+        return json_answer(answer)
 
     async def pull(self, request: web.Request) -> web.StreamResponse:
         """To oneself."""

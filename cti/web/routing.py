@@ -11,16 +11,19 @@ import enum
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cti.domain.people import Permission, User
 from cti.ports import Session
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+CommandKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+"""By which a command sent again is known: it does nothing and gets the same answer."""
 
 MAX_BODY = 64 * 1024
 """Bytes of a request body; more is answered with 413."""
@@ -107,6 +110,11 @@ def error_answer(error: ApiError) -> web.Response:
         status=error.status,
         headers=error.headers,
     )
+
+
+def json_answer(answer: BaseModel) -> web.Response:
+    """The answer of a request that succeeded."""
+    return web.Response(text=answer.model_dump_json(), content_type="application/json")
 
 
 async def read_body(request: web.Request, model: type[ModelT]) -> ModelT:
