@@ -53,9 +53,8 @@ def due(turn: Turn, entry: QueueEntry) -> None:
         entry = replace(entry, offer_at=_again(turn, entry, rules.offer_every))
     if not says:
         return
-    is_sure = entry.blocked_until_at is None or turn.now >= entry.blocked_until_at
     is_visited = entry.visit_until_at is not None and turn.now < entry.visit_until_at
-    is_sure = is_sure and not is_visited
+    is_sure = not entry.is_blocked(turn.now) and not is_visited
     if entry.phase is Phase.WAITING and is_sure and turn.part("is_linked"):
         if PLACE in says:
             entry = replace(entry, told_position=position_of(turn, entry))

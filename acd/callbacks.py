@@ -33,7 +33,7 @@ from acd.decisions import (
     WithdrawCallback,
 )
 from acd.facts import Agent, Claim, Phase, QueueEntry
-from acd.parties import free
+from acd.parties import free, rona, tell_missed
 from acd.states import RONA, AgentState
 from acd.turn import Turn
 from cti.domain import callback_events as cb
@@ -268,17 +268,8 @@ def not_taken(turn: Turn, agent: Agent, entry: QueueEntry, reason: str) -> None:
         return
     penalty, missed = "", agent.missed
     if reason == "agent":
-        turn.publish(
-            ev.AgentDidNotAnswer(
-                at=turn.now,
-                call_id=entry.call_id,
-                agent_id=agent.agent_id,
-                queue=entry.queue,
-                reason="no_answer",
-            )
-        )
-        missed += 1
-        penalty = RONA if missed >= turn.configuration.rules(entry.queue).rona_after else ""
+        missed = tell_missed(turn, agent, entry, "no_answer")
+        penalty = rona(turn, entry, missed)
     turn.release(agent, reason, penalty, missed=0 if penalty else missed)
     tried = {**callback.tried, agent.agent_id: turn.now}
     pause_time = timedelta(0) if reason == "agent" else turn.limits.retry_time

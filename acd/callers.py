@@ -31,8 +31,10 @@ from acd.parties import (
     others_leave,
     over,
     put_shape,
+    rona,
     shape_of,
     take_leg,
+    tell_missed,
 )
 from acd.states import BUSY, DECLINED, PHONE_LOST, RONA, AgentState, Trigger
 from acd.turn import Turn
@@ -239,27 +241,18 @@ def not_answered(turn: Turn, event: ev.CallNotAnswered) -> None:
         return
     entry = give_up(turn, entry, turn.limits.result_time)
     turn.put_entry(replace(entry, attempts=entry.attempts + 1))
-    turn.publish(
-        ev.AgentDidNotAnswer(
-            at=turn.now,
-            call_id=entry.call_id,
-            agent_id=agent.agent_id,
-            queue=entry.queue,
-            reason=event.result,
-        )
-    )
-    missed = agent.missed + 1 if event.result == "no_answer" else agent.missed
-    penalty = _penalty(turn, agent, event.result, missed)
+    missed = tell_missed(turn, agent, entry, event.result)
+    penalty = _penalty(turn, agent, entry, event.result, missed)
     turn.release(agent, event.result, penalty, missed=0 if penalty == RONA else missed)
 
 
-def _penalty(turn: Turn, agent: Agent, result: str, missed: int) -> str:
+def _penalty(turn: Turn, agent: Agent, entry: QueueEntry, result: str, missed: int) -> str:
     if result == "unreachable":
         return PHONE_LOST
     if result == "declined":
         # Busy with a call of his own is no refusal: READY, and free when the phone is idle again.
         return "" if turn.phone(agent.endpoint) in ("in_use", "on_hold") else DECLINED
-    return RONA if missed >= turn.configuration.rules(agent.queue).rona_after else ""
+    return rona(turn, entry, missed)
 
 
 def leg_ended(turn: Turn, event: ev.LegEnded) -> None:

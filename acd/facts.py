@@ -241,6 +241,10 @@ class QueueEntry:
             return (-credit_time, begun_at, self.sequence, self.call_id)
         return (_NOT_STRICT, begun_at - credit_time, self.sequence, self.call_id)
 
+    def is_blocked(self, now: datetime) -> bool:
+        """Whether something is under way with him, so that he may neither be offered nor sent anywhere."""
+        return self.blocked_until_at is not None and now < self.blocked_until_at
+
     @property
     def is_group(self) -> bool:
         """Whether he is offered to several at once: to all who are busy with him."""

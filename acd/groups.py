@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 
 from acd.decisions import Reserve, ReserveAll
 from acd.facts import Agent, Phase, QueueEntry
-from acd.parties import give_up
+from acd.parties import give_up, tell_missed
 from acd.states import BUSY, AgentState
 from acd.strategy import Asking, Strategy, order_of
 from acd.turn import Turn
@@ -123,15 +123,7 @@ def declined(turn: Turn, agent: Agent, entry: QueueEntry | None, cause: int) -> 
     if turn.phone(agent.endpoint) in _IN_A_CALL:  # busy with a call of his own is no refusal
         leave(turn, agent, entry, "busy")
         return True
-    turn.publish(
-        ev.AgentDidNotAnswer(
-            at=turn.now,
-            call_id=entry.call_id,
-            agent_id=agent.agent_id,
-            queue=entry.queue,
-            reason="declined",
-        )
-    )
+    tell_missed(turn, agent, entry, "declined")
     leave(turn, agent, entry, "declined")
     return True
 

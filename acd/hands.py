@@ -162,7 +162,7 @@ def _waiting(turn: Turn, call_id: CallId, *, is_offer: bool = True) -> QueueEntr
         raise CommandRefused("switch_unavailable", "This caller is on his way back to his queue.")
     if not is_offer:
         return entry
-    if entry.blocked_until_at is not None and turn.now < entry.blocked_until_at:
+    if entry.is_blocked(turn.now):
         raise CommandRefused("being_offered", "An offer of this caller ends just now; try again.")
     if not may_match(turn):
         raise CommandRefused("switch_unavailable", "Nobody can be offered a call at the moment.")

@@ -37,7 +37,7 @@ def key_pressed(turn: Turn, event: ev.WaitingKeyPressed) -> None:
 
 
 def _may_leave(turn: Turn, entry: QueueEntry, event: ev.WaitingKeyPressed) -> bool:
-    is_sure = entry.blocked_until_at is None or turn.now >= entry.blocked_until_at
+    is_sure = not entry.is_blocked(turn.now)
     is_ours = turn.part("is_linked") and not turn.part("is_draining")
     is_fresh = turn.now - event.at <= turn.limits.key_time
     is_over = turn.part("hold").is_over(turn.now)

@@ -151,7 +151,7 @@ class _Round:
 
 
 def _is_waiting(turn: Turn, entry: QueueEntry, key: Slot | AgentId) -> bool:
-    is_blocked = entry.blocked_until_at is not None and turn.now < entry.blocked_until_at
+    is_blocked = entry.is_blocked(turn.now)
     if entry.phase is not Phase.WAITING or is_blocked or key not in (entry.slot, entry.wants):
         return False
     return not (entry.is_callback and is_held_back(turn, entry))

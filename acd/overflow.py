@@ -120,9 +120,12 @@ def _look(turn: Turn, call_id: CallId, kinds: Collection[str], *, is_new: bool) 
 def _waiting(turn: Turn, call_id: CallId) -> QueueEntry | None:
     """Somebody who surely waits. Colleagues who ask a queue, and who is to be called back, are no rule's business."""
     entry = turn.entry(call_id)
-    if entry is None or entry.phase is not Phase.WAITING or entry.is_callback:
-        return None
-    if entry.blocked_until_at is not None and turn.now < entry.blocked_until_at:
+    if (
+        entry is None
+        or entry.phase is not Phase.WAITING
+        or entry.is_callback
+        or entry.is_blocked(turn.now)
+    ):
         return None
     return None if shape_of(turn, call_id).direction == "internal" else entry
 

@@ -18,7 +18,7 @@ from typing import Any
 from acd.breaks import away_time
 from acd.decisions import WithdrawOffer
 from acd.facts import Agent, AgentLeg, Line, Owed, Phase, QueueEntry, Shape
-from acd.states import BUSY, PHONE_LOST, AgentState, Trigger
+from acd.states import BUSY, PHONE_LOST, RONA, AgentState, Trigger
 from acd.turn import Turn
 from cti.domain import events as ev
 from cti.domain.evolving import replace
@@ -180,6 +180,28 @@ def give_up(turn: Turn, entry: QueueEntry, block_time: timedelta) -> QueueEntry:
             blocked_until_at=blocked_until_at,
         )
     )
+
+
+def tell_missed(turn: Turn, agent: Agent, entry: QueueEntry, reason: str) -> int:
+    """Say that he was offered this call and didn't take it; how many calls in a row he has missed with it.
+
+    Only a ring that he let pass counts (RONA), no call that he declined and no phone that couldn't be reached.
+    """
+    turn.publish(
+        ev.AgentDidNotAnswer(
+            at=turn.now,
+            call_id=entry.call_id,
+            agent_id=agent.agent_id,
+            queue=entry.queue,
+            reason=reason,
+        )
+    )
+    return agent.missed + 1 if reason == "no_answer" else agent.missed
+
+
+def rona(turn: Turn, entry: QueueEntry, missed: int) -> str:
+    """The reason for which he takes no more calls after so many missed ones, by the queue's rule; "": he goes on."""
+    return RONA if missed >= turn.configuration.rules(entry.queue).rona_after else ""
 
 
 # ---- going out ---------------------------------------------------------------------------------
