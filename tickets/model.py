@@ -188,6 +188,10 @@ def fold(file: CallFile, event: ev.CallEvent) -> CallFile:
             return replace(file, agent_id=event.agent_id)
         case ev.CallAbandoned():
             return note(replace(file, outcome="abandoned"), event.at, "abandoned", event.queue)
+        case ev.CallOverflowed():
+            return note(file, event.at, "overflowed", event.reason)
+        case ev.CallLeftByKey():
+            return note(file, event.at, "left_by_key", event.target_kind)
         case ev.RecordingStored():
             if file.recording_id == event.recording_id:
                 return file  # told again after a crash
@@ -278,8 +282,8 @@ def _fold_others(
                 return file  # a phone that swaps between its two lines says it each time
             file = replace(file, held_at=file.held_at or event.at)
             return note(file, event.at, "consult", event.target)
-        case ev.CallTransferred(target_kind="flow"):
-            return _end_hold(file, event.at)  # its nodes say by their labels where he came to
+        case ev.CallTransferred(target_kind="flow") | ev.CallTransferred(kind="away"):
+            return _end_hold(file, event.at)  # where he came to, and why, is told by what follows
         case ev.CallTransferred():
             return note(_end_hold(file, event.at), event.at, "transferred", event.target)
         case ev.CallParked():

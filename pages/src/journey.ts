@@ -31,8 +31,10 @@ const WORDS: Record<string, Key> = {
   ended: "timeline.ended",
   fallback: "timeline.fallback",
   hold: "timeline.hold",
+  left_by_key: "timeline.left_by_key",
   menu: "timeline.menu",
   missed: "timeline.missed",
+  overflowed: "timeline.overflowed",
   parked: "timeline.parked",
   queue: "timeline.queue",
   recording: "timeline.recording",
@@ -40,20 +42,60 @@ const WORDS: Record<string, Key> = {
   retrieved: "timeline.retrieved",
   talk: "timeline.talk",
   transferred: "timeline.transferred",
+  voicemail: "timeline.voicemail",
+};
+
+/** How calling the customer failed. */
+const IN_VAIN: Record<string, Key> = {
+  busy: "in_vain.busy",
+  congested: "in_vain.congested",
+  declined: "in_vain.declined",
+  no_answer: "in_vain.no_answer",
+  unknown: "in_vain.unknown",
 };
 
 /** The service's words in a row's text, by what the row tells. */
 const REASONS: Record<string, Record<string, Key>> = {
+  callback_expired: { ...IN_VAIN, time: "in_vain.time" },
+  callback_in_vain: IN_VAIN,
+  callback_withdrawn: {
+    asked: "withdrawn.asked",
+    caller: "withdrawn.caller",
+    duplicate: "withdrawn.duplicate",
+    erased: "withdrawn.erased",
+    got_through: "withdrawn.got_through",
+    not_allowed: "withdrawn.not_allowed",
+    not_journalled: "withdrawn.not_journalled",
+    other: "withdrawn.other",
+    queue_gone: "withdrawn.queue_gone",
+    solved: "withdrawn.solved",
+    wrong_number: "withdrawn.wrong_number",
+  },
   ended: {
     agent: "ended.agent",
     caller: "ended.caller",
     system: "ended.system",
     unknown: "ended.unknown",
   },
+  left_by_key: {
+    callback: "way.callback",
+    flow: "way.menu",
+    queue: "way.queue",
+    voicemail: "way.voicemail",
+  },
   missed: {
     declined: "missed.declined",
     no_answer: "missed.no_answer",
     unreachable: "missed.unreachable",
+  },
+  overflowed: {
+    by_hand: "overflowed.by_hand",
+    closed: "overflowed.closed",
+    estimate: "overflowed.estimate",
+    holiday: "overflowed.holiday",
+    length: "overflowed.length",
+    no_agents: "overflowed.no_agents",
+    wait: "overflowed.wait",
   },
   recording_failed: {
     empty: "recording_failed.empty",
@@ -64,7 +106,7 @@ const REASONS: Record<string, Record<string, Key>> = {
 
 const ENDS_A_TALK = ["queue", "transferred", "parked", "ended", "agent_lost"];
 const EMPTY_IS_OUTSIDE = ["talk", "consult", "transferred"];
-const NAMES_A_QUEUE = ["queue", "abandoned", "fallback", "consult", "transferred"];
+const NAMES_A_QUEUE = ["queue", "abandoned", "callback", "fallback", "consult", "transferred", "voicemail"];
 
 function step(row: TimelineRow, agent: string): Step {
   const key = row.what === "recording_failed" && row.text === "truncated" ? "timeline.recording_short" : WORDS[row.what];

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -37,6 +38,25 @@ def test_no_key_is_unused() -> None:
     used = {key for path in SOURCES for key in KEY.findall(path.read_text(encoding="utf-8"))}
     used |= {f"refusal.{error_id}" for error_id in REFUSALS}
     assert book("en").keys() - used == set()
+
+
+def test_every_step_of_a_journey_has_a_word() -> None:
+    """What a call's file notes (tickets/model.py) isn't shown to people as the service calls it."""
+    tree = ast.parse((PAGES.parent / "tickets/model.py").read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    said = {
+        call.args[place].value
+        for call in calls
+        for name, place in (("note", 2), ("TimelineItem", 1))
+        if isinstance(call.func, ast.Name) and call.func.id == name and len(call.args) > place
+        if isinstance(call.args[place], ast.Constant)
+    }
+    assert len(said) > 15
+    said |= {"callback_expired", "callback_withdrawn"}  # by the callback's result
+    journey = (PAGES / "src/journey.ts").read_text(encoding="utf-8")
+    words = re.search(r"const WORDS[^{]*\{(.*?)\};", journey, re.DOTALL)
+    assert words is not None
+    assert said - set(re.findall(r"^  (\w+): ", words[1], re.MULTILINE)) == set()
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,11 @@ def test_the_journey_through_other_hands_is_told() -> None:
     other: dict[str, Any] = {"leg_id": LegId("b"), "endpoint": Endpoint("1002w")}
     file = replace(FILE, agent_name="Lina")
     for event in (
+        ev.CallTransferred(kind="away", target_kind="queue", target="help", **at(0)),
+        ev.CallOverflowed(
+            queue=QueueName("sales"), reason="wait", target_kind="queue", target="help", **at(0)
+        ),
+        ev.CallLeftByKey(queue=QueueName("help"), target_kind="voicemail", target="help", **at(1)),
         CONNECTED,
         ev.CallHeld(by="agent", **at(5)),
         ev.ConsultStarted(endpoint=desk, target_kind="agent", target="1002", **at(10)),
@@ -163,6 +168,8 @@ def test_the_journey_through_other_hands_is_told() -> None:
     ):
         file = fold(file, event)
     assert [(item.what, item.text) for item in file.timeline] == [
+        ("overflowed", "wait"),
+        ("left_by_key", "voicemail"),
         ("talk", "Lina"),
         ("hold", ""),
         ("consult", "1002"),
