@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
@@ -24,10 +24,21 @@ pytestmark = [
     pytest.mark.timeout(180),
 ]
 WAIT, NIGHT, FULL, ABROAD, LATE = "4001", "4002", "4003", "4004", "4005"
+CLOSED, HOLIDAY, SLOW = "4006", "4007", "4008"
+
+
+def feast_days() -> list[str]:
+    """Today, wherever on earth, and tomorrow: the test may run over midnight."""
+    today = datetime.now(UTC).date()
+    return [(today + timedelta(days=days)).isoformat() for days in (-1, 0, 1, 2)]
+
+
 COMPANY = parse_company(f"""
 name: Overflow
 people:
-  - {{login: agent1, name: Agent One, staff_number: "1", extension: "1101", queues: [backup]}}
+  - {{login: agent1, name: Agent One, staff_number: "1", extension: "1101", queues: [backup, slow]}}
+hours:
+  - {{name: feast, closed_dates: {feast_days()}}}
 queues:
   - name: sales
     label: {{en: Sales}}
@@ -50,12 +61,31 @@ queues:
     label: {{en: Abroad}}
     announce_every: 0
     overflow: [{{when: wait, after: 1, to: {{kind: outside, number: "01088"}}}}]
+  - name: closed
+    label: {{en: Closed}}
+    hours: feast
+    callback: {{}}
+    overflow: [{{when: closed, to: {{kind: callback}}}}]
+  - name: holiday
+    label: {{en: Holiday}}
+    hours: feast
+    overflow:
+      - {{when: holiday, to: {{kind: message, text: {{en: "It is a holiday.", zh: "今天放假。"}}}}}}
+      - {{when: closed, to: {{kind: queue, queue: backup}}}}
+  - name: slow
+    label: {{en: Slow}}
+    announce_every: 0
+    voicemail: {{}}
+    overflow: [{{when: estimate, after: 60, to: {{kind: voicemail}}}}]
 flows:
   - {{name: sales, start: wait, nodes: [{{name: wait, kind: queue, queue: sales}}]}}
   - {{name: late, start: wait, nodes: [{{name: wait, kind: queue, queue: late}}]}}
   - {{name: night, start: wait, nodes: [{{name: wait, kind: queue, queue: night}}]}}
   - {{name: full, start: wait, nodes: [{{name: wait, kind: queue, queue: full}}]}}
   - {{name: abroad, start: wait, nodes: [{{name: wait, kind: queue, queue: abroad}}]}}
+  - {{name: closed, start: wait, nodes: [{{name: wait, kind: queue, queue: closed}}]}}
+  - {{name: holiday, start: wait, nodes: [{{name: wait, kind: queue, queue: holiday}}]}}
+  - {{name: slow, start: wait, nodes: [{{name: wait, kind: queue, queue: slow}}]}}
   - name: choose
     start: ask
     nodes:
@@ -68,6 +98,9 @@ numbers:
   - {{dnis: "{NIGHT}", flow: night}}
   - {{dnis: "{FULL}", flow: full}}
   - {{dnis: "{ABROAD}", flow: abroad}}
+  - {{dnis: "{CLOSED}", flow: closed}}
+  - {{dnis: "{HOLIDAY}", flow: holiday}}
+  - {{dnis: "{SLOW}", flow: slow}}
 default_flow: sales
 outbound: {{address: "127.0.0.1:{OUTSIDE_PORT}", caller_id: "+864001234567", allowed: ["0"]}}
 """)
@@ -160,6 +193,52 @@ async def test_nobody_takes_him_outside_so_he_waits_on_in_his_place(product: Liv
         over = await told(product, since)
         first, again, *_ = await lines(product, over.call_id, 2)
         assert (again.queue, again.enqueued_at) == (first.queue, first.enqueued_at)
+
+
+async def test_closed_he_may_ask_to_be_called_back(product: Live) -> None:
+    since = await product.last()
+    async with calling(product.pbx, CLOSED, ani="01088886666"):
+        over = await told(product, since)
+        assert (over.queue, over.reason, over.target_kind) == ("closed", "closed", "callback")
+
+        async def asked() -> bool:
+            flows = [e.flow for e in await product.events(ev.MenuEntered, since)]
+            return flows[-1:] == ["_callback_closed"]
+
+        await until(asked, 30)
+
+
+async def test_on_a_holiday_he_hears_of_it_and_goodbye(product: Live) -> None:
+    """Which is closed too: the rule that comes first counts."""
+    since = await product.last()
+    async with calling(product.pbx, HOLIDAY) as caller:
+        over = await told(product, since)
+        assert (over.queue, over.reason, over.target_kind) == ("holiday", "holiday", "message")
+        assert await caller.finished(within=30) == 0
+    assert len(await product.events(ev.CallOverflowed, since)) == 1
+
+
+async def test_who_would_wait_too_long_may_leave_a_message(product: Live) -> None:
+    """The only agent speaks with somebody else, and no call has shown yet how long calls take."""
+    since = await product.last()
+    async with (
+        scene(product) as stage,
+        stage.phones("agent1"),
+        calling(product.pbx, SLOW, ani="13800000001"),
+    ):
+        [talks] = await product.wait_for(ev.CallAnswered, since, within=30)
+        async with calling(product.pbx, SLOW, ani="13800000002"):
+            over = await told(product, since)
+            assert over.call_id != talks.call_id
+            assert (over.queue, over.reason) == ("slow", "estimate")
+            [begun] = await product.wait_for(ev.VoicemailBegun, since, within=30)
+            assert (begun.call_id, begun.queue) == (over.call_id, "slow")
+            [known] = [
+                e
+                for e in await product.events(ev.WaitEstimated, since)
+                if e.call_id == over.call_id
+            ]
+            assert known.estimate_time >= timedelta(seconds=60)
 
 
 async def test_after_a_kill_he_overflows_from_his_old_place(product: Live) -> None:
