@@ -7,7 +7,7 @@ import pytest
 from cti.domain import events as ev
 from cti.domain.ids import CallId
 from tests.asterisk.desk import HELP, Desk, to
-from tests.asterisk.shapes import ASKED, BEGIN, BY, MARKS, OUTSIDE, SERVED, Centre
+from tests.asterisk.shapes import ASKED, BEGIN, BY, MARKS, OUTSIDE, SERVED, SHOWN, Centre
 
 pytestmark = MARKS
 HELD = f"{BEGIN}on_hold "
@@ -87,6 +87,7 @@ async def test_consult_completed(at: Centre, by: str) -> None:
 async def test_consult_of_a_number_outside_completed(at: Centre, by: str) -> None:
     await at.begin("ann")
     asks = await asking(at, by, "outside", OUTSIDE)
+    assert SHOWN in (await at.carrier.wait_for("incoming"))["caller"]
     await at.fact(ev.ConsultConnected)
     await asks.complete()
     await at.reaches(asks.call_id, "talking", "trunk_carrier")

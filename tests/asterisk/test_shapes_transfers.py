@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from cti.domain import events as ev
-from tests.asterisk.shapes import ASKED, BEGIN, BY, DIALLED, MARKS, MENU, OUTSIDE, SERVED, Centre
+from tests.asterisk.shapes import (
+    ASKED,
+    BEGIN,
+    BY,
+    DIALLED,
+    MARKS,
+    MENU,
+    OUTSIDE,
+    SERVED,
+    SHOWN,
+    Centre,
+)
 
 pytestmark = MARKS
 AGAIN = SERVED + " RINGING TALKING WRAP_UP READY"
@@ -98,6 +109,8 @@ async def test_blind_outside(at: Centre, by: str) -> None:
     (ann,) = await at.begin("ann")
     call_id = await at.talking("ann")
     await ann.send_on(by, "outside", OUTSIDE)
+    # Whoever sends him on, the house calls: neither the caller's number nor an extension is told outside.
+    assert SHOWN in (await at.carrier.wait_for("incoming"))["caller"]
     await at.carrier.wait_for("media", active=True)
     await at.reaches(call_id, "talking", "trunk_carrier")
     await at.callers["cal"].do("hang_up")
