@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from acd import announcing, callbacks, groups
+from acd import announcing, callbacks, groups, hotdesks
 from acd.breaks import overstay
 from acd.callers import end, put_fallback, rejoin
 from acd.decisions import (
@@ -41,13 +41,14 @@ S, T = AgentState, Trigger
 def sign_in(turn: Turn, event: SignIn) -> None:
     """Take a seat; NOT_READY until the agent says otherwise. Again at the same phone: nothing changes."""
     agent = _known(turn, event.agent_id)
-    if event.endpoint not in agent.profile.phones:
+    if not hotdesks.is_allowed(turn, agent, event.endpoint):
         raise CommandRefused("not_your_phone", "Sign in with one of your own phones.")
+    if agent.state in BUSY and agent.endpoint != event.endpoint:
+        raise CommandRefused("busy", "Finish the call before you change the phone.")
+    hotdesks.clear(turn, agent, event.endpoint)
     if agent.state is S.LOGGED_OUT:
         turn.move(agent, T.SIGN_IN, reason=SIGNED_IN, by="agent", endpoint=event.endpoint)
     elif agent.endpoint != event.endpoint:
-        if agent.state in BUSY:
-            raise CommandRefused("busy", "Finish the call before you change the phone.")
         turn.put_agent(replace(agent, endpoint=event.endpoint))
 
 

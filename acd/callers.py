@@ -158,8 +158,10 @@ def dialled(turn: Turn, event: ev.LegDialled) -> None:
 
 def ring(turn: Turn, agent: Agent, entry: QueueEntry, leg: tuple[LegId, Endpoint] | None) -> None:
     """The agent's phone is being called for this queue's caller."""
-    ring_time = turn.configuration.rules(entry.queue).ring_time
-    deadline_at = turn.now + ring_time + turn.limits.ring_margin_time
+    rules = turn.configuration.rules(entry.queue)
+    deadline_at = turn.now + rules.ring_time + turn.limits.ring_margin_time
+    if not rules.manner.is_plain:
+        deadline_at += turn.limits.meeting_time
     parties.ring(
         turn, agent, entry.call_id, leg, kind="queue", queue=entry.queue, deadline_at=deadline_at
     )
@@ -241,17 +243,30 @@ def not_answered(turn: Turn, event: ev.CallNotAnswered) -> None:
         return
     entry = give_up(turn, entry, turn.limits.result_time)
     turn.put_entry(replace(entry, attempts=entry.attempts + 1))
-    missed = tell_missed(turn, agent, entry, event.result)
-    penalty = _penalty(turn, agent, entry, event.result, missed)
+    result = _verdict(turn, agent, event.result)
+    missed = tell_missed(turn, agent, entry, result)
+    penalty = _penalty(turn, agent, entry, result, missed)
     turn.release(agent, event.result, penalty, missed=0 if penalty == RONA else missed)
+
+
+def _verdict(turn: Turn, agent: Agent, result: str) -> str:
+    """What a phone's answer counts as: where nobody may decline, who does has let it ring."""
+    if result != "declined" or turn.configuration.rules(agent.queue).manner.may_decline:
+        return result
+    return result if _is_engaged(turn, agent) else "no_answer"
+
+
+def _is_engaged(turn: Turn, agent: Agent) -> bool:
+    """Busy with a call of his own is no refusal."""
+    return turn.phone(agent.endpoint) in ("in_use", "on_hold")
 
 
 def _penalty(turn: Turn, agent: Agent, entry: QueueEntry, result: str, missed: int) -> str:
     if result == "unreachable":
         return PHONE_LOST
     if result == "declined":
-        # Busy with a call of his own is no refusal: READY, and free when the phone is idle again.
-        return "" if turn.phone(agent.endpoint) in ("in_use", "on_hold") else DECLINED
+        # Engaged: READY, and free when the phone is idle again.
+        return "" if _is_engaged(turn, agent) else DECLINED
     return rona(turn, entry, missed)
 
 

@@ -21,6 +21,7 @@ from cti.domain.events import (
     TicketOpened,
 )
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
+from cti.domain.manners import PLAIN, Manner
 from cti.domain.targets import Target
 from cti.domain.ways_out import OverflowWay
 from cti.ports import QueueMirror
@@ -295,6 +296,7 @@ class Reserve:
     chosen_at: datetime
     ring_time: timedelta
     waits_for_paint: bool
+    manner: Manner = PLAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class Effects:
         self._tell = tell
         self._is_reserved = is_reserved
         self._tasks: set[asyncio.Task[None]] = set()
-        self._mirrors: dict[Endpoint, QueueMirror] = {}
+        self._mirrors: dict[tuple[Endpoint, str], QueueMirror] = {}
         self._mirroring: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
         self._beats = 0
@@ -121,7 +121,8 @@ class Effects:
         call_id, chosen_at, ring_time = left[0].call_id, left[0].chosen_at, left[0].ring_time
         try:
             if agent_id is not None:
-                await self._control.offer(call_id, left[0].endpoint, ring_time)
+                manner = left[0].manner
+                await self._control.offer(call_id, left[0].endpoint, ring_time, manner)
             else:
                 phones = [reserve.endpoint for reserve in left]
                 await self._control.offer_all(call_id, phones, ring_time)
@@ -181,21 +182,21 @@ class Effects:
 
     def mirror(self, mirror: QueueMirror) -> None:
         """Tell the fallback Queue() who is there, as soon as the link allows."""
-        self._mirrors[mirror.endpoint] = mirror
+        self._mirrors[(mirror.endpoint, mirror.guest)] = mirror
         if self._mirroring is None or self._mirroring.done():
             self._mirroring = self.spawn(self._drain_mirrors())
 
     async def _drain_mirrors(self) -> None:
         while self._mirrors:
-            endpoint, mirror = next(iter(self._mirrors.items()))
+            key, mirror = next(iter(self._mirrors.items()))
             try:
                 await self._control.mirror(mirror)
             except SwitchUnavailable:
                 return  # kept; the next mirror or link goes on with it
             except CommandRefused as refusal:
                 log.warning("acd: the fallback queue refused a member", reason=refusal.reason)
-            if self._mirrors.get(endpoint) is mirror:
-                del self._mirrors[endpoint]
+            if self._mirrors.get(key) is mirror:
+                del self._mirrors[key]
 
     def beat(self) -> None:
         """Renew the heartbeat, unless the last renewal is still on its way."""

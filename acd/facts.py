@@ -128,6 +128,12 @@ class Agent:
     extended: int = 0  # how often he extended this wrap-up
 
     @property
+    def phones(self) -> tuple[Endpoint, ...]:
+        """His own, and the shared one that he sits at."""
+        own = self.profile.phones
+        return own if self.endpoint is None or self.endpoint in own else (*own, self.endpoint)
+
+    @property
     def calls(self) -> tuple[CallId, ...]:
         """All calls that he is busy with, the present one first."""
         if self.state not in BUSY or self.call_id is None:

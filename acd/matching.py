@@ -265,4 +265,5 @@ def _reserve_agent(turn: Turn, entry: QueueEntry, agent: Agent, **afterwards: An
         chosen_at=turn.now,
         ring_time=rules.ring_time,
         waits_for_paint=rules.waits_for_paint,
+        manner=rules.manner,
     )

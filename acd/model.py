@@ -181,7 +181,7 @@ def _linked(turn: Turn, event: d.Linked) -> None:
 
 def _is_in(call: Call, agent: Agent) -> bool:
     """Whether a phone of the agent is in a call as the switch knows it."""
-    phones = agent.profile.phones
+    phones = agent.phones
     legs = [leg for leg in call.legs.values() if leg.endpoint in phones]
     if any(leg.state is not LegState.ENDED for leg in legs):
         return True

@@ -12,6 +12,7 @@ from acd.callback_rules import CallbackRules
 from acd.strategy import Strategy
 from cti.domain.demands import is_met, lowered, read_back
 from cti.domain.ids import AgentId, Endpoint, QueueName
+from cti.domain.manners import PLAIN, Manner
 from cti.domain.opening import Opening
 from cti.domain.targets import Target
 from cti.domain.ways_out import OverflowWay
@@ -103,6 +104,7 @@ class QueueRules:
     overflow: tuple[Overflow, ...] = ()  # out of the queue, the first that applies
     opening: Opening | None = None  # none: always open
     serve_after_close_time: timedelta = _ZERO  # for those who wait then
+    manner: Manner = PLAIN
 
     def stage(self, demand: str, wait_time: timedelta) -> tuple[str, int, timedelta | None]:
         """What a caller demands after such a wait, the highest penalty he may get, and the wait at which that changes."""
@@ -163,6 +165,7 @@ class Limits:
     key_time: timedelta = timedelta(seconds=3)  # pressed longer ago, a key does nothing
     doubt_time: timedelta = timedelta(seconds=3)  # a busy agent whose phone says that it isn't
     extension_time: timedelta = timedelta(minutes=1)  # of a wrap-up
+    meeting_time: timedelta = timedelta(seconds=10)  # answered → connected, where something is said
     ring_limit_time: timedelta = timedelta(minutes=2)  # of a ring that is not a queue's offer
 
 
@@ -178,6 +181,7 @@ class Configuration:
     wrap_up_times: Mapping[str, timedelta | None] = field(default_factory=dict)  # by kind of call
     extensions: int | None = None  # how often a wrap-up may be extended; None: always
     break_limits: Mapping[str, BreakLimit] = field(default_factory=dict)  # by reason
+    hot_desks: frozenset[Endpoint] = frozenset()  # phones at which anybody may sit down
     groups: Mapping[str, CustomerGroup] = field(default_factory=dict)
     person_time: timedelta = timedelta(seconds=60)  # to wait for the last or dedicated agent
     last_agent_time: timedelta = _ZERO  # so long ago he may have been the last; zero: not sought

@@ -7,6 +7,7 @@ from datetime import timedelta
 from acd.facts import Agent
 from acd.rules import Configuration
 from acd.states import AgentState
+from cti.domain.ids import extension_of
 from cti.ports import QueueMirror
 
 
@@ -17,6 +18,7 @@ def mirror_of(configuration: Configuration, agent: Agent) -> QueueMirror | None:
     """
     if agent.state is AgentState.LOGGED_OUT or agent.endpoint is None:
         return None
+    own = agent.profile.phones
     queues = tuple(sorted(agent.profile.queues))
     times = [configuration.rules(queue).wrap_up_time or timedelta(0) for queue in queues]
     return QueueMirror(
@@ -24,7 +26,13 @@ def mirror_of(configuration: Configuration, agent: Agent) -> QueueMirror | None:
         queues=queues,
         is_paused=is_away(agent),
         wrap_up_time=max(times, default=timedelta(0)),
+        guest="" if agent.endpoint in own else extension_of(own[0]) if own else "",
     )
+
+
+def left_behind(mirror: QueueMirror) -> QueueMirror:
+    """What it should know when nobody sits there any more."""
+    return QueueMirror(mirror.endpoint, (), False, timedelta(0), mirror.guest, is_seated=False)
 
 
 def is_away(agent: Agent) -> bool:

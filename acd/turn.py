@@ -25,7 +25,7 @@ from acd.facts import (
     State,
 )
 from acd.rules import Slot
-from acd.seats import mirror_of, seat_of
+from acd.seats import left_behind, mirror_of, seat_of
 from acd.standing import stand
 from acd.states import BUSY, AgentState, Trigger, next_state
 from acd.tables import Draft, Ordered
@@ -33,7 +33,6 @@ from acd.tally import counted
 from cti.domain.events import AgentStateChanged, Event, ReservationReleased
 from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
-from cti.ports import QueueMirror
 
 _IN_USE = frozenset({"ringing", "in_use", "on_hold"})
 _NO_CLAIM = Claim()
@@ -82,8 +81,14 @@ class Turn:
 
     def agent_at(self, endpoint: Endpoint) -> Agent | None:
         """The agent whose phone this is, if he is signed in, with whichever of his phones."""
-        agent = self.agent(self.configuration.owners.get(endpoint))
+        agent = self.sitter(endpoint) or self.agent(self.configuration.owners.get(endpoint))
         return agent if agent is not None and agent.state is not AgentState.LOGGED_OUT else None
+
+    def sitter(self, endpoint: Endpoint) -> Agent | None:
+        """Who sits at a shared phone; none: nobody, or it is none."""
+        is_shared = endpoint in self.configuration.hot_desks
+        agents = self.part("agents").values() if is_shared else ()
+        return next((agent for agent in agents if agent.endpoint == endpoint), None)
 
     def agents_in(self, call_id: CallId) -> list[Agent]:
         """All agents who are busy with a call, or on whose phone it waits."""
@@ -98,7 +103,7 @@ class Turn:
     def agent_of(self, entry: QueueEntry) -> Agent | None:
         """The agent who is busy with this caller."""
         agent = self.agent(entry.agent_id)
-        is_his = agent is not None and agent.state in BUSY and agent.call_id == entry.call_id
+        is_his = agent and agent.state in BUSY and agent.call_id == entry.call_id
         return agent if is_his else None
 
     def phone(self, endpoint: Endpoint | None) -> str:
@@ -117,7 +122,7 @@ class Turn:
 
     def has_phone_in_use(self, agent: Agent) -> bool:
         """Whether Asterisk says that any of his phones is in a call."""
-        return any(self.phone(phone) in _IN_USE for phone in agent.profile.phones)
+        return any(self.phone(phone) in _IN_USE for phone in agent.phones)
 
     # ---- writing -------------------------------------------------------------------------------
 
@@ -435,7 +440,7 @@ class Turn:
         if before == after:
             return
         if before is not None and (after is None or after.endpoint != before.endpoint):
-            self.decide(Mirror(QueueMirror(before.endpoint, (), False, timedelta(0))))
+            self.decide(Mirror(left_behind(before)))
         if after is not None:
             self.decide(Mirror(after))
 

@@ -65,6 +65,7 @@ def configure(
         queues={QueueName(queue.name): _rules(queue, company, hours) for queue in company.queues},
         profiles=profiles,
         reasons=frozenset(reason.name for reason in company.reasons),
+        hot_desks=frozenset(Endpoint(phone.extension) for phone in company.desk_phones),
         wrap_up_times={kind: _limit(time) for kind, time in company.wrap_up_times.items()},
         extensions=company.wrap_up_extensions,
         break_limits={
@@ -102,6 +103,7 @@ def _rules(queue: Queue, company: Company, hours: Mapping[str, Hours]) -> QueueR
         overflow=tuple(_overflow(queue, company)),
         opening=_opening(queue, company),
         serve_after_close_time=queue.serve_after_close_time,
+        manner=queue.manner,
     )
 
 

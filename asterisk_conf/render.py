@@ -192,7 +192,16 @@ def _facts(
             }
             for person in company.people
         ],
+        "desk_phones": [
+            {
+                "extension": phone.extension,
+                "language": phone.language,
+                "desk_secret": secrets.endpoint(phone.extension),
+            }
+            for phone in company.desk_phones
+        ],
         "queues": company.queues,
+        "has_manners": any(not queue.manner.is_plain for queue in company.queues),
         "numbers": company.numbers,
         "flows": [flow.name for flow in flows_of(company)],
         "outbound": company.outbound,

@@ -64,10 +64,9 @@ class Secrets:
 
 
 def endpoint_names(company: Company) -> tuple[str, ...]:
-    """Return the name of every phone: per person the desk phone, then the browser phone."""
-    return tuple(
-        name for person in company.people for name in (person.extension, f"{person.extension}w")
-    )
+    """Return the name of every phone: per person the desk phone, then the browser phone; then the shared ones."""
+    own = [name for p in company.people for name in (p.extension, f"{p.extension}w")]
+    return (*own, *(phone.extension for phone in company.desk_phones))
 
 
 def load_or_make_secrets(path: Path, company: Company) -> Secrets:

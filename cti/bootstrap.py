@@ -327,7 +327,7 @@ async def build(
     control = switch.control
 
     plan, phones = plan_of(settings, company), BrowserPhones(settings, secrets)
-    tickets = build_tickets(kept.tickets, bus, clock, accounts, company, plan)
+    tickets = build_tickets(kept.tickets, bus, clock, accounts, company, plan, calls.seats.at)
     passwords = Passwords()
     desk = SignInDesk(
         accounts, kept.sessions, passwords, clock, bus, settings.web.session_idle_time

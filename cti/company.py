@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from cti.company_agents import AgentRules
+from cti.company_agents import AgentRules, DeskPhone
 from cti.company_base import (
     Credit,
     Demand,
@@ -327,6 +327,7 @@ class Company(Part):
 
     name: str = "ringdesk"
     people: tuple[Person, ...] = ()
+    desk_phones: tuple[DeskPhone, ...] = ()  # shared
     queues: tuple[Queue, ...]
     disposition_labels: dict[str, Text] = Field(default_factory=dict)  # none: shown as written
     reasons: tuple[NotReadyReason, ...] = ()
@@ -440,6 +441,7 @@ class Company(Part):
     def _dialled_once(self) -> None:
         """What a phone dials means one thing."""
         dialled = [p.extension for p in self.people]
+        dialled += [phone.extension for phone in self.desk_phones]
         dialled += [q.extension for q in self.queues if q.extension]
         dialled += [n.dnis for n in self.numbers]
         dialled += self.outbound.emergency if self.outbound else ()

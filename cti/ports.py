@@ -13,6 +13,7 @@ from typing import Protocol
 
 from cti.domain.events import Event
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
+from cti.domain.manners import PLAIN, Manner
 from cti.domain.people import User
 from cti.domain.targets import Target
 from cti.domain.ways_out import OverflowWay
@@ -94,6 +95,8 @@ class QueueMirror:
     queues: tuple[QueueName, ...]
     is_paused: bool
     wrap_up_time: timedelta
+    guest: str = ""  # whose extension rings there besides, while he sits at somebody else's phone
+    is_seated: bool = True  # False: nobody sits there any more
 
 
 class CallControl(Protocol):
@@ -107,7 +110,9 @@ class CallControl(Protocol):
         SwitchUnavailable: no link; nothing was sent and nothing will be.
     """
 
-    async def offer(self, call_id: CallId, endpoint: Endpoint, ring_timeout: timedelta) -> None:
+    async def offer(
+        self, call_id: CallId, endpoint: Endpoint, ring_timeout: timedelta, manner: Manner = PLAIN
+    ) -> None:
         """Send a waiting caller to ring a phone. Confirmed by LegDialled or CallNotAnswered."""
 
     async def offer_all(

@@ -66,7 +66,7 @@ def build_recorder(
         store=store,
         spool=spool,
         encoder=encoder,
-        staff=AccountStaff(accounts, clock, queues),
+        staff=AccountStaff(accounts, clock, queues, calls.seats.at),
         work_dir=settings.recordings_dir / ".work",
     )
     service = Recorder(

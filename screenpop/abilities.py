@@ -14,6 +14,7 @@ _TALKING = frozenset({"talking", "on_hold", "conference"})
 _WHEN: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "answer": frozenset({"offered", "ringing"}),
+        "decline": frozenset({"offered", "ringing"}),
         "hang_up": frozenset({"dialling", "talking", "on_hold", "conference", "agent_lost"}),
         "hold": frozenset({"talking"}),
         "retrieve": frozenset({"on_hold"}),
@@ -68,6 +69,10 @@ REASONS: Mapping[str, Words] = MappingProxyType(
             "en": "Your colleague leads this call; you can leave it.",
             "zh": "该通话由同事主导，您只能退出。",
         },
+        "must_take": {
+            "en": "Calls of this queue can't be declined.",
+            "zh": "该队列的来电不可拒接。",
+        },
         "not_recording": {"en": "This call is not being recorded.", "zh": "该通话未在录音。"},
     }
 )
@@ -82,19 +87,22 @@ class Situation:
     is_consulted: bool = False  # a colleague asks him; the caller is that one's
     consult_is_up: bool = False
     is_recording: bool = False
+    may_decline: bool = True
 
 
 def reason_id(action: str, now: Situation) -> str:
     """Why an action can't be done now, as a key of ``REASONS``; empty: it can."""
-    if now.is_consulted and action not in ("answer", "hang_up"):
+    if now.is_consulted and action not in ("answer", "decline", "hang_up"):
         return "consulted"
     if now.state in _WHEN[action]:
         if action == "conference" and not now.consult_is_up:
             return "not_answered"
         if action == "pause_recording" and not now.is_recording:
             return "not_recording"
+        if action == "decline" and not now.may_decline:
+            return "must_take"
         return ""
-    if action == "answer":
+    if action in ("answer", "decline"):
         return "not_ringing"
     if now.state == "consulting":
         return "on_hold" if action == "retrieve" else "consulting"

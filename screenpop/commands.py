@@ -214,7 +214,10 @@ class CommandDesk:
 
     def _sign_in(self, desk: Desk, args: SignInArgs) -> Work:
         suffix = "w" if args.phone == "browser" else ""
-        endpoint = Endpoint(f"{desk.user.extension}{suffix}")
+        own = f"{desk.user.extension}{suffix}"
+        if (args.phone == "shared") is not (args.extension is not None):
+            raise CommandRefused("not_your_phone", "Say which of the shared phones, or none.")
+        endpoint = Endpoint(args.extension or own)
         return lambda: self._agents.sign_in(desk.user.user_id, endpoint)
 
     # ---- ticket and customer: only what stands on the desktop -----------------------------------

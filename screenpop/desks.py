@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from cti.domain.ids import AgentId, Endpoint, extension_of
+from cti.domain.manners import Manner
 from cti.domain.people import PERMISSIONS, User
 from screenpop.connection import CloseCode, Connection, to_json
 from screenpop.model import DesktopState, Update
@@ -20,6 +21,7 @@ from screenpop.sections import (
     ReasonValue,
     SectionName,
     Sections,
+    SharedPhoneValue,
     iso,
 )
 from screenpop.today import Today
@@ -40,6 +42,8 @@ class DeskConfig:
     caller_ids: Mapping[str, Sequence[CallerIdValue]] = field(default_factory=dict)
     """By extension: what its owner may show outside, his default first."""
     park_time: timedelta = timedelta(seconds=120)  # then a parked caller goes back
+    shared_phones: Sequence[SharedPhoneValue] = ()
+    manners: Mapping[str, Manner] = field(default_factory=dict)  # by queue
 
 
 def me_section(user: User, language: str, now: datetime, config: DeskConfig) -> MeSection:
@@ -54,6 +58,7 @@ def me_section(user: User, language: str, now: datetime, config: DeskConfig) -> 
         server_time=iso(now),
         permissions=sorted(p.value for p in PERMISSIONS[user.role]),
         queue_labels=dict(config.queue_labels),
+        shared_phones=list(config.shared_phones),
     )
 
 
@@ -99,7 +104,9 @@ class Desk:
             parked=[],
             directory=None,
         )
-        self.state = DesktopState(user, sections, config.queue_labels, config.country, name_of)
+        self.state = DesktopState(
+            user, sections, config.queue_labels, config.country, name_of, config.manners
+        )
 
     @property
     def user(self) -> User:
@@ -167,6 +174,7 @@ class Desks:
         self._boot = boot
         self._by_agent: dict[AgentId, Desk] = {}
         self._by_extension: dict[str, Desk] = {}
+        self._guests: dict[Endpoint, AgentId] = {}  # at shared phones
 
     def note_time(self, now: datetime, monotonic: float) -> None:
         """What both clocks say: when somebody set the wall clock, the durations of the day stay right."""
@@ -194,12 +202,23 @@ class Desks:
         return self._by_agent.get(agent_id)
 
     def at_phone(self, endpoint: Endpoint | None) -> Desk | None:
-        """The desk of a phone's owner."""
-        return self._by_extension.get(extension_of(endpoint)) if endpoint else None
+        """The desk of a phone's owner, or of who sits at a shared one."""
+        if not endpoint:
+            return None
+        guest = self._guests.get(endpoint)
+        return self._by_extension.get(extension_of(endpoint)) if guest is None else self.get(guest)
+
+    def seat(self, desk: Desk, endpoint: Endpoint | None) -> None:
+        """Somebody signed in with a phone, his own or a shared one; None: signed out."""
+        desk.state.seat = endpoint
+        agent_id = desk.user.user_id
+        self._guests = {e: who for e, who in self._guests.items() if who != agent_id}
+        if endpoint is not None and extension_of(endpoint) != desk.user.extension:
+            self._guests[endpoint] = agent_id
 
     def name_of(self, phone: str) -> str:
         """The name of a phone's or an extension's owner; what is nobody's stays as it is."""
-        desk = self._by_extension.get(extension_of(phone))
+        desk = self.at_phone(Endpoint(phone))
         return desk.user.name if desk is not None else phone
 
     def take(self, user: User, now: datetime) -> Desk:

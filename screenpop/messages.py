@@ -26,7 +26,8 @@ class NoArgs(Args):
 class SignInArgs(Args):
     """Which phone."""
 
-    phone: Literal["browser", "desk"]
+    phone: Literal["browser", "desk", "shared"]
+    extension: Annotated[str, Field(pattern=r"^[1-9][0-9]{2,4}$")] | None = None  # of a shared one
 
 
 class ReasonArgs(Args):

@@ -20,6 +20,7 @@ from typing import Any, cast
 from cti.domain import events as ev
 from cti.domain.evolving import replace
 from cti.domain.ids import CallId, Endpoint, extension_of
+from cti.domain.manners import PLAIN, Manner
 from cti.domain.numbers import NumberKind, mask, place_of
 from cti.domain.people import Permission, User
 from screenpop.abilities import Situation, can
@@ -65,10 +66,12 @@ class DesktopState:
         queue_labels: Mapping[str, Labels],
         country: str,
         name_of: Callable[[str], str] = str,
+        manners: Mapping[str, Manner] | None = None,
     ) -> None:
         self.user = user
         self.seq = 0
         self.shown: Shown | None = None
+        self.seat: Endpoint | None = None  # the phone that he is signed in with
         self.last_ticket: tuple[CallId | None, int] = (None, 0)
         """The call and ticket that stood here before, for what was typed in the last moment."""
         self._facts: CallFacts | None = None
@@ -78,6 +81,7 @@ class DesktopState:
         self._sections = sections
         self._queue_labels = queue_labels
         self._country = country
+        self._manners = manners or {}
         self._ring: deque[Update] = deque(maxlen=RING_LENGTH)
 
     # ---- the document --------------------------------------------------------------------------
@@ -115,7 +119,9 @@ class DesktopState:
 
     def owns(self, endpoint: Endpoint | None) -> bool:
         """Whether a phone is this agent's."""
-        return endpoint is not None and extension_of(endpoint) == self.user.extension
+        if endpoint is None:
+            return False
+        return endpoint == self.seat or extension_of(endpoint) == self.user.extension
 
     # ---- the call ------------------------------------------------------------------------------
 
@@ -245,7 +251,9 @@ class DesktopState:
             ended_at=iso_or_none(shown.ended_at),
             muted=facts.is_muted and not has_ended,
             recording="off" if has_ended else facts.recording,
-            auto_answer=shown.state == "agent_lost" or _is_made_for_him(shown, facts),
+            auto_answer=shown.state == "agent_lost"
+            or _is_made_for_him(shown, facts)
+            or self._manner(shown).is_automatic,
             callback=_callback(facts),
             consult=self._consult(facts.talk),
             parties=self._parties(shown, facts.talk),
@@ -267,7 +275,14 @@ class DesktopState:
             is_consulted=shown.is_consulted or is_found,
             consult_is_up=consult is not None and consult.is_up,
             is_recording=facts.recording != "off",
+            may_decline=self._manner(shown).may_decline,
         )
+
+    def _manner(self, shown: Shown) -> Manner:
+        """How the queue hands this call over; what isn't its offer is rung like any other."""
+        if not shown.is_offer or shown.state not in RISING:
+            return PLAIN
+        return self._manners.get(shown.queue or "", PLAIN)
 
     @property
     def talk(self) -> Talk:

@@ -26,7 +26,7 @@ REFUSALS: Mapping[str, frozenset[str]] = MappingProxyType(
         # of the agent
         **dict.fromkeys(
             (
-                "busy", "no_more_time", "no_such_agent", "no_such_reason", "not_in_wrap_up",
+                "busy", "desk_taken", "no_more_time", "no_such_agent", "no_such_reason", "not_in_wrap_up",
                 "not_your_phone", "signed_out",
             ),
             frozenset[str](),

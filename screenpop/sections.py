@@ -24,6 +24,13 @@ SectionName = Literal[
 Labels = dict[str, str]
 
 
+class SharedPhoneValue(TypedDict):
+    """A desk phone at which anybody may sign in."""
+
+    extension: str
+    label: Labels
+
+
 class MeSection(TypedDict):
     """Who sits here."""
 
@@ -35,6 +42,7 @@ class MeSection(TypedDict):
     language: str
     server_time: str
     permissions: list[str]
+    shared_phones: list[SharedPhoneValue]
     queue_labels: dict[str, Labels]  # of all queues: the history names those of other agents too
 
 

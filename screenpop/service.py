@@ -318,6 +318,7 @@ class ScreenPop:
         desk = self.desks.get(event.agent_id)
         if desk is None:
             return
+        self.desks.seat(desk, event.endpoint)
         desk.today.apply(event)
         self.directory.agent_changed(desk, event)
         desk.send(desk.state.apply(event, None))

@@ -79,6 +79,11 @@ def desk_config(company: Company, country: str) -> DeskConfig:
             if company.outbound is not None
         },
         park_time=company.park_time,
+        shared_phones=[
+            {"extension": phone.extension, "label": _labels(phone.label)}
+            for phone in company.desk_phones
+        ],
+        manners={queue.name: queue.manner for queue in company.queues},
         disposition_labels={
             name: _labels(text) for name, text in company.disposition_labels.items()
         },

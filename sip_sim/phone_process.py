@@ -22,6 +22,8 @@ from typing import Any
 import pjsua2 as pj  # built apart, see tools/build_pjsua2
 
 _CALL_GONE = 6  # PJSIP_INV_STATE_DISCONNECTED
+_ANSWER_NOW = ";answer-after=0"
+"""In a Call-Info header, by which most makes of phones answer at once."""
 _WAV_SIZE_AT = 40  # where a WAV file's header says how long the samples are
 
 
@@ -33,6 +35,7 @@ class Phone(pj.Account):  # type: ignore[misc]
         self.tell = tell
         self.calls: dict[int, Conversation] = {}
         self.answer_with = 180
+        self.obeys = False
         self.forward_to = ""
         self.mouth: str | None = None
 
@@ -47,6 +50,8 @@ class Phone(pj.Account):  # type: ignore[misc]
         self.tell(event="incoming", call=prm.callId, caller=call.getInfo().remoteUri)
         answer = pj.CallOpParam()
         answer.statusCode = self.answer_with
+        if self.obeys and _ANSWER_NOW in prm.rdata.wholeMsg:
+            answer.statusCode = 200
         if self.forward_to:
             contact = pj.SipHeader()
             contact.hName, contact.hValue = "Contact", f"<{self.forward_to}>"
@@ -155,9 +160,13 @@ class Desk:
         """Which WAV file is the mouth, looped, from the next call on."""
         self._phone.mouth = path
 
-    def answering(self, status: int, forward_to: str = "") -> None:
-        """What an incoming call gets by itself: 180 rings, 200 answers, 486 declines, 302 forwards to a URI."""
+    def answering(self, status: int, forward_to: str = "", *, obeys: bool = False) -> None:
+        """What an incoming call gets by itself: 180 rings, 200 answers, 486 declines, 302 forwards to a URI.
+
+        ``obeys``: 200 whatever the status, if the call asks for it (Call-Info with answer-after).
+        """
         self._phone.answer_with = status
+        self._phone.obeys = obeys
         self._phone.forward_to = forward_to
 
     def call(self, uri: str) -> int:

@@ -18,7 +18,7 @@ from cti.domain import callback_events as cb
 from cti.domain import events as ev
 from cti.domain.callbacks import is_attempt
 from cti.domain.evolving import replace
-from cti.domain.ids import AgentId, CallId, CustomerId, extension_of
+from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, extension_of
 from cti.domain.numbers import DialPlan, read_number
 from cti.domain.people import User
 from cti.domain.text import clean_name, hide_digits
@@ -80,6 +80,7 @@ class TicketService:
         accounts: Accounts,
         plan: DialPlan,
         rules: TicketRules | None = None,
+        sitting: Callable[[Endpoint], AgentId | None] = lambda _: None,
     ) -> None:
         self.files = CallFiles(store, clock)
         self.shelf = Shelf(self.files.at_hand)
@@ -89,6 +90,7 @@ class TicketService:
         self._accounts = accounts
         self._plan = plan
         self._rules = rules or TicketRules()
+        self._sitting = sitting  # at a phone that may be nobody's
         self._workers = CallWorkers(self._react, clock)
         self._changed: list[Callable[[CallId], None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -338,6 +340,8 @@ class TicketService:
             user = self._by_id.get(event.agent_id)
         else:
             user = self._by_extension.get(extension_of(event.endpoint))
+            guest = self._sitting(event.endpoint) if user is None else None
+            user = user or (self._by_id.get(guest) if guest is not None else None)
         if user is None:
             return file
         return replace(file, agent_id=user.user_id, agent_name=user.name)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cti.company import Company
+from cti.domain.ids import AgentId, Endpoint
 from cti.domain.numbers import DialPlan
 from cti.ports import Accounts, Clock, EventBus
 from tickets.office import TicketOffice
@@ -48,9 +50,10 @@ def build_tickets(
     accounts: Accounts,
     company: Company,
     plan: DialPlan,
+    sitting: Callable[[Endpoint], AgentId | None] = lambda _: None,
 ) -> Tickets:
     """Make the department of a store (``SqlTicketStore`` or ``MemoryTicketStore``)."""
-    service = TicketService(store, bus, clock, accounts, plan)
+    service = TicketService(store, bus, clock, accounts, plan, sitting=sitting)
     office = TicketOffice(service, bus, clock, _outcomes(company), _DISPOSITIONS)
     return Tickets(service, office, store, plan, company, clock)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cti.domain.errors import CommandRefused
+from cti.domain.ids import Endpoint, is_browser_phone
+from cti.domain.manners import Manner
 from cti.domain.targets import Target
 from cti.domain.ways_out import FLOW_KINDS, OverflowWay
 from cti.wire.ami import Message
@@ -46,6 +48,22 @@ def told_of(way: OverflowWay) -> str:
     """What else the dialplan must know of it (``RD_OVER``): why, the kind, whether he keeps his place, else his credit."""
     place = "keep" if way.keeps_place else "new"
     return f"{way.reason}/{way.kind}/{place}/{int(way.credit_time.total_seconds())}"
+
+
+def place_of_offer(endpoint: Endpoint, manner: Manner) -> tuple[str, str]:
+    """Where a caller is sent to ring a phone: context and exten. What is asked for beyond ringing stands in the exten."""
+    if manner.is_plain:
+        return "rd-dial", endpoint
+    # A browser's page beeps by itself.
+    beeps = manner.is_automatic and not is_browser_phone(endpoint)
+    asked = (
+        ("a", manner.is_automatic),
+        ("b", beeps),
+        ("w", manner.whispers_name),
+        ("n", manner.says_staff_number),
+    )
+    letters = "".join(letter for letter, is_asked in asked if is_asked)
+    return "rd-offer", f"{endpoint}-{letters}"
 
 
 def set_variable(channel: str, variable: str, value: str) -> Action:

@@ -25,6 +25,7 @@ from cti.domain.ids import (
     parse_endpoint,
     parse_queue_name,
 )
+from cti.domain.manners import PLAIN, Manner
 from cti.domain.targets import Target
 from cti.domain.ways_out import OverflowWay
 from cti.ports import Clock, QueueMirror
@@ -63,12 +64,14 @@ class AmiCallControl(CallbackControl):
 
     # ---- callers -------------------------------------------------------------------------------
 
-    async def offer(self, call_id: CallId, endpoint: Endpoint, ring_timeout: timedelta) -> None:
+    async def offer(
+        self, call_id: CallId, endpoint: Endpoint, ring_timeout: timedelta, manner: Manner = PLAIN
+    ) -> None:
         """See ``CallControl``."""
         channel = self._call(call_id).channel
         await self._do(
             act.set_variable(channel, "RD_RING", _seconds(ring_timeout)),
-            act.redirect(channel, "rd-dial", parse_endpoint(endpoint)),
+            act.redirect(channel, *act.place_of_offer(parse_endpoint(endpoint), manner)),
         )
 
     async def offer_all(
@@ -261,6 +264,13 @@ class AmiCallControl(CallbackControl):
             pause = {**headers, "Paused": paused}
             act.check(await self._link.action("QueuePause", pause, epoch=epoch))
         self.members[endpoint] = wanted
+        if mirror.guest:
+            guest = f"&{interface}" if mirror.is_seated else ""
+            host = mirror.guest if mirror.is_seated else ""
+            await self._do(
+                act.set_global(f"RD_SEAT_{parse_endpoint(mirror.guest)}", guest),
+                act.set_global(f"RD_GUEST_{endpoint}", host),
+            )
 
     async def beat(self, count: int) -> None:
         """See ``CallControl``."""

@@ -108,6 +108,14 @@ def phones(settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
         for p in company.people
         if not is_simulated(p.login)
     ]
+    rows += [
+        {
+            "name": p.label.get("en", ""),
+            "user": p.extension,
+            "secret": secrets.endpoint(p.extension),
+        }
+        for p in company.desk_phones
+    ]
     if as_json:
         server = f"{settings.pbx.bind}:{settings.pbx.sip_port}"
         print(json.dumps({"server": server, "phones": rows}, ensure_ascii=False))

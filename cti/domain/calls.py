@@ -15,6 +15,7 @@ from cti.domain import events as ev
 from cti.domain.call import Call
 from cti.domain.errors import IllegalTransition
 from cti.domain.ids import CallId, Endpoint
+from cti.domain.seats import Seats
 
 
 class CallTable:
@@ -24,12 +25,15 @@ class CallTable:
         self._live: dict[CallId, Call] = {}
         self._ended: OrderedDict[CallId, Call] = OrderedDict()
         self._keep_ended = keep_ended
+        self.seats = Seats()
+        """Who sits where, after the same events."""
         self.illegal = 0
         """Events that the transition table refused; each is a defect to look for."""
 
     def apply(self, event: ev.Event) -> IllegalTransition | None:
         """Fold one event in; returns the refusal where there was one, for the log."""
         if not isinstance(event, ev.CallEvent):
+            self.seats.apply(event)
             return None
         if isinstance(event, ev.CallOffered):
             self._live.setdefault(event.call_id, call_model.offer(event))

@@ -33,7 +33,7 @@ from cti.company import Company, Node
 from cti.company_base import Language
 from cti.domain.errors import ConfigError
 from ivr import model, voicemail
-from ivr.adapters.sentences import SYSTEM_TEXTS, position_texts, wait_texts
+from ivr.adapters.sentences import SYSTEM_TEXTS, position_texts, staff_number_text, wait_texts
 from ivr.waiting import minutes_told, offer_prompt
 
 Progress = Callable[[int, int, str], None]
@@ -98,7 +98,7 @@ def wanted_prompts(company: Company) -> list[Wanted]:
         for node in flow.nodes
         if _is_spoken(node)
     ]
-    texts += [*SYSTEM_TEXTS.items(), *position_texts().items()]
+    texts += [*SYSTEM_TEXTS.items(), *position_texts().items(), *_meeting_texts(company).items()]
     minutes, longest = minutes_told(company)
     texts += wait_texts(sorted(minutes), sorted(longest)).items()
     texts += [(offer_prompt(q.name), dict(q.offer)) for q in company.queues if q.is_offering]
@@ -108,6 +108,16 @@ def wanted_prompts(company: Company) -> list[Wanted]:
             spoken_in = language if text.get(language, "").strip() else next(iter(text))
             found.append(Wanted(language, name, text[spoken_in], spoken_in))
     return found
+
+
+def _meeting_texts(company: Company) -> dict[str, dict[Language, str]]:
+    """What is said when agent and caller meet: the queue's name to the one, the agent's number to the other."""
+    texts = {f"meet-queue-{q.name}": dict(q.label) for q in company.queues if q.whispers_name}
+    saying = {queue.name for queue in company.queues if queue.says_staff_number}
+    for person in company.people:
+        if saying & set(person.queues):
+            texts[f"meet-staff-{person.extension}"] = staff_number_text(person.staff_number)
+    return texts
 
 
 def _is_spoken(node: Node) -> bool:

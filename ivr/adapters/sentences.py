@@ -117,3 +117,9 @@ def wait_texts(minutes: Iterable[int], longest: Iterable[int]) -> dict[str, dict
             "zh": f"您的等待时间{zh}{chinese(number)}分钟。",
         }
     return texts
+
+
+def staff_number_text(number: str) -> dict[Language, str]:
+    """Who serves the caller; digit by digit, as staff numbers are read."""
+    spelled = " ".join(number.replace("-", ""))
+    return {"en": f"Agent {spelled} is here for you.", "zh": f"工号 {spelled} 为您服务。"}

@@ -129,6 +129,7 @@ const hangUp: Action = {
   label: () => (phase.value === "ringing" || phase.value === "offered" ? t("call.decline") : t("call.hang_up")),
   blocked: () => {
     if (phase.value === "ringing" || phase.value === "offered") {
+      if (isLinked.value && sections.call.value?.can?.decline) return sections.call.value.can.decline;
       if (isAtDesk()) return t("why.decline_on_phone");
       return isRinging.value ? "" : t("why.not_ringing_yet");
     }

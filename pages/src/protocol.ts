@@ -12,6 +12,8 @@ export interface Me {
   language: "en" | "zh";
   server_time: string;
   permissions: string[];
+  /** Desk phones at which anybody may sign in. */
+  shared_phones: { extension: string; label: Labels }[];
   queue_labels: Record<string, Labels>;
 }
 
@@ -68,6 +70,7 @@ export interface AgentSection {
 /** What can be done with a call; the service says of each whether it can. */
 export type CallAction =
   | "answer"
+  | "decline"
   | "hang_up"
   | "hold"
   | "retrieve"
@@ -279,7 +282,7 @@ export type SectionName = keyof Sections;
 export type Microphone = "ok" | "blocked" | "missing";
 
 export interface Commands {
-  "agent.sign_in": { phone: "browser" | "desk" };
+  "agent.sign_in": { phone: "browser" | "desk" } | { phone: "shared"; extension: string };
   "agent.sign_out": Record<string, never>;
   "agent.ready": Record<string, never>;
   "agent.not_ready": { reason: string };

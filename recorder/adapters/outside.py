@@ -29,10 +29,12 @@ class AccountStaff:
         accounts: Accounts,
         clock: Clock,
         queues: Callable[[], Mapping[str, Collection[str]]] = dict,
+        sitting: Callable[[Endpoint], AgentId | None] = lambda _: None,
     ) -> None:
         self._accounts = accounts
         self._clock = clock
         self._queues = queues  # by login
+        self._sitting = sitting  # at a phone that may be nobody's
         self._by_login: dict[str, AgentId] = {}
         self._by_extension: dict[str, AgentId] = {}
         self._read_at = float("-inf")
@@ -41,7 +43,7 @@ class AccountStaff:
     async def agent_on(self, endpoint: Endpoint) -> AgentId | None:
         """See the port; what was read holds for a minute."""
         await self._read()
-        return self._by_extension.get(extension_of(endpoint))
+        return self._by_extension.get(extension_of(endpoint)) or self._sitting(endpoint)
 
     async def serving(self, queue: QueueName) -> Sequence[AgentId]:
         """See the port."""

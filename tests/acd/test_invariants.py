@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,10 +18,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from acd import decisions as d
 from acd.model import Agent, AgentState, Phase, QueueEntry
+from acd.rules import BreakLimit
 from acd.strategy import Strategy
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused
-from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
+from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, LegId, QueueName, TicketId
 from tests.acd.world import (
     HELP,
     PHONES,
@@ -35,6 +37,7 @@ from tests.fakes.clock import START_AT
 
 pytestmark = pytest.mark.unit
 
+DESK = Endpoint("3001")
 BUSY = (AgentState.RESERVED, AgentState.RINGING, AgentState.TALKING)
 AGENTS = st.sampled_from(sorted(PHONES))
 
@@ -49,9 +52,16 @@ class Lines(RuleBasedStateMachine):
         changes: dict[str, object] = {"gap_time": seconds(2), "rona_after": 2}
         queues = (
             rules(SALES, wrap_up_time=seconds(5), strategy=self.STRATEGY, **changes),
-            rules(HELP),
+            rules(HELP, must_name_outcome=True),
         )
-        self.world = World(configuration(*queues))
+        self.world = World(
+            replace(
+                configuration(*queues),
+                hot_desks=frozenset({DESK}),
+                break_limits={"lunch": BreakLimit(seconds(10), seconds(3))},
+            )
+        )
+        self.read = 0  # of the log, for what was published
         self.live: set[CallId] = set()  # callers who haven't hung up
         self.counted: set[CallId] = set()  # answered or abandoned
         self.told_at = self.world.now
@@ -79,6 +89,21 @@ class Lines(RuleBasedStateMachine):
     @rule(agent=AGENTS)
     def begin_work(self, agent: AgentId) -> None:
         self.world.seat(agent)
+
+    @rule(agent=AGENTS)
+    def sit_down_at_the_shared_phone(self, agent: AgentId) -> None:
+        with suppress(CommandRefused):
+            self.world.step(d.SignIn(agent, DESK))
+
+    @precondition(lambda self: self.live)
+    @rule(data=st.data(), is_named=st.booleans())
+    def ticket(self, data: st.DataObject, is_named: bool) -> None:
+        call = data.draw(st.sampled_from(sorted(self.live | set(self.world.state.outcomes))))
+        facts: dict[str, Any] = {"at": self.world.now, "call_id": call, "ticket_id": TicketId(1)}
+        if is_named:
+            self.world.step(ev.DispositionSet(disposition="sold", by="anna", **facts))
+        else:
+            self.world.step(ev.TicketOpened(customer_id=CustomerId(1), reason="connected", **facts))
 
     @rule(agent=AGENTS, state=st.sampled_from(["idle", "in_use", "unavailable"]))
     def phone(self, agent: AgentId, state: str) -> None:
@@ -186,6 +211,27 @@ class Lines(RuleBasedStateMachine):
         self.world.wait(by)
 
     # ---- what must always hold -----------------------------------------------------------------
+
+    @invariant()
+    def nobody_leaves_a_call_whose_outcome_is_missing(self) -> None:
+        new, self.read = self.world.log[self.read :], len(self.world.log)
+        for change in (x.event for x in new if isinstance(x, d.Publish)):
+            if not isinstance(change, ev.AgentStateChanged) or change.previous != "WRAP_UP":
+                continue
+            if change.state in ("READY", "NOT_READY") and change.call_id is not None:
+                assert self.world.state.outcomes.get(change.call_id) is not False
+
+    @invariant()
+    def nobody_shares_a_phone(self) -> None:
+        taken = [a.endpoint for a in self.world.state.agents.values() if a.endpoint is not None]
+        assert len(taken) == len(set(taken))
+
+    @invariant()
+    def only_who_is_away_or_writes_is_over_his_time(self) -> None:
+        for agent in self.world.state.agents.values():
+            if agent.overrun_at is not None:
+                assert agent.state in (AgentState.NOT_READY, AgentState.WRAP_UP)
+                assert agent.agent_id not in self.world.state.free
 
     @invariant()
     def one_agent_a_caller_and_one_caller_an_agent(self) -> None:

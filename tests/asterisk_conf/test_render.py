@@ -224,6 +224,54 @@ def test_the_queues_follow_the_company(
     assert "\nwrapuptime = 30\n" in support, "without us nobody can say that he is done"
 
 
+def test_whoever_writes_until_he_is_done_gets_half_a_minute_without_the_service(
+    tmp_path: Path, install: AsteriskInstall
+) -> None:
+    company = parse_company(COMPANY.replace("wrap_up_time: 7", "wrap_up_time: until_done"))
+    place = _settings(tmp_path / "home")
+    render(place, company, _secrets(company), install)
+    text = (place.asterisk_dir / "etc/queues.conf").read_text(encoding="utf-8")
+    assert "\nwrapuptime = 30\n" in text.split("[rd_sales]")[1].split("[rd_help]")[0]
+
+
+@pytest.mark.parametrize(
+    "key", ["answer: automatic", "whispers_name: true", "says_staff_number: true"]
+)
+def test_what_a_ring_costs_more_stands_in_the_dialplan_only_if_a_queue_asks_for_it(
+    tmp_path: Path, company: Company, install: AsteriskInstall, key: str
+) -> None:
+    place = _settings(tmp_path / "home")
+    asking = parse_company(COMPANY.replace("wrap_up_time: 7", f"wrap_up_time: 7, {key}"))
+    texts = []
+    for each in (company, asking):
+        render(place, each, _secrets(company), install)
+        texts.append((place.asterisk_dir / "etc/extensions.conf").read_text(encoding="utf-8"))
+    plain, rich = texts
+    assert "\n same = n(ring),Dial(PJSIP/${RD_AGENT},${FILTER(0-9,${RD_RING})},mgi)\n" in plain
+    for word in ("RD_MANNER", "[rd-offer]", "[rd-meet]", "[rd-whisper]"):
+        assert word not in plain
+        assert word in rich
+
+
+def test_a_shared_phone_is_a_desk_phone_and_rings_for_who_sits_there(
+    tmp_path: Path, company: Company, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home")
+    shared = parse_company(COMPANY + "desk_phones: [{extension: '3001'}]\n")
+    texts = {}
+    for name, each in (("plain", company), ("shared", shared)):
+        render(place, each, _secrets(each), install)
+        texts[name] = (place.asterisk_dir / "etc/extensions.conf").read_text(encoding="utf-8")
+    assert "RD_SEAT" not in texts["plain"]
+    dialled = [line for line in texts["shared"].splitlines() if "Dial(PJSIP/${RD_TO}&" in line]
+    assert dialled
+    assert all("&PJSIP/${RD_TO}w${RD_SEAT_${RD_TO}}," in line for line in dialled)
+    phones = (place.asterisk_dir / "etc/pjsip.conf").read_text(encoding="utf-8")
+    assert "\n[3001](desk)\n" in phones
+    assert "\npassword = secret-of-3001\n" in phones
+    assert "[3001w]" not in phones
+
+
 def test_our_prompts_lie_beside_the_installations_and_nothing_is_written_there(
     tmp_path: Path, company: Company, install: AsteriskInstall
 ) -> None:

@@ -36,6 +36,7 @@ def _base() -> Json:
             "server_time": ago(0),
             "permissions": ["take_calls", "read_customers", "hear_team_recordings"],
             "queue_labels": {"billing": {"en": "Billing", "zh": "账单"}},
+            "shared_phones": [],
         },
         "phone": {"kind": "desk", "endpoint": "1001", "state": "idle", "sip": None},
         "agent": _agent("READY", since=ago(761)),
@@ -111,8 +112,8 @@ def _can(state: str, *, has_answered: bool) -> Json:
     """What the service allows in a state: nothing stands beside what can be done, a reason beside the rest."""
     speaking = {"hold", "mute", "pause_recording", "send_digits", "transfer", "consult", "park"}
     possible = {
-        "offered": {"answer"},
-        "ringing": {"answer"},
+        "offered": {"answer", "decline"},
+        "ringing": {"answer", "decline"},
         "dialling": {"hang_up"},
         "talking": {"hang_up", "add_party", "move", *speaking},
         "on_hold": {
@@ -395,6 +396,17 @@ def _changes() -> dict[str, Json]:
             "customer": known(),
         },
         "ringing": {**ringing, "customer": known()},
+        "ringing_automatic": {
+            **ringing,
+            "call": {
+                **call("ringing", auto_answer=True),
+                "can": {
+                    **_can("ringing", has_answered=False),
+                    "decline": "Calls of this queue can't be declined.",
+                },
+            },
+            "customer": known(),
+        },
         "ringing_maybe": {**ringing, "customer": maybe()},
         "ringing_unknown": {
             **ringing,

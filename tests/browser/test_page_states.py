@@ -24,6 +24,7 @@ WORDS = {
     "missed": "Did not answer",
     "offered": "Coming",
     "ringing": "Ringing",
+    "ringing_automatic": "answers by itself",
     "ringing_maybe": "Who is it?",
     "ringing_unknown": "Number withheld",
     "talking": "Talking",

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from cti.domain.errors import CommandRefused, SwitchUnavailable
 from cti.domain.ids import CallId, Endpoint
+from cti.domain.manners import PLAIN, Manner
 from cti.domain.targets import Target
 from cti.domain.ways_out import OverflowWay
 from cti.ports import QueueMirror
@@ -36,6 +37,7 @@ class RecordingCallControl:
 
     def __init__(self) -> None:
         self.given: list[Given] = []
+        self.manners: list[Manner] = []
         self.is_linked = True
         self.on_command: Callable[[Given], None] = lambda _: None
         """Called with each command that was taken; a test lets the switch answer here."""
@@ -61,7 +63,10 @@ class RecordingCallControl:
         self.given.append(given)
         self.on_command(given)
 
-    async def offer(self, call_id: CallId, endpoint: Endpoint, ring_timeout: timedelta) -> None:
+    async def offer(
+        self, call_id: CallId, endpoint: Endpoint, ring_timeout: timedelta, manner: Manner = PLAIN
+    ) -> None:
+        self.manners.append(manner)
         self._take(Given("offer", call_id, endpoint, ring_timeout))
 
     async def offer_all(

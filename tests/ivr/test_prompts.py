@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pydub.generators import Sine
 
+from cti.company import Company
 from cti.domain.errors import ConfigError
 from ivr import model, voicemail
 from ivr.adapters import prompts as prompts_module
@@ -151,3 +152,23 @@ def test_every_system_prompt_has_a_sentence_in_both_languages() -> None:
     texts = [*SYSTEM_TEXTS.values(), *position_texts().values()]
     assert all(text["en"] and text["zh"] for text in texts)
     assert len({text["zh"] for text in texts}) == len(texts)
+
+
+def test_what_is_said_when_two_meet_is_made_for_those_who_need_it() -> None:
+    queues = [
+        {"name": "sales", "label": {"en": "Sales", "zh": "销售"}, "whispers_name": True},
+        {"name": "help", "label": {"en": "Help"}, "says_staff_number": True},
+    ]
+    people = [
+        {"login": "ann", "name": "Ann", "staff_number": "80-1", "extension": "1001", "queues": ["help"]},
+        {"login": "bob", "name": "Bob", "staff_number": "802", "extension": "1002", "queues": ["sales"]},
+    ]  # fmt: skip
+    base = company(flow(node("a", "hangup"))).model_dump()
+    made = wanted_prompts(Company.model_validate(base | {"queues": queues, "people": people}))
+    found = {p.key: p.text for p in made if p.name.startswith("meet-")}
+    assert found == {
+        "en/meet-queue-sales": "Sales",
+        "zh/meet-queue-sales": "销售",
+        "en/meet-staff-1001": "Agent 8 0 1 is here for you.",
+        "zh/meet-staff-1001": "工号 8 0 1 为您服务。",
+    }

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
+from cti.domain.manners import Manner
 from cti.domain.numbers import DialPlan, NumberKind
 from cti.domain.people import Role, User
 from screenpop import facts as call_facts
@@ -31,6 +32,7 @@ BOSS = replace(LINA, user_id=AgentId("u3"), role=Role.SUPERVISOR)
 CALLS = (CallId("pbx1-1.1-1"), CallId("pbx1-2.1-1"))
 MINE, OTHER = Endpoint("1001w"), Endpoint("1002")
 SALES = QueueName("sales")
+MANNERS = {"sales": Manner(is_automatic=True, may_decline=False)}
 CONFIG = DeskConfig({"sales": {"en": "Sales"}}, [], ZoneInfo("Asia/Shanghai"))
 PLAN = DialPlan("CN", "10")
 
@@ -242,3 +244,20 @@ def test_a_clock_that_is_set_back_counts_nothing() -> None:
     today.apply(_changed("WRAP_UP", -5))
     assert today.figures()["talk_s"] == 0.0
     assert Today(UTC).figures()["occupancy"] is None
+
+
+@pytest.mark.parametrize("is_offer", [True, False])
+def test_a_queue_that_answers_by_itself_and_may_not_be_declined(is_offer: bool) -> None:
+    state = Desk(LINA, replace(CONFIG, manners=MANNERS), "boot", T0).state
+    shown = replace(_shown(), is_offer=is_offer)
+    facts = CallFacts(CALLS[0], queue=SALES)
+    state.show(shown, facts)
+    call = state.sections["call"]
+    assert call is not None
+    assert call["auto_answer"] is is_offer
+    assert bool(call["can"]["decline"]) is is_offer  # a colleague's call can be declined
+    state.apply(_events(CALLS[0])[1], facts)
+    call = state.sections["call"]
+    assert call is not None
+    assert call["state"] == "talking"
+    assert not call["auto_answer"]

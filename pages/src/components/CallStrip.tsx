@@ -86,6 +86,8 @@ function Who() {
   );
 }
 
+const isRising = (state: string): boolean => state === "offered" || state === "ringing";
+
 function Why() {
   const call = sections.call.value;
   if (!call) return <div class="why">{isLinked.value ? "" : t("call.without_service")}</div>;
@@ -103,6 +105,7 @@ function Why() {
       {queue && <span class="queue-chip">{queue}</span>}
       {call.digits && <span>{t("call.digits", { digits: tame(call.digits) })}</span>}
       {queue && <span class="figures">{t("call.waited", { time: duration(call.waited_s) })}</span>}
+      {call.auto_answer && isRising(call.state) && <b>{t("call.answers_itself")}</b>}
       {call.state === "transferring" && <span>{t("call.transferring")}</span>}
       {call.state === "parked" && <span>{t("call.parked", { slot: call.slot })}</span>}
       {isOutcomeMissing.value && <span class="problem">{t("wrap_up.outcome_missing")}</span>}

@@ -5,20 +5,27 @@ import { signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ask } from "../actions";
 import { wasSignedOut } from "../desk";
-import { language, setLanguage, t } from "../i18n";
+import { label, language, setLanguage, t } from "../i18n";
+import type { Commands } from "../protocol";
 import { isSignedIn, signIn, SignInError, signOut, wantsIn } from "../session";
 import { isLinked, isLoaded, sections, strip_note } from "../store";
 import { SoundCheck } from "./SoundCheck";
 import { Icon } from "./Icon";
 
-type Phone = "browser" | "desk";
+/** `browser`, `desk`, or the extension of a shared phone. */
+type Phone = string;
 
 const STORED = "ringdesk.phone";
 const phone = signal<Phone>(localStorage.getItem(STORED) === "desk" ? "desk" : "browser");
 
 function choosePhone(next: Phone): void {
   phone.value = next;
-  localStorage.setItem(STORED, next);
+  if (next === "browser" || next === "desk") localStorage.setItem(STORED, next); // another day one sits elsewhere
+}
+
+function seat(): Commands["agent.sign_in"] {
+  const chosen = phone.value;
+  return chosen === "browser" || chosen === "desk" ? { phone: chosen } : { phone: "shared", extension: chosen };
 }
 
 function words(error: unknown): string {
@@ -33,6 +40,11 @@ function PhoneChoice() {
   const choices: [Phone, string, string][] = [
     ["browser", t("phone.browser_long"), t("phone.browser_hint")],
     ["desk", extension ? t("phone.desk_number", { number: extension }) : t("phone.desk_long"), t("phone.desk_hint")],
+    ...(sections.me.value?.shared_phones ?? []).map((shared): [Phone, string, string] => [
+      shared.extension,
+      label(shared.label, "") || t("phone.shared", { number: shared.extension }),
+      t("phone.shared_hint"),
+    ]),
   ];
   return (
     <fieldset class="phone-choice">
@@ -79,7 +91,7 @@ export function SignIn() {
     if (!wantsIn.value || !isLoggedOut || !isLinked.value) return;
     wantsIn.value = false;
     const isIn = () => sections.agent.value?.state !== "LOGGED_OUT";
-    void ask("sign_in", "agent.sign_in", { phone: phone.value }, isIn).then((isDone) => {
+    void ask("sign_in", "agent.sign_in", seat(), isIn).then((isDone) => {
       isBusy.value = false;
       if (!isDone) problem.value = strip_note.value;
     });
