@@ -194,6 +194,9 @@ async def test_a_service_that_dies_in_the_whisper_keeps_nobody_apart(stage: Stag
             await assert_talking(caller, ann.phone)
             is_proven = True
     assert is_proven
+    async with page(stage, "ann") as again:  # she is there yet, by the journal
+        await again.command("agent.sign_out")
+        await again.until(lambda d: d.state == "LOGGED_OUT")
 
 
 @contextlib.asynccontextmanager
