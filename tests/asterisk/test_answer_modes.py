@@ -46,7 +46,8 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 NAME, NUMBER = 1000.0, 1300.0
-SAID_TIME = 6.0  # seconds; both sides are heard a second at a time
+NAME_TIME, NUMBER_TIME = 9.0, 6.0
+"""Seconds; both sides are heard a second at a time, and who hangs up in the whisper must be in it yet."""
 ZERO = timedelta(0)
 ANNS, SHARED = "4100", "3001"
 """A number that rings Ann wherever she sits, and a desk phone that is everybody's."""
@@ -81,11 +82,14 @@ def company() -> Company:
 
 def record_prompts(settings: Settings) -> None:
     """Tones in place of what would be spoken."""
-    names = {"meet-queue-line": NAME, "meet-staff-1001": NUMBER, "meet-staff-1002": NUMBER}
-    for name, frequency in names.items():
+    number = (NUMBER, NUMBER_TIME)
+    names = {
+        "meet-queue-line": (NAME, NAME_TIME), "meet-staff-1001": number, "meet-staff-1002": number,
+    }  # fmt: skip
+    for name, (frequency, length) in names.items():
         file = settings.sounds_dir / "en" / "recorded" / f"{name}.wav"
         file.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(file, tones.sine(frequency, SAID_TIME), tones.RATE, "PCM_16")
+        soundfile.write(file, tones.sine(frequency, length), tones.RATE, "PCM_16")
 
 
 @pytest.fixture(scope="module")
