@@ -60,7 +60,8 @@ from acd.seats import mirror_of
 from acd.states import AGENT_TRANSITIONS, BUSY, SYSTEM_REASONS, AgentState, Trigger
 from acd.strategy import Tally
 from acd.tables import Table
-from acd.turn import Turn, until_at
+from acd.telling import until_at
+from acd.turn import Turn
 from cti.domain import events as ev
 from cti.domain.call import Call, CallState, Leg, LegState
 from cti.domain.evolving import replace

@@ -30,7 +30,8 @@ from acd.standing import stand
 from acd.states import BUSY, AgentState, Trigger, next_state
 from acd.tables import Draft, Ordered
 from acd.tally import counted
-from cti.domain.events import AgentStateChanged, Event, ReservationReleased
+from acd.telling import changed, visible
+from cti.domain.events import Event, ReservationReleased
 from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 
@@ -103,7 +104,7 @@ class Turn:
     def agent_of(self, entry: QueueEntry) -> Agent | None:
         """The agent who is busy with this caller."""
         agent = self.agent(entry.agent_id)
-        is_his = agent and agent.state in BUSY and agent.call_id == entry.call_id
+        is_his = agent is not None and agent.state in BUSY and agent.call_id == entry.call_id
         return agent if is_his else None
 
     def phone(self, endpoint: Endpoint | None) -> str:
@@ -144,8 +145,8 @@ class Turn:
         before = old.calls if old is not None else ()
         if before != agent.calls:
             self._index_calls(before, agent)
-        if old is None or _visible(old) != _visible(agent):
-            self.publish(_changed(self.now, old, agent))
+        if old is None or visible(old) != visible(agent):
+            self.publish(changed(self.now, old, agent))
             self._touched.update(agent.profile.queues)
         self._mirror(old, agent)
         self.weigh(agent)
@@ -455,47 +456,3 @@ def as_present(line: Line) -> dict[str, Any]:
         "is_anchor": line.is_anchor,
         "is_consulting": line.is_consulting,
     }
-
-
-def until_at(agent: Agent) -> datetime | None:
-    """When a timed wrap-up ends."""
-    return agent.deadline_at if agent.state is AgentState.WRAP_UP else None
-
-
-def _visible(agent: Agent) -> tuple[object, ...]:
-    return (
-        agent.state,
-        agent.reason,
-        agent.endpoint,
-        agent.call_id,
-        agent.kind,
-        agent.next_state,
-        agent.next_reason,
-        until_at(agent),
-        agent.overrun_at,
-    )
-
-
-def _changed(now: datetime, old: Agent | None, agent: Agent) -> AgentStateChanged:
-    # Whoever leaves his notes says of which call they were.
-    was_wrapping = old is not None and old.state is AgentState.WRAP_UP
-    wrapped = old.call_id if old is not None and was_wrapping else None
-    return AgentStateChanged(
-        at=now,
-        agent_id=agent.agent_id,
-        state=agent.state.value,
-        previous=(old.state if old is not None else AgentState.LOGGED_OUT).value,
-        reason=agent.reason,
-        by=agent.by,
-        call_id=agent.call_id or wrapped,
-        queue=agent.queue,
-        next_state=agent.next_state.value if agent.next_state is not None else "",
-        next_reason=agent.next_reason,
-        until_at=until_at(agent),
-        endpoint=agent.endpoint,
-        kind=agent.kind,
-        since_at=agent.since_at,
-        overrun_at=agent.overrun_at,
-        away_time=agent.away_time,
-        extended=agent.extended,
-    )

@@ -1,0 +1,55 @@
+"""What everybody else is told of an agent. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from acd.facts import Agent
+from acd.states import AgentState
+from cti.domain.events import AgentStateChanged
+
+
+def until_at(agent: Agent) -> datetime | None:
+    """When a timed wrap-up ends."""
+    return agent.deadline_at if agent.state is AgentState.WRAP_UP else None
+
+
+def visible(agent: Agent) -> tuple[object, ...]:
+    """What others see of him; when it changes they are told."""
+    return (
+        agent.state,
+        agent.reason,
+        agent.endpoint,
+        agent.call_id,
+        agent.kind,
+        agent.next_state,
+        agent.next_reason,
+        until_at(agent),
+        agent.overrun_at,
+    )
+
+
+def changed(now: datetime, old: Agent | None, agent: Agent) -> AgentStateChanged:
+    """The fact that he is different from now on."""
+    # Whoever leaves his notes says of which call they were.
+    was_wrapping = old is not None and old.state is AgentState.WRAP_UP
+    wrapped = old.call_id if old is not None and was_wrapping else None
+    return AgentStateChanged(
+        at=now,
+        agent_id=agent.agent_id,
+        state=agent.state.value,
+        previous=(old.state if old is not None else AgentState.LOGGED_OUT).value,
+        reason=agent.reason,
+        by=agent.by,
+        call_id=agent.call_id or wrapped,
+        queue=agent.queue,
+        next_state=agent.next_state.value if agent.next_state is not None else "",
+        next_reason=agent.next_reason,
+        until_at=until_at(agent),
+        endpoint=agent.endpoint,
+        kind=agent.kind,
+        since_at=agent.since_at,
+        overrun_at=agent.overrun_at,
+        away_time=agent.away_time,
+        extended=agent.extended,
+    )
