@@ -66,6 +66,8 @@ def may_match(turn: Turn) -> bool:
 def _restand(turn: Turn) -> None:
     """Who waits for one agent goes on to the next one, or to all, when that one has gone away."""
     wanted = turn.part("wanted")
+    if not wanted:
+        return
     for agent_id in [a for a in turn.moved if a in wanted and a not in turn.freed]:
         for place in wanted[agent_id]:
             entry = turn.entry(place[-1])
@@ -82,6 +84,8 @@ class _Round:
         self.heads: list[tuple[Place, int, Slot | AgentId, Iterator[Place] | None]] = []
 
     def run(self) -> None:
+        if len(self.freed) == 1 and not self.turn.arrived and self.serve_one(*self.freed):
+            return
         self.heads = self.begin()
         heapq.heapify(self.heads)
         turn, heads = self.turn, self.heads
@@ -102,6 +106,29 @@ class _Round:
             following = next(line, None)
             if following is not None:
                 heapq.heappush(heads, (following, number, key, line))
+
+    def serve_one(self, agent_id: AgentId) -> bool:
+        """One agent is free and nobody new, which is the usual case; False: it isn't as simple as that.
+
+        The first in all lines that he serves is his. Where that one can't be offered now, or rings others as well, the
+        lines have to be gone through.
+        """
+        turn = self.turn
+        waiting, wanted = turn.part("waiting"), turn.part("wanted")
+        lines: list[Ordered[Place]] = waiting.some(turn.configuration.slots(agent_id, waiting))
+        if agent_id in wanted:
+            lines.append(wanted[agent_id])
+        if not lines:
+            return True
+        entry = turn.entry(min([line.first for line in lines])[-1])
+        key = None if entry is None else entry.slot or entry.waits_for
+        if entry is None or key is None or not _is_waiting(turn, entry, key):
+            return False
+        if not _is_one(turn, entry, key):
+            return False
+        del self.freed[agent_id]
+        _reserve(turn, entry, [turn.part("agents")[agent_id]], is_group=False)
+        return True
 
     def begin(self) -> list[tuple[Place, int, Slot | AgentId, Iterator[Place] | None]]:
         """The heads of all lines in which somebody may be served now."""
@@ -136,7 +163,7 @@ class _Round:
         if key not in turn.arrived:  # nobody was free for them before this step
             ids = [a for a in self.freed if a in able]
         elif len(free) > _MANY and _is_plain(turn, entry):
-            idle = next((a for _, a in turn.part("idle") if a in able), None)
+            idle = next((a for _, a in turn.idle() if a in able), None)
             return None if idle is None else [agents[idle]]
         elif len(able) < len(free):
             ids = [a for a in able if a in free]

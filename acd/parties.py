@@ -299,7 +299,8 @@ def take_leg(turn: Turn, agent: Agent, call_id: CallId, leg_id: LegId) -> Agent 
     if legs and (is_up or agent.state is S.RINGING):
         turn.put_agent(replace(agent, legs=legs))
         return None
-    return turn.put_agent(replace(agent, legs=legs if is_up else agent.legs))
+    # Where none is left they stay as they were, so that it is known where he was.
+    return turn.put_agent(replace(agent, legs=legs)) if is_up else agent
 
 
 def _line_without(turn: Turn, agent: Agent, line: Line, leg_id: LegId) -> Agent:

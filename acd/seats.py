@@ -10,6 +10,8 @@ from acd.states import AgentState
 from cti.domain.ids import extension_of
 from cti.ports import QueueMirror
 
+_AWAY = (AgentState.NOT_READY, AgentState.LOGGED_OUT)
+
 
 def mirror_of(configuration: Configuration, agent: Agent) -> QueueMirror | None:
     """What the fallback Queue() should know of an agent; None: he is signed out.
@@ -37,8 +39,7 @@ def left_behind(mirror: QueueMirror) -> QueueMirror:
 
 def is_away(agent: Agent) -> bool:
     """Whether no call may reach him by the fallback Queue(): away, about to be, or kept in wrap-up by a missing outcome."""
-    away = (AgentState.NOT_READY, AgentState.LOGGED_OUT)
-    return agent.state in away or agent.next_state in away or agent.overrun_at is not None
+    return agent.state in _AWAY or agent.next_state in _AWAY or agent.overrun_at is not None
 
 
 def seat_of(agent: Agent) -> tuple[object, ...]:

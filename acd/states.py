@@ -30,6 +30,8 @@ from cti.domain.errors import IllegalTransition
 class AgentState(enum.Enum):
     """What an agent is doing."""
 
+    __hash__ = object.__hash__  # of members, which are single; the usual one is written in Python
+
     LOGGED_OUT = "LOGGED_OUT"
     READY = "READY"
     RESERVED = "RESERVED"  # chosen for a caller, phone not yet called
@@ -41,6 +43,8 @@ class AgentState(enum.Enum):
 
 class Trigger(enum.Enum):
     """What moves an agent from one state to the next."""
+
+    __hash__ = object.__hash__
 
     SIGN_IN = "sign_in"
     SIGN_OUT = "sign_out"

@@ -2,8 +2,8 @@
 
 A step of the core leaves the old state as it was. Copying a dictionary of 10,000 callers for that costs more than the
 decision, so ``Table`` keeps a large base that many versions share and the few changes since, and makes a new base only
-when the changes have become many (about the square root of all). ``Ordered`` is a sorted sequence in pieces, of which a new
-version copies one. ``Draft`` is the working copy of a table within one step.
+when the changes have become many (about the square root of all). A small table is copied as it is. ``Ordered`` is a sorted
+sequence in pieces, of which a new version copies one. ``Draft`` is the working copy of a table within one step.
 
 A table is walked through in the order in which its keys came, so that the same events give the same decisions.
 """
@@ -21,9 +21,14 @@ T = TypeVar("T", bound=Any)
 
 _GONE: Any = object()
 _NONE: Any = object()
-_FEWEST_CHANGES = 16
+_SMALL = 512
+"""Up to so many items copying all costs less than looking in two places."""
 _PIECE = 64
 """Items of a piece of a line, at most twice as many."""
+
+
+def _limit(length: int) -> int:
+    return isqrt(length) if length > _SMALL else 0
 
 
 class Table(Mapping[K, V]):
@@ -35,7 +40,7 @@ class Table(Mapping[K, V]):
         self._base: dict[K, V] = dict(items)
         self._changes: dict[K, V] = {}
         self._length = len(self._base)
-        self._limit = max(_FEWEST_CHANGES, isqrt(self._length))
+        self._limit = _limit(self._length)
 
     def __getitem__(self, key: K) -> V:
         found = self._changes.get(key, _NONE)
@@ -70,27 +75,37 @@ class Table(Mapping[K, V]):
     def __repr__(self) -> str:
         return f"Table({dict(self)!r})"
 
-    def changed(self, changes: Mapping[K, V], length: int) -> Table[K, V]:
-        """Another version, ``length`` keys long; a value of ``_GONE`` takes a key out."""
-        merged = {**self._changes, **changes}
-        if len(merged) > self._limit:
-            base = {**self._base, **merged}
-            return Table((key, value) for key, value in base.items() if value is not _GONE)
+    def some(self, keys: Iterable[K]) -> list[V]:
+        """What stands here under these keys, as far as anything does; in one go, since the matcher asks for many."""
+        return _some(self._base, self._changes, keys)
+
+    def _version(self, changes: dict[K, V], length: int) -> Table[K, V]:
+        """Another version, ``length`` keys long, that differs so from the base; a value of ``_GONE`` takes a key out."""
         table: Table[K, V] = Table.__new__(Table)
-        table._base, table._changes = self._base, merged
-        table._length, table._limit = length, self._limit
+        if len(changes) <= self._limit:
+            table._base, table._changes, table._limit = self._base, changes, self._limit
+        else:
+            base = table._base = self._base.copy()  # much faster than going through its items
+            for key, value in changes.items():
+                if value is _GONE:
+                    base.pop(key, None)
+                else:
+                    base[key] = value
+            table._changes, table._limit = {}, _limit(length)
+        table._length = length
         return table
 
 
 class Draft(MutableMapping[K, V]):
     """A table's working copy; ``done`` makes the next version of it."""
 
-    __slots__ = ("_changes", "_length", "_table")
+    __slots__ = ("_base", "_changes", "_length", "_table")
 
     def __init__(self, table: Table[K, V]) -> None:
         self._table = table
-        self._changes: dict[K, V] = {}
-        self._length = len(table)
+        self._base = table._base
+        self._changes = table._changes.copy()
+        self._length = table._length
 
     def __getitem__(self, key: K) -> V:
         found = self.get(key, _NONE)
@@ -102,38 +117,58 @@ class Draft(MutableMapping[K, V]):
         """As of any mapping."""
         found = self._changes.get(key, _NONE)
         if found is _NONE:
-            return self._table.get(key, default)
+            return self._base.get(key, default)
         return default if found is _GONE else found
 
     def __contains__(self, key: object) -> bool:
         return self.get(key, _NONE) is not _NONE
 
     def __setitem__(self, key: K, value: V) -> None:
-        if key not in self:
+        if self.get(key, _NONE) is _NONE:
             self._length += 1
         self._changes[key] = value
 
     def __delitem__(self, key: K) -> None:
-        if key not in self:
+        if self.get(key, _NONE) is _NONE:
             raise KeyError(key)
         self._length -= 1
-        self._changes[key] = _GONE
+        if key in self._base:
+            self._changes[key] = _GONE
+        else:
+            del self._changes[key]
 
     def __iter__(self) -> Iterator[K]:
-        return iter(self.done())
+        return iter(self._table._version(self._changes.copy(), self._length))
 
     def __len__(self) -> int:
         return self._length
 
+    def some(self, keys: Iterable[K]) -> list[V]:
+        """As of the table."""
+        return _some(self._base, self._changes, keys)
+
     def done(self) -> Table[K, V]:
-        """The table with the changes."""
-        return self._table.changed(self._changes, self._length) if self._changes else self._table
+        """The table with the changes; nothing is written to the draft afterwards."""
+        return self._table._version(self._changes, self._length)
+
+
+def _some(base: dict[K, V], changes: dict[K, V], keys: Iterable[K]) -> list[V]:
+    if not changes:
+        return [value for value in map(base.get, keys) if value is not None]
+    change, unchanged = changes.get, base.get
+    values = [unchanged(key) if (value := change(key)) is None else value for key in keys]
+    return [value for value in values if value is not None and value is not _GONE]
 
 
 class Ordered(Generic[T]):
-    """A sorted sequence without equals that is never changed."""
+    """A sorted sequence without equals that is never changed.
 
-    __slots__ = ("_firsts", "_length", "_pieces")
+    ``first`` is its least item; an empty one has none.
+    """
+
+    __slots__ = ("_firsts", "_length", "_pieces", "first")
+
+    first: T
 
     def __init__(self, items: Iterable[T] = ()) -> None:
         ordered = sorted(items)
@@ -141,6 +176,8 @@ class Ordered(Generic[T]):
         self._pieces: tuple[tuple[T, ...], ...] = tuple(pieces)
         self._firsts: tuple[T, ...] = tuple(piece[0] for piece in pieces)
         self._length = len(ordered)
+        if ordered:
+            self.first = ordered[0]
 
     def __len__(self) -> int:
         return self._length
@@ -160,11 +197,6 @@ class Ordered(Generic[T]):
 
     def __repr__(self) -> str:
         return f"Ordered({list(self)!r})"
-
-    @property
-    def first(self) -> T:
-        """The least item; there must be one."""
-        return self._firsts[0]
 
     def position(self, item: T) -> int:
         """How many items are not greater: the place of one that is in the line, from 1."""
@@ -202,4 +234,6 @@ class Ordered(Generic[T]):
         firsts = tuple(piece[0] for piece in pieces)
         line._firsts = (*self._firsts[:at], *firsts, *self._firsts[at + 1 :])
         line._length = length
+        if line._firsts:
+            line.first = line._firsts[0]
         return line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import attrgetter
 
 from acd.facts import Agent
 from acd.states import AgentState
@@ -14,19 +15,21 @@ def until_at(agent: Agent) -> datetime | None:
     return agent.deadline_at if agent.state is AgentState.WRAP_UP else None
 
 
-def visible(agent: Agent) -> tuple[object, ...]:
-    """What others see of him; when it changes they are told."""
-    return (
-        agent.state,
-        agent.reason,
-        agent.endpoint,
-        agent.call_id,
-        agent.kind,
-        agent.next_state,
-        agent.next_reason,
-        until_at(agent),
-        agent.overrun_at,
-    )
+def looks_different(old: Agent, agent: Agent) -> bool:
+    """Whether anything changed that others see of him; then they are told."""
+    return _seen(old) != _seen(agent) or until_at(old) != until_at(agent)
+
+
+_seen = attrgetter(  # in one go: asked at each change of an agent
+    "state",
+    "reason",
+    "endpoint",
+    "call_id",
+    "kind",
+    "next_state",
+    "next_reason",
+    "overrun_at",
+)
 
 
 def changed(now: datetime, old: Agent | None, agent: Agent) -> AgentStateChanged:
@@ -37,13 +40,13 @@ def changed(now: datetime, old: Agent | None, agent: Agent) -> AgentStateChanged
     return AgentStateChanged(
         at=now,
         agent_id=agent.agent_id,
-        state=agent.state.value,
-        previous=(old.state if old is not None else AgentState.LOGGED_OUT).value,
+        state=agent.state._value_,  # as ``value``, without the detour
+        previous=(old.state if old is not None else AgentState.LOGGED_OUT)._value_,
         reason=agent.reason,
         by=agent.by,
         call_id=agent.call_id or wrapped,
         queue=agent.queue,
-        next_state=agent.next_state.value if agent.next_state is not None else "",
+        next_state=agent.next_state._value_ if agent.next_state is not None else "",
         next_reason=agent.next_reason,
         until_at=until_at(agent),
         endpoint=agent.endpoint,

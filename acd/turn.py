@@ -8,6 +8,7 @@ free and whose line changed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,7 +31,7 @@ from acd.standing import stand
 from acd.states import BUSY, AgentState, Trigger, next_state
 from acd.tables import Draft, Ordered
 from acd.tally import counted
-from acd.telling import changed, visible
+from acd.telling import changed, looks_different
 from cti.domain.events import Event, ReservationReleased
 from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
@@ -39,6 +40,7 @@ _IN_USE = frozenset({"ringing", "in_use", "on_hold"})
 _NO_CLAIM = Claim()
 _NOT_OVER: dict[str, Any] = {"late_at": None, "overrun_at": None, "extended": 0}
 """What a state doesn't take over from the one before."""
+_NO_CALL = dict(NO_CALL)  # unpacked at each move, which a plain dictionary does in one go
 _EMPTY: Ordered[Place] = Ordered()
 
 
@@ -56,24 +58,25 @@ class Turn:
         self.moved: dict[AgentId, None] = {}  # may be free, busy or away now and weren't before
         self.shares: dict[QueueName, int] = {}  # agents whom callbacks may still have, by queue
         self.parted: dict[CallId, None] = {}  # calls that some agent is no longer busy with
-        self._changes: dict[str, Any] = {}
+        self._parts: dict[str, Any] = vars(state).copy()
+        self._drafts: dict[str, Draft[Any, Any]] = {}
+        self.part: Callable[[str], Any] = self._parts.__getitem__
+        """A field of the state as it is at this point of the step."""
         self._touched: set[QueueName] = set()
+        self._was_idle: dict[AgentId, datetime | None] = {}  # whose place among the idle is due
 
     def finish(self) -> tuple[State, tuple[Decision, ...]]:
         """The new state and what is to be done."""
+        self.idle()
         if self._touched:
             self.decisions.append(FiguresChanged(frozenset(self._touched)))
-        done: dict[str, Any] = {
-            k: v.done() if isinstance(v, Draft) else v for k, v in self._changes.items()
-        }
-        return replace(self.state, now=self.now, **done), tuple(self.decisions)
+        parts = self._parts
+        for name, draft in self._drafts.items():
+            parts[name] = draft.done()
+        parts["now"] = self.now
+        return replace(self.state, **parts), tuple(self.decisions)
 
     # ---- reading -------------------------------------------------------------------------------
-
-    def part(self, name: str) -> Any:
-        """A field of the state as it is at this point of the step."""
-        found = self._changes.get(name)
-        return getattr(self.state, name) if found is None else found
 
     def agent(self, agent_id: AgentId | None) -> Agent | None:
         """An agent by id."""
@@ -129,7 +132,9 @@ class Turn:
 
     def set(self, **changes: Any) -> None:
         """Replace fields of the state."""
-        self._changes.update(changes)
+        self._parts.update(changes)
+        for name in changes.keys() & self._drafts.keys():
+            del self._drafts[name]  # all of the table is new
 
     def put_phone(self, endpoint: Endpoint, state: str) -> None:
         """Note what Asterisk says of a phone."""
@@ -140,15 +145,17 @@ class Turn:
 
     def put_agent(self, agent: Agent) -> Agent:
         """Take a changed agent; publishes and mirrors what changed."""
-        old = self.agent(agent.agent_id)
-        self.own("agents")[agent.agent_id] = agent
-        before = old.calls if old is not None else ()
-        if before != agent.calls:
-            self._index_calls(before, agent)
-        if old is None or visible(old) != visible(agent):
+        agent_id = agent.agent_id
+        agents = self.own("agents")
+        old: Agent | None = agents.get(agent_id)
+        agents[agent_id] = agent
+        before, calls = old.calls if old is not None else (), agent.calls
+        if before != calls:
+            self._index_calls(agent_id, before, calls)
+        if old is None or looks_different(old, agent):
             self.publish(changed(self.now, old, agent))
             self._touched.update(agent.profile.queues)
-        self._mirror(old, agent)
+            self._mirror(old, agent)
         self.weigh(agent)
         if agent.deadline_at is not None and (old is None or old.deadline_at != agent.deadline_at):
             self.wake(agent.deadline_at, agent.agent_id)
@@ -169,7 +176,7 @@ class Turn:
             if state is AgentState.READY and agent.state not in BUSY - {AgentState.TALKING}:
                 # Who was reserved or rung in vain keeps his turn.
                 changes.setdefault("idle_since_at", self.now)
-            changes = {**NO_CALL, "next_state": None, "next_reason": "", "owed": None, **changes}
+            changes = {**_NO_CALL, "next_state": None, "next_reason": "", "owed": None, **changes}
         values: dict[str, Any] = {"reason": "", "by": "system", **_NOT_OVER, **changes}
         if state is AgentState.NOT_READY:
             values.update(self._break(agent, values["reason"]))
@@ -375,18 +382,35 @@ class Turn:
         )
         if agent.state is AgentState.READY and self.now < agent.available_at:
             self.wake(agent.available_at, agent.agent_id)
-        self.moved[agent.agent_id] = None
-        since_at = self.part("free").get(agent.agent_id)
+        agent_id = agent.agent_id
+        self.moved[agent_id] = None
+        since_at = self.part("free").get(agent_id)
         if since_at == (agent.idle_since_at if is_free else None):
             return
+        self._was_idle.setdefault(agent_id, since_at)
         if since_at is not None:
-            del self.own("free")[agent.agent_id]
-            self.set(idle=self.part("idle").removed((since_at, agent.agent_id)))
-            self.freed.pop(agent.agent_id, None)
+            del self.own("free")[agent_id]
+            self.freed.pop(agent_id, None)
         if is_free:
-            self.own("free")[agent.agent_id] = agent.idle_since_at
-            self.set(idle=self.part("idle").added((agent.idle_since_at, agent.agent_id)))
-            self.freed[agent.agent_id] = None
+            self.own("free")[agent_id] = agent.idle_since_at
+            self.freed[agent_id] = None
+
+    def idle(self) -> Ordered[tuple[datetime, AgentId]]:
+        """The free agents, the longest idle first; kept at the step's end or when it is asked for.
+
+        Who becomes free is mostly reserved in the same step, and had better not be moved in and out.
+        """
+        idle: Ordered[tuple[datetime, AgentId]] = self.part("idle")
+        free = self.part("free")
+        for agent_id, since_at in self._was_idle.items():
+            now_since_at = free.get(agent_id)
+            if now_since_at != since_at:
+                idle = idle if since_at is None else idle.removed((since_at, agent_id))
+                if now_since_at is not None:
+                    idle = idle.added((now_since_at, agent_id))
+                self.set(idle=idle)
+        self._was_idle.clear()
+        return idle
 
     def _look_again(self, call_id: CallId, old_at: datetime | None, at: datetime | None) -> None:
         if old_at == at:
@@ -399,12 +423,12 @@ class Turn:
             self.wake(at, call_id)
         self.set(looks=looks)
 
-    def own(self, name: str) -> Any:
+    def own(self, name: str) -> Draft[Any, Any]:
         """A table of the state, to be written to."""
-        found = self._changes.get(name)
-        if not isinstance(found, Draft):
-            found = self._changes[name] = Draft(self.part(name))
-        return found
+        draft = self._drafts.get(name)
+        if draft is None:
+            draft = self._parts[name] = self._drafts[name] = Draft(self._parts[name])
+        return draft
 
     def _relist(self, name: str, old: Any, before: Place, new: Any, place: Place) -> bool:
         """Move a place from one line of an index to another; whether it is in another line, or elsewhere in it."""
@@ -421,17 +445,20 @@ class Turn:
             lines[new] = lines.get(new, _EMPTY).added(place)
         return new is not None
 
-    def _index_calls(self, old: tuple[CallId, ...], agent: Agent) -> None:
+    def _index_calls(
+        self, agent_id: AgentId, old: tuple[CallId, ...], calls: tuple[CallId, ...]
+    ) -> None:
         busy = self.own("busy")
         for call_id in old:
             self.parted[call_id] = None
-            left = tuple(a for a in busy.get(call_id, ()) if a != agent.agent_id)
+            there = busy.get(call_id, ())
+            left = tuple(a for a in there if a != agent_id) if there != (agent_id,) else ()
             if left:
                 busy[call_id] = left
-            else:
-                busy.pop(call_id, None)
-        for call_id in agent.calls:
-            busy[call_id] = (*busy.get(call_id, ()), agent.agent_id)
+            elif there:
+                del busy[call_id]
+        for call_id in calls:
+            busy[call_id] = (*busy.get(call_id, ()), agent_id)
 
     def _mirror(self, old: Agent | None, agent: Agent) -> None:
         if old is not None and seat_of(old) == seat_of(agent):

@@ -2,13 +2,16 @@
 
 Folds make a hundred copies a call. The standard library's goes through every field in Python and then through ``__init__``,
 which sets each one past the class's own refusal. Here the slots are copied by code that is written once per class.
-Classes without slots, or with something to do at their making, go the standard way.
+A class without slots is copied as a dictionary, which is three times faster still and takes more memory: meant for
+those with many fields that change many at a time. Classes with something to do at their making, or that keep what they have
+worked out (``cached_property``), go the standard way.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,19 +39,42 @@ def _standard(instance: Any, changes: dict[str, Any]) -> Any:
 
 
 def _copier(cls: type) -> _Copier:
-    made = _COPIERS[cls] = _written_for(cls) if _is_plain(cls) else _standard
+    made: _Copier = _standard
+    if _is_plain(cls):
+        made = _of_dictionary(cls) if cls.__dictoffset__ else _written_for(cls)
+    _COPIERS[cls] = made
     return made
 
 
 def _is_plain(cls: type) -> bool:
-    """Whether copying the slots is all that there is to do."""
+    """Whether copying the fields is all that there is to do."""
     if not dataclasses.is_dataclass(cls) or hasattr(cls, "__post_init__"):
         return False
-    # Those with a dictionary would lose what stands in it.
-    if cls.__dictoffset__:
-        return False
     fields = dataclasses.fields(cls)
+    if (
+        cls.__dictoffset__
+    ):  # or what stands there besides the fields, or instead of them, would be lost
+        below = [value for base in cls.__mro__ for value in vars(base).values()]
+        has_slots = any("__slots__" in vars(base) for base in cls.__mro__)
+        if has_slots or any(isinstance(value, cached_property) for value in below):
+            return False
     return bool(fields) and all(spec.init for spec in fields)
+
+
+def _of_dictionary(cls: type) -> _Copier:
+    new: Callable[[type], Any] = object.__new__
+    count = len(dataclasses.fields(cls))
+
+    def copier(instance: Any, changes: dict[str, Any]) -> Any:
+        copy = new(cls)
+        values = copy.__dict__
+        values.update(instance.__dict__)
+        values.update(changes)
+        if len(values) != count:
+            raise TypeError(f"{cls.__name__} has no such field among {', '.join(changes)}")
+        return copy
+
+    return copier
 
 
 def _written_for(cls: type) -> _Copier:
@@ -60,10 +86,11 @@ def _written_for(cls: type) -> _Copier:
             "def copier(instance, changes):",
             "    copy = new(cls)",
             *lines,
-            "    for name, value in changes.items():",
-            "        if name not in setters:",
-            "            raise TypeError(f'{cls.__name__} has no field {name!r}')",
-            "        setters[name](copy, value)",
+            "    try:",
+            "        for name, value in changes.items():",
+            "            setters[name](copy, value)",
+            "    except KeyError:",
+            "        raise TypeError(f'{cls.__name__} has no field {name!r}') from None",
             "    return copy",
         ]
     )

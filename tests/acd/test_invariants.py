@@ -23,6 +23,7 @@ from acd.strategy import Strategy
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused
 from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, LegId, QueueName, TicketId
+from tests.acd.indices import assert_kept
 from tests.acd.world import (
     HELP,
     PHONES,
@@ -262,9 +263,8 @@ class Lines(RuleBasedStateMachine):
         )
 
     @invariant()
-    def lines_are_in_order(self) -> None:
-        for line in self.world.state.lines.values():
-            assert list(line) == sorted(line)
+    def indices_are_what_a_look_at_everything_says(self) -> None:
+        assert_kept(self.world.state)
 
     @invariant()
     def free_agents_are_what_a_naive_look_says(self) -> None:
@@ -398,23 +398,13 @@ def anything(draw: st.DrawFn) -> tuple[type[Any], dict[str, Any]]:
 def _holds(world: World, before: dict[AgentId, set[CallId]], told_of: CallId) -> None:
     """What is true after each event, whatever it was."""
     state = world.state
-    found: dict[CallId, set[AgentId]] = {}
     for agent in state.agents.values():
         assert (agent.call_id is not None) == (agent.state in (*BUSY, AgentState.WRAP_UP))
         assert len(set(agent.calls)) == len(agent.calls)  # one place in a call, one present call
         assert agent.state in BUSY or not (agent.lines or agent.legs)
         assert agent.kind != "" or agent.state not in BUSY
-        for call_id in agent.calls:
-            found.setdefault(call_id, set()).add(agent.agent_id)
         assert agent.agent_id not in state.free or agent.state is AgentState.READY
-    assert {call_id: set(agents) for call_id, agents in state.busy.items()} == found
-    for queue, line in state.lines.items():
-        assert list(line) == sorted(line)
-        assert {p[-1] for p in line} == {
-            e.call_id
-            for e in state.entries.values()
-            if e.queue == queue and e.phase is not Phase.CONNECTED
-        }
+    assert_kept(state)
     for entry in state.entries.values():
         assert not entry.is_group or (entry.phase is Phase.OFFERED and entry.agent_id is None)
     offers = [e.agent_id for e in state.entries.values() if e.phase is Phase.OFFERED and e.agent_id]

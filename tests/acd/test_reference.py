@@ -22,6 +22,7 @@ from cti.domain import events as ev
 from cti.domain.calls import CallTable
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
 from cti.domain.ways_out import OverflowWay
+from tests.acd.indices import assert_kept
 from tests.acd.reference import Expression, RefAgent, RefCaller, Reference, RefQueue
 from tests.acd.world import World, rules, seconds
 from tests.fakes.clock import START_AT
@@ -461,6 +462,7 @@ def test_the_core_does_what_the_naive_reference_does(strategy: str, data: st.Dat
             both.wait(data.draw(st.integers(1, 15)))
         else:
             both.do(data, data.draw(st.sampled_from(ACTS)))
+        assert_kept(both.world.state)
         entries = both.world.state.entries.values()
         in_core = {str(e.call_id) for e in entries if e.phase is Phase.WAITING}
         assert in_core == {c.name for c in both.reference.callers.values() if c.state == "waits"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from acd.tables import Draft, Ordered, Table
@@ -16,13 +16,14 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40)
-@given(STEPS)
+@pytest.mark.parametrize("others", [0, 600], ids=["small", "large"])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.differing_executors])
+@given(steps=STEPS)
 def test_a_table_is_a_dictionary_whose_old_versions_stay(
-    steps: list[list[tuple[int, int | None]]],
+    others: int, steps: list[list[tuple[int, int | None]]]
 ) -> None:
-    table: Table[int, int] = Table()
-    plain: dict[int, int] = {}
+    plain: dict[int, int] = {100 + number: number for number in range(others)}
+    table: Table[int, int] = Table(plain)
     before: list[tuple[Table[int, int], dict[int, int]]] = []
     for step in steps:
         before.append((table, dict(plain)))
@@ -38,11 +39,14 @@ def test_a_table_is_a_dictionary_whose_old_versions_stay(
                 key in plain,
                 len(plain),
             )
+            assert draft.some(range(61)) == [plain[key] for key in range(61) if key in plain]
+        assert list(draft) == list(draft.done())
         table = draft.done()
     for version, expected in [*before, (table, plain)]:
         assert dict(version) == expected
         assert len(version) == len(expected)
         assert all((key in version) == (key in expected) for key in range(61))
+        assert version.some(range(61)) == [expected[key] for key in range(61) if key in expected]
 
 
 def test_a_key_that_is_not_there_is_an_error_as_in_a_dictionary() -> None:
