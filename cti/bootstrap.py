@@ -62,17 +62,18 @@ from cti.domain import events as ev
 from cti.domain.calls import CallTable
 from cti.domain.ids import QueueName
 from cti.domain.people import User
-from cti.ports import Accounts, Clock, EventBus, Journal, Sessions
+from cti.ports import Accounts, ApiTokens, Clock, EventBus, Journal, Sessions
 from cti.servers import is_embedded, open_database, shared_bus
 from cti.storage.call_rows import CallsProjection
 from cti.storage.database import Database
 from cti.storage.journal import SqlJournal
-from cti.storage.people import SqlAccounts, SqlSessions
+from cti.storage.people import SqlAccounts, SqlApiTokens, SqlSessions
 from cti.storage.projections import ProjectionKeeper
 from cti.web.access import Tokens
 from cti.web.app import WebParts, WebServer, build_app, own_origins
 from cti.web.passwords import Passwords
 from cti.web.signin import SignInDesk
+from cti.web.tokens import TokenDesk
 from ivr.adapters.prompts import PromptFolder
 from ivr.wiring import Ivr
 from ivr.wiring import wire as build_ivr
@@ -129,6 +130,7 @@ class Keeping:
     journal: MainJournal
     accounts: Accounts
     sessions: Sessions
+    api_tokens: ApiTokens
     tickets: TicketStore
     book: RecordingBook
     close: Callable[[], Awaitable[None]]
@@ -281,6 +283,7 @@ async def keep_in_database(settings: Settings) -> Keeping:
         figures=SqlFigures(database),
         accounts=SqlAccounts(database),
         sessions=SqlSessions(database),
+        api_tokens=SqlApiTokens(database),
         tickets=SqlTicketStore(database),
         book=SqlBook(database),
         close=database.close,
@@ -379,7 +382,7 @@ async def build(
             health=lambda: {"switch": switch.is_up, "journal": not journal.is_failing},
             alarms=lambda: alarms.active,
             routes=[
-                *screenpop.sockets.routes(),
+                *screenpop.routes(),
                 *recorder.routes,
                 *figures.routes,
                 *HandsSite(hands, calls, plan, clock).routes(),
@@ -388,6 +391,7 @@ async def build(
             ],
             registry=_registry(figures),
             connect=[f"ws://{settings.pbx.bind}:{settings.pbx.ws_port}"],
+            programs=TokenDesk(accounts, kept.api_tokens, clock, bus),
             tokens=Tokens(
                 secrets.command_token, secrets.metrics_token, settings.web.metrics_open_on_loopback
             ),

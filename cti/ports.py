@@ -272,3 +272,34 @@ class Sessions(Protocol):
 
     async def remove_of(self, user_id: AgentId) -> None:
         """Revoke all sessions of a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """By which a program acts for a person. Only a hash of it is stored."""
+
+    token_id: str  # names it to people; tells nothing of the token
+    token_hash: str
+    user_id: AgentId
+    label: str
+    created_at: datetime
+    last_used_at: datetime | None = None
+
+
+class ApiTokens(Protocol):
+    """The tokens of programs, revocable."""
+
+    async def add(self, token: ApiToken) -> None:
+        """Keep a new token."""
+
+    async def find(self, token_hash: str) -> ApiToken | None:
+        """The token of this hash."""
+
+    async def of(self, user_id: AgentId) -> Sequence[ApiToken]:
+        """A person's tokens, oldest first."""
+
+    async def used(self, token_id: str, at: datetime) -> None:
+        """Note that it was used."""
+
+    async def remove(self, user_id: AgentId, token_id: str) -> bool:
+        """Revoke a token of a person; whether there was one."""

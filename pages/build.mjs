@@ -82,6 +82,9 @@ const named = (entry) => built.find((file) => file.entry === entry).name;
 const frame = await readFile(join(here, "src", "index.html"), "utf8");
 const page = frame.replace("%SCRIPT%", named("src/main.tsx")).replace("%STYLE%", named("src/styles/app.css"));
 await writeFile(join(out, "index.html"), page);
+// For other people's pages, under a name that stays.
+const clickToCall = await readFile(join(here, "src", "click-to-call.js"), "utf8");
+await writeFile(join(out, "click-to-call.js"), (await esbuild.transform(clickToCall, { minify: true, target: "es2020" })).code);
 await writeFile(join(out, "favicon.svg"), await readFile(join(here, "src", "favicon.svg")));
 await writeFile(join(out, "licences.txt"), await licences(result.metafile));
 for (const file of built.filter((each) => !each.name.endsWith(".map"))) {

@@ -11,8 +11,10 @@ from cti.company_base import Language
 from cti.domain.numbers import DialPlan
 from cti.domain.people import User
 from cti.ports import CallControl, Clock, EventBus, Journal
+from cti.web.routing import Route
 from cti.web.security import OriginRule
 from cti.web.signin import SignInDesk
+from screenpop.adapters.calls_http import CallsSite
 from screenpop.adapters.ws import DesktopSockets
 from screenpop.call_commands import CallCommands
 from screenpop.commands import CommandDesk
@@ -27,7 +29,7 @@ from screenpop.service import ScreenPop
 
 @dataclass(frozen=True, slots=True)
 class ScreenPops:
-    """The department: ``pop`` is the ACD's port, ``sockets`` has the route for the web application."""
+    """The department: ``pop`` is the ACD's port."""
 
     pop: ScreenPop
     commands: CommandDesk
@@ -52,6 +54,10 @@ class ScreenPops:
             self.calls.configure(rules, conference_goes_on=goes_on)
 
         return swap
+
+    def routes(self) -> list[Route]:
+        """For the web application."""
+        return [*self.sockets.routes(), *CallsSite(self.pop, self.commands, self.clock).routes()]
 
     async def stop(self) -> None:
         """Close all pages and let running commands end."""

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from cti.domain.ids import AgentId
 from cti.domain.people import Role, User
-from cti.ports import Session
+from cti.ports import ApiToken, Session
 from cti.storage.base import Base, UtcDateTime
 from cti.storage.database import Database
 from cti.storage.prepared import Prepared
@@ -89,6 +89,19 @@ def _told_plainly(
             raise OSError("accounts and sessions can't be read or written now") from exc
 
     return wrapper
+
+
+class ApiTokenRow(Base):
+    """A program that acts for a person."""
+
+    __tablename__ = "api_tokens"
+
+    token_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[str] = mapped_column(String(64), index=True)
+    label: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class SqlAccounts:
@@ -196,3 +209,70 @@ class SqlSessions:
         """See the port."""
         async with self._database.write() as db:
             await db.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+
+
+class SqlApiTokens:
+    """``cti.ports.ApiTokens`` on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @_told_plainly
+    async def add(self, token: ApiToken) -> None:
+        """See the port."""
+        async with self._database.write() as db:
+            db.add(
+                ApiTokenRow(
+                    token_id=token.token_id,
+                    token_hash=token.token_hash,
+                    user_id=token.user_id,
+                    label=token.label,
+                    created_at=token.created_at,
+                    last_used_at=token.last_used_at,
+                )
+            )
+
+    @_told_plainly
+    async def find(self, token_hash: str) -> ApiToken | None:
+        """See the port."""
+        async with self._database.read() as db:
+            row = await db.scalar(select(ApiTokenRow).where(ApiTokenRow.token_hash == token_hash))
+        return _token(row) if row else None
+
+    @_told_plainly
+    async def of(self, user_id: AgentId) -> Sequence[ApiToken]:
+        """See the port."""
+        query = select(ApiTokenRow).where(ApiTokenRow.user_id == user_id)
+        async with self._database.read() as db:
+            rows = await db.scalars(query.order_by(ApiTokenRow.created_at, ApiTokenRow.token_id))
+            return [_token(row) for row in rows]
+
+    @_told_plainly
+    async def used(self, token_id: str, at: datetime) -> None:
+        """See the port."""
+        async with self._database.write() as db:
+            await db.execute(
+                update(ApiTokenRow).where(ApiTokenRow.token_id == token_id).values(last_used_at=at)
+            )
+
+    @_told_plainly
+    async def remove(self, user_id: AgentId, token_id: str) -> bool:
+        """See the port."""
+        async with self._database.write() as db:
+            done = await db.execute(
+                delete(ApiTokenRow)
+                .where(ApiTokenRow.user_id == user_id, ApiTokenRow.token_id == token_id)
+                .returning(ApiTokenRow.token_id)
+            )
+            return done.first() is not None
+
+
+def _token(row: ApiTokenRow) -> ApiToken:
+    return ApiToken(
+        token_id=row.token_id,
+        token_hash=row.token_hash,
+        user_id=AgentId(row.user_id),
+        label=row.label,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+    )

@@ -22,6 +22,7 @@ from cti.ports import Session
 from cti.web.routing import SIGNED_IN, Access, ApiError, Handler, Rule, SignedIn, error_answer
 from cti.web.security import SAFE_METHODS, OriginRule, is_loopback
 from cti.web.signin import SignInDesk
+from cti.web.tokens import TokenDesk
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +52,8 @@ def headers_middleware(headers: Mapping[str, str]) -> Middleware:
             exc.headers.update(headers)
             raise
         if not response.prepared:
-            response.headers.update(headers)
+            for name, value in headers.items():
+                response.headers.setdefault(name, value)  # a route may say otherwise
             if request.path.startswith("/api/"):
                 response.headers.setdefault("Cache-Control", "no-store")
         return response
@@ -99,7 +101,9 @@ class Tokens:
     is_metrics_open: bool = False  # on this machine, without the token
 
 
-def access_middleware(desk: SignInDesk, origins: OriginRule, tokens: Tokens) -> Middleware:
+def access_middleware(
+    desk: SignInDesk, origins: OriginRule, tokens: Tokens, programs: TokenDesk | None
+) -> Middleware:
     """Let through whoever the route's rule allows."""
 
     @web.middleware
@@ -115,7 +119,11 @@ def access_middleware(desk: SignInDesk, origins: OriginRule, tokens: Tokens) -> 
             _check_metrics(request, desk, tokens)
             return await handler(request)
         _check_origin(request, desk, origins)
-        if rule is not Access.PUBLIC:
+        if rule is Access.PROGRAM:
+            if programs is None:
+                raise ApiError(403, "no_programs", "No program may come in here.")
+            request[SIGNED_IN] = await programs.find(_bearer(request))
+        elif rule is not Access.PUBLIC:
             command = _command(request, desk, tokens) if rule is Permission.CONFIGURE else None
             request[SIGNED_IN] = command or await _check_session(request, desk, rule)
         return await handler(request)

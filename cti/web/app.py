@@ -27,6 +27,8 @@ from cti.web.security import OriginRule, security_headers
 from cti.web.session_routes import session_routes
 from cti.web.signin import SignInDesk
 from cti.web.system_routes import Alarms, Health, system_routes
+from cti.web.token_routes import token_routes
+from cti.web.tokens import TokenDesk
 
 STATIC_DIR = Path(__file__).parent / "static"
 
@@ -44,6 +46,7 @@ class WebParts:
     static_dir: Path = STATIC_DIR
     registry: CollectorRegistry = REGISTRY
     tokens: Tokens = field(default_factory=Tokens)
+    programs: TokenDesk | None = None  # None: nobody's program comes in
     on_stop: Sequence[Callable[[], Awaitable[None]]] = ()  # ends what keeps connections open
 
 
@@ -59,11 +62,13 @@ def build_app(parts: WebParts) -> web.Application:
         middlewares=[
             headers_middleware(security_headers(parts.connect)),
             errors_middleware,
-            access_middleware(parts.desk, parts.origins, parts.tokens),
+            access_middleware(parts.desk, parts.origins, parts.tokens, parts.programs),
         ],
         client_max_size=MAX_BODY,
     )
     routes = [*session_routes(parts.desk), *parts.routes, *page_routes(parts.static_dir)]
+    if parts.programs is not None:
+        routes += token_routes(parts.programs)
     routes += system_routes(parts.health, parts.alarms, parts.registry, routes, _version())
     rules: dict[web.AbstractRoute, Rule] = {}
     for route in routes:

@@ -58,6 +58,7 @@ def describe(routes: Iterable[Route], version: str) -> dict[str, Any]:
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": "rd_session"},
                 "csrf": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token"},
+                "token": {"type": "http", "scheme": "bearer"},
             },
         },
     }
@@ -89,6 +90,8 @@ def _operation(route: Route) -> dict[str, Any]:
         if route.method != "GET":
             needs["csrf"] = []
         operation["security"] = [needs]
+    elif route.rule is Access.PROGRAM:
+        operation["security"] = [{"token": []}]
     return operation
 
 
@@ -124,6 +127,7 @@ def _who_may(rule: Rule) -> str:
     return {
         Access.PUBLIC: "Anybody.",
         Access.SIGNED_IN: "Everybody who is signed in.",
+        Access.PROGRAM: "Programs with the bearer token of somebody who takes calls.",
         Access.METRICS: "Programs with the bearer token for figures.",
         Access.SOCKET: "WebSocket: session cookie and own Origin, else closed with a code.",
     }[rule]

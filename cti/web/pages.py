@@ -26,6 +26,15 @@ def page_routes(static_dir: Path) -> list[Route]:
             return web.Response(text=_NOT_BUILT, content_type="text/html", status=503)
         return _file(page)
 
+    async def click_to_call(_request: web.Request) -> web.StreamResponse:
+        script = root / "click-to-call.js"
+        if not script.is_file():
+            raise ApiError(503, "not_built", "The web pages are not built yet: run make setup.")
+        answer = _file(script)
+        # The one file of ours that pages of other sites may load: it opens /dial, which asks.
+        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return answer
+
     async def static(request: web.Request) -> web.StreamResponse:
         # resolve() follows links and "..", so whatever leaves the folder is seen here.
         try:
@@ -39,6 +48,8 @@ def page_routes(static_dir: Path) -> list[Route]:
 
     return [
         Route("GET", "/", index, Access.PUBLIC, "The page"),
+        Route("GET", "/dial", index, Access.PUBLIC, "The page, asking whether to call a number"),
+        Route("GET", "/click-to-call.js", click_to_call, Access.PUBLIC, "For other pages"),
         Route("GET", "/static/{path:.+}", static, Access.PUBLIC, "Files of the page"),
     ]
 

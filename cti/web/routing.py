@@ -34,6 +34,7 @@ class Access(enum.Enum):
 
     PUBLIC = "public"  # anybody who reaches us
     SIGNED_IN = "signed_in"  # every person with a session
+    PROGRAM = "program"  # a program with a person's token; no session stands in its place
     METRICS = "metrics"  # who has the token; by setting, programs on this machine
     SOCKET = (
         "socket"  # a WebSocket: the route itself checks Origin and session, and closes with a code

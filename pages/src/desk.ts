@@ -9,12 +9,13 @@ import { microphone, reported, watchMicrophone } from "./microphone";
 import { watchNotes } from "./notes";
 import { watchPaint } from "./paint";
 import * as phone from "./phone";
+import { prefilled, serveDialLinks } from "./dialLink";
 import { forgetRecent } from "./directory";
 import { expectNothing, isExpected } from "./reach";
 import { CLOSE } from "./protocol";
 import { askSession, isSignedIn, wantsIn } from "./session";
 import * as sounds from "./sounds";
-import { clearSections, isLinked, linkPhase, sections } from "./store";
+import { clearSections, isLinked, isLoaded, linkPhase, sections } from "./store";
 import { link } from "./wire";
 
 /** Why the page shows no desk although somebody is signed in. */
@@ -34,6 +35,8 @@ export function startDesk(): void {
   watchMicrophone();
   watchNotes();
   watchPaint();
+  serveDialLinks();
+  watchPrefilled();
   sounds.wakeOnGesture();
   void askSession();
 }
@@ -152,6 +155,13 @@ function watchDirectory(): void {
     const isWanted = NEED_DIRECTORY.includes(layer.value);
     if (!isLinked.value) isWatched = false;
     else if (isWanted !== isWatched) isWatched = link.send({ type: "watch", directory: isWanted }) && isWanted;
+  });
+}
+
+// A number that came with the link by which this tab was opened: filled in once the agent sits at his desk.
+function watchPrefilled(): void {
+  effect(() => {
+    if (prefilled.value && isLoaded.value && sections.agent.value?.state !== "LOGGED_OUT") layer.value = "dial";
   });
 }
 

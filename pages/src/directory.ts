@@ -112,6 +112,9 @@ function number(value: string, group: Group, name = ""): Reachable {
   };
 }
 
+/** A number that was typed, or asked for by a link. */
+export const typed = (value: string): Reachable => number(value, "typed");
+
 /** Recent ones as they are now: a colleague with the state he has today. */
 function recents(everybody: Reachable[]): Reachable[] {
   return recent.value.flatMap(({ target, name }): Reachable[] => {
@@ -157,7 +160,7 @@ export function find(question: string, withQueues = true, withParked = false): R
   if (words.length === 0) return [...recents(everybody), ...found].slice(0, SHOWN);
   const exact = found.find((each) => digits && each.detail === digits);
   if (exact) return [exact, ...found.filter((each) => each !== exact)].slice(0, SHOWN);
-  const dialled = digits ? [number(digits, "typed")] : [];
+  const dialled = digits ? [typed(digits)] : [];
   const before = recents(everybody).filter((each) => each.target.kind === "outside" && each.target.value !== digits && fits(each, words));
   return [...dialled, ...found, ...before].slice(0, SHOWN);
 }

@@ -4,9 +4,11 @@ import { render } from "preact";
 import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { Desktop } from "./components/Desktop";
+import { DialCard } from "./components/DialCard";
 import { Notice } from "./components/Notice";
 import { SignIn } from "./components/SignIn";
 import { shut, startDesk, takeOver } from "./desk";
+import { dialLink, readDialLink } from "./dialLink";
 import { t } from "./i18n";
 import { onKey } from "./keys";
 import { isSignedIn, wantsIn } from "./session";
@@ -21,6 +23,7 @@ function App() {
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
   }, []);
+  if (dialLink.value) return <DialCard />;
   if (shut.value === "replaced") {
     return <Notice title={t("shut.replaced")} text={t("shut.replaced_text")} action={t("shut.take_over")} run={takeOver} />;
   }
@@ -35,5 +38,5 @@ function App() {
   return isSlow.value ? <Notice title={t("link.connecting")} text={t("link.connecting_text")} /> : null;
 }
 
-startDesk();
+if (!readDialLink()) startDesk();
 render(<App />, document.getElementById("app") as HTMLElement);

@@ -30,7 +30,7 @@ from tests.fakes.asterisk_ami import Headers
 from tests.fakes.asterisk_channels import FakeCaller
 from tests.fakes.clock import VirtualClock, settle
 from tests.fakes.journal import MemoryJournal, Page
-from tests.fakes.people import MemoryAccounts, MemorySessions
+from tests.fakes.people import MemoryAccounts, MemoryApiTokens, MemorySessions
 from tests.fakes.recordings import ContainerEncoder, HandSpool, MemoryBook, MemoryStore
 from tickets.adapters.memory import MemoryTicketStore
 from tickets.model import CallFile, Customer, Ticket
@@ -122,6 +122,7 @@ class Centre:
             journal=self.journal,
             accounts=self._accounts,
             sessions=self._sessions,
+            api_tokens=MemoryApiTokens(),
             tickets=self.tickets,
             book=self.book,
             close=_nothing,

@@ -103,6 +103,38 @@ async def test_outbound_answered(at: Centre, by: str) -> None:
     )
 
 
+async def test_outbound_begun_by_a_program(at: Centre) -> None:
+    """With a token of the agent's: his phone rings first; neither a cookie nor an odd number calls anybody."""
+    await at.begin()
+    ann, url = at.desks["ann"], f"{at.product.place.web}/api/v1"
+    async with ann.desktop.client.get(f"{url}/session") as answer:
+        csrf = {"X-CSRF-Token": (await answer.json())["csrf"]}
+    async with ann.desktop.client.post(
+        f"{url}/tokens", json={"label": "CRM"}, headers=csrf
+    ) as made:
+        bearer = {"Authorization": f"Bearer {(await made.json())['token']}"}
+
+    async def ask(number: str, key: str, headers: dict[str, str]) -> int:
+        body = {"command_id": key, "number": number}
+        async with ann.desktop.client.post(f"{url}/calls", json=body, headers=headers) as answer:
+            return answer.status
+
+    assert await ask(OUTSIDE, "program-0", csrf) == 401
+    assert await ask(f"{OUTSIDE}&PJSIP/bob", "program-1", bearer) == 409
+    assert await at.product.events(ev.CallOffered, at.since) == []
+    assert await ask(f"tel:{OUTSIDE}", "program-2", bearer) == 200
+    assert SHOWN in (await at.carrier.wait_for("incoming"))["caller"]
+    call_id = await at.begun()
+    await at.reaches(call_id, "talking", "ann")
+    assert await ask(f"tel:{OUTSIDE}", "program-2", bearer) == 200  # the same once more
+    await at.recorded(call_id)
+    await at.carrier.do("hang_up")
+    await at.told(
+        call_id, "ringing talking", ended_by="caller|agent", agents={"ann": f"{DIALLED}|{SERVED}"}
+    )
+    assert len(await at.product.events(ev.CallOffered, at.since)) == 1
+
+
 async def test_outbound_with_a_number_of_ones_own_shown(at: Centre) -> None:
     await at.begin()
     ann, target = at.desks["ann"], {**to("outside", OUTSIDE), "caller_id": ANNS}

@@ -17,6 +17,7 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from cti.web.pages import page_routes
 from cti.web.security import security_headers
 from tests.browser import scenes
 
@@ -43,6 +44,7 @@ class StubDesktop:
         self.hellos: list[Json] = []
         self.directory: Json = scenes.directory()
         self.ranges: list[str] = []
+        self.tokens: list[Json] = []
         self._missed: dict[int, Json] = {}
         self._sockets: set[web.WebSocketResponse] = set()
         self._runner: web.AppRunner | None = None
@@ -101,10 +103,12 @@ class StubDesktop:
     async def start(self, port: int = 0) -> None:
         """Serve on loopback; ``url`` then has the address."""
         app = web.Application()
-        app.router.add_get("/", self._page)
-        app.router.add_static("/static", self.static_dir)
+        for route in page_routes(self.static_dir):
+            app.router.add_route(route.method, route.path, route.handler)
         app.router.add_get("/api/v1/desktop", self._desktop)
         app.router.add_route("*", "/api/v1/session", self._session)
+        app.router.add_route("*", "/api/v1/tokens", self._tokens)
+        app.router.add_delete("/api/v1/tokens/{id}", self._revoke)
         app.router.add_get("/api/v1/recordings/{id}/peaks", self._peaks)
         app.router.add_get("/api/v1/recordings/{id}/audio", self._audio)
         app.on_response_prepare.append(self._headers)
@@ -122,10 +126,8 @@ class StubDesktop:
             await self._runner.cleanup()
 
     async def _headers(self, _request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(security_headers(["ws://127.0.0.1:*"]))
-
-    async def _page(self, _request: web.Request) -> web.FileResponse:
-        return web.FileResponse(self.static_dir / "index.html")
+        for name, value in security_headers(["ws://127.0.0.1:*"]).items():
+            response.headers.setdefault(name, value)
 
     async def _session(self, request: web.Request) -> web.Response:
         if request.method == "DELETE":
@@ -141,6 +143,27 @@ class StubDesktop:
             error = {"id": "bad_credentials", "message": "Login or password is wrong."}
             return web.json_response({"error": error}, status=401)
         return web.json_response({"csrf": "csrf-1"})
+
+    async def _tokens(self, request: web.Request) -> web.Response:
+        if request.method == "GET":
+            return web.json_response({"tokens": self.tokens})
+        if request.headers.get("X-CSRF-Token") != "csrf-1":
+            return web.json_response({"error": {"id": "csrf", "message": "csrf"}}, status=403)
+        if len(self.tokens) == 2:
+            error = {"id": "too_many_tokens", "message": "Revoke one first: 2 are the most."}
+            return web.json_response({"error": error}, status=409)
+        token = {
+            "token_id": f"t{len(self.tokens) + 1}",
+            "label": (await request.json())["label"],
+            "created_at": scenes.ago(0),
+            "last_used_at": None,
+        }
+        self.tokens.append(token)
+        return web.json_response({**token, "token": f"rdt_{token['token_id']}"})
+
+    async def _revoke(self, request: web.Request) -> web.Response:
+        self.tokens = [t for t in self.tokens if t["token_id"] != request.match_info["id"]]
+        return web.Response(status=204)
 
     async def _desktop(self, request: web.Request) -> web.StreamResponse:
         if self.is_away:

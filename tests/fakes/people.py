@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from cti.domain.ids import AgentId
 from cti.domain.people import User
-from cti.ports import Session, Timer
+from cti.ports import ApiToken, Session, Timer
 
 
 class MemoryAccounts:
@@ -62,6 +62,32 @@ class MemorySessions:
         for session in list(self.by_hash.values()):
             if session.user_id == user_id:
                 del self.by_hash[session.token_hash]
+
+
+class MemoryApiTokens:
+    """``cti.ports.ApiTokens`` in memory."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, ApiToken] = {}
+
+    async def add(self, token: ApiToken) -> None:
+        self._tokens[token.token_id] = token
+
+    async def find(self, token_hash: str) -> ApiToken | None:
+        return next((t for t in self._tokens.values() if t.token_hash == token_hash), None)
+
+    async def of(self, user_id: AgentId) -> Sequence[ApiToken]:
+        return [token for token in self._tokens.values() if token.user_id == user_id]
+
+    async def used(self, token_id: str, at: datetime) -> None:
+        self._tokens[token_id] = replace(self._tokens[token_id], last_used_at=at)
+
+    async def remove(self, user_id: AgentId, token_id: str) -> bool:
+        token = self._tokens.get(token_id)
+        if token is None or token.user_id != user_id:
+            return False
+        del self._tokens[token_id]
+        return True
 
 
 @dataclass

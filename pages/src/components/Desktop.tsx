@@ -7,6 +7,7 @@ import { BottomBar } from "./BottomBar";
 import { CallerColumn } from "./CallerColumn";
 import { CallStrip } from "./CallStrip";
 import { KeyMap } from "./KeyMap";
+import { Links } from "./Links";
 import { Palette } from "./Palette";
 import { Player } from "./Player";
 import { TicketColumn } from "./TicketColumn";
@@ -27,6 +28,7 @@ export function Desktop() {
       <BottomBar />
       <Palette />
       <KeyMap />
+      <Links />
     </div>
   );
 }

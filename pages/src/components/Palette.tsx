@@ -48,6 +48,7 @@ function entries(): Entry[] {
   const other = language.value === "zh" ? "en" : "zh";
   const rest = [
     { id: "language", text: t("language.switch"), key: "", blocked: "", run: () => setLanguage(other) },
+    { id: "links", text: t("links.title"), key: "", blocked: "", run: () => void (layer.value = "links") },
     { id: "keys", text: t("keys.title"), key: "?", blocked: "", run: () => void (layer.value = "keys") },
   ];
   return [...actions, ...tickets, ...recordings, ...rest];

@@ -2,9 +2,10 @@
 // done with the chosen one stands beneath. Enter does what can be undone; sending a caller on for good needs more.
 
 import { useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { layer, refused } from "../actions";
 import type { Action } from "../actions";
+import { prefilled } from "../dialLink";
 import { find } from "../directory";
 import type { Group, Reachable } from "../directory";
 import { label, t } from "../i18n";
@@ -58,12 +59,15 @@ export function ReachPanel({ mode }: { mode: ReachMode }) {
 }
 
 function Panel({ mode }: { mode: ReachMode }) {
-  const question = useSignal("");
+  const question = useSignal(mode === "dial" ? prefilled.peek() : "");
   const at = useSignal(0);
   const list = useRef<HTMLUListElement>(null);
   const found = find(question.value, mode !== "add", mode === "dial"); // a queue joins no conference
   const index = Math.min(at.value, Math.max(0, found.length - 1));
   const chosen = found[index];
+  useEffect(() => {
+    prefilled.value = "";
+  }, []);
   const offered = ways(mode);
   const go = (way: Way | undefined) => {
     if (!way || !chosen || way.blocked || chosen.blocked) return;

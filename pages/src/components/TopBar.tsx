@@ -180,6 +180,9 @@ function Me() {
           <span>{t("keys.title")}</span>
           <kbd>?</kbd>
         </button>
+        <button type="button" role="menuitem" onClick={() => (layer.value = "links")}>
+          <span>{t("links.title")}</span>
+        </button>
         <hr />
         <Item action={signOutAction} />
       </Menu>

@@ -13,10 +13,11 @@ from sqlalchemy import bindparam, text
 
 from cti.domain.ids import AgentId
 from cti.domain.people import Role, User
-from cti.ports import Session
+from cti.ports import ApiToken, ApiTokens, Session
 from cti.storage.base import Base, UtcDateTime
 from cti.storage.database import Database
-from cti.storage.people import SqlAccounts, SqlSessions
+from cti.storage.people import SqlAccounts, SqlApiTokens, SqlSessions
+from tests.fakes.people import MemoryApiTokens
 
 pytestmark = pytest.mark.contract
 
@@ -95,6 +96,25 @@ async def test_sessions_keep_their_time_zone_and_can_be_revoked(database: Databa
     assert await sessions.find("h2") is None
     await sessions.remove_of(AgentId("lina"))
     assert await sessions.find("h1") is None
+
+
+@pytest.mark.parametrize("kind", ["sql", "memory"])
+async def test_tokens_of_programs_belong_to_one_person(database: Database, kind: str) -> None:
+    tokens: ApiTokens = SqlApiTokens(database) if kind == "sql" else MemoryApiTokens()
+    lina, tom = AgentId("lina"), AgentId("tom")
+    first = ApiToken("a", "h1", lina, "CRM 客户", T0)
+    await tokens.add(first)
+    await tokens.add(ApiToken("b", "h2", tom, "CRM", T0))
+    assert await tokens.find("h1") == first
+    assert await tokens.find("a") is None
+    await tokens.used("a", T0 + timedelta(minutes=1))
+    (mine,) = await tokens.of(lina)
+    assert mine.last_used_at == T0 + timedelta(minutes=1)
+    assert not await tokens.remove(lina, "b")
+    assert await tokens.remove(lina, "a")
+    assert not await tokens.remove(lina, "a")
+    assert await tokens.of(lina) == []
+    assert [token.token_id for token in await tokens.of(tom)] == ["b"]
 
 
 def test_instants_become_utc_and_naive_ones_are_refused() -> None:

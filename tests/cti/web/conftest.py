@@ -20,9 +20,10 @@ from cti.domain.people import Permission, Role, User
 from cti.web.access import Tokens
 from cti.web.app import WebParts, build_app, own_origins
 from cti.web.passwords import Passwords
-from cti.web.routing import Body, Route, read_body
+from cti.web.routing import Access, Body, Route, read_body, signed_in
 from cti.web.signin import SignInDesk
-from tests.fakes.people import HandClock, MemoryAccounts, MemorySessions
+from cti.web.tokens import TokenDesk
+from tests.fakes.people import HandClock, MemoryAccounts, MemoryApiTokens, MemorySessions
 
 PASSWORD = "correct horse"
 LINA = User(AgentId("u1"), "lina", "李娜", "7001", "1001", Role.AGENT)
@@ -43,6 +44,10 @@ async def _echo(request: web.Request) -> web.StreamResponse:
     return web.json_response({"text": body.text})
 
 
+async def _who(request: web.Request) -> web.StreamResponse:
+    return web.json_response({"user_id": signed_in(request).user.user_id})
+
+
 async def _fail(_request: web.Request) -> web.StreamResponse:
     raise RuntimeError("secret detail")
 
@@ -50,6 +55,7 @@ async def _fail(_request: web.Request) -> web.StreamResponse:
 ROUTES = [
     Route("POST", "/api/v1/echo", _echo, Permission.TAKE_CALLS, "Echo", EchoBody, EchoAnswer),
     Route("POST", "/api/v1/team/{name}", _echo, Permission.WATCH_TEAM, "Team", EchoBody),
+    Route("POST", "/api/v1/program", _who, Access.PROGRAM, "Of a program"),
     Route("GET", "/api/v1/fail", _fail, Permission.TAKE_CALLS, "Fails"),
 ]
 
@@ -104,6 +110,7 @@ async def site(passwords: Passwords, static_dir: Path) -> AsyncIterator[Site]:
         static_dir=static_dir,
         registry=CollectorRegistry(),
         tokens=Tokens("command-token", "metrics-token"),
+        programs=TokenDesk(accounts, MemoryApiTokens(), clock, bus),
     )
     app = build_app(parts)
     async with TestClient(TestServer(app)) as client:
