@@ -49,6 +49,8 @@ BY_MENU = "menu"
 """``DemandSet.by`` of a menu's node."""
 NO_SOUND = 44
 """The cause of a leg that ended because nothing was heard of its phone any more (rtp_timeout)."""
+HUNG_UP = 16
+"""The cause of a leg that had been answered and was ended by its phone."""
 
 
 def enqueued(turn: Turn, event: ev.CallEnqueued) -> None:
@@ -257,8 +259,11 @@ def _verdict(turn: Turn, agent: Agent, result: str) -> str:
 
 
 def _is_engaged(turn: Turn, agent: Agent) -> bool:
-    """Busy with a call of his own is no refusal."""
-    return turn.phone(agent.endpoint) in ("in_use", "on_hold")
+    """Busy with a call of his own is no refusal.
+
+    His phone may be shown in use by the call that he has just hung up in before he met the caller: that was no other one.
+    """
+    return not agent.has_hung_up and turn.phone(agent.endpoint) in ("in_use", "on_hold")
 
 
 def _penalty(turn: Turn, agent: Agent, entry: QueueEntry, result: str, missed: int) -> str:
@@ -283,6 +288,7 @@ def leg_ended(turn: Turn, event: ev.LegEnded) -> None:
         if agent.kind != "queue":
             free(turn, agent, "leg_ended")
         elif not groups.declined(turn, agent, turn.entry(event.call_id), event.cause):
+            agent = replace(agent, has_hung_up=event.cause == HUNG_UP)
             _wait_for_reason(turn, agent, turn.limits.result_time)
     elif agent.is_rejoining or agent.is_leg_lost:
         turn.put_agent(replace(agent, is_leg_ended=True))

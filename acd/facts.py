@@ -119,6 +119,7 @@ class Agent:
     is_anchor: bool = False  # the call hangs on his leg: he began it, and no customer has answered
     is_consulting: bool = False  # his caller is on hold while he speaks with somebody else
     has_rung: bool = False  # a phone of his said so, for this call
+    has_hung_up: bool = False  # he answered this call, and hung up before he met the caller
     lines: tuple[Line, ...] = ()  # other calls that wait for him
     tally: Tally = _NO_TALLY
     owed: Owed | None = None
@@ -352,6 +353,7 @@ NO_CALL: Mapping[str, Any] = MappingProxyType(
         "is_anchor": False,
         "is_consulting": False,
         "has_rung": False,
+        "has_hung_up": False,
     }
 )
 """The fields of an agent with nothing left of a call."""

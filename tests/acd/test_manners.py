@@ -7,7 +7,7 @@ import pytest
 from acd import decisions as d
 from cti.domain import events as ev
 from cti.domain.manners import PLAIN, Manner
-from tests.acd.world import ANNA, BEN, SALES, World, configuration, rules, seconds
+from tests.acd.world import ANNA, BEN, PHONES, SALES, World, configuration, rules, seconds
 
 pytestmark = pytest.mark.unit
 
@@ -64,3 +64,17 @@ def test_an_engaged_phone_is_no_refusal_there_either() -> None:
     assert world.shows(ANNA) == "READY"
     assert world.pairs()[-1] == (call, BEN)
     assert [e.reason for e in world.published(ev.AgentDidNotAnswer)] == ["declined"]
+
+
+def test_who_hangs_up_in_the_whisper_was_not_busy_with_another_call() -> None:
+    """Asterisk may show his phone in use for a moment yet: by this very call."""
+    world = world_of(ALL)
+    call = world.enqueue("a")
+    leg = world.dial(call, ANNA)
+    world.phone(ANNA, "in_use")
+    world.step(ev.LegEnded(at=world.now, call_id=call, leg_id=leg, endpoint=PHONES[ANNA], cause=16))
+    result = ev.CallNotAnswered(
+        at=world.now, call_id=call, endpoint=PHONES[ANNA], result="declined"
+    )
+    world.step(result)
+    assert world.shows(ANNA) == "NOT_READY:declined"
