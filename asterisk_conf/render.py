@@ -23,6 +23,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from asterisk_conf.fallback_lines import fallback_lines
 from asterisk_conf.installer import AsteriskInstall
 from asterisk_conf.modules import allow_list, has_quick_records
 from asterisk_conf.music import music_dir
@@ -203,6 +204,7 @@ def _facts(
         "queues": company.queues,
         "has_manners": any(not queue.manner.is_plain for queue in company.queues),
         "numbers": company.numbers,
+        "fallback_lines": fallback_lines(company),
         "flows": [flow.name for flow in flows_of(company)],
         "outbound": company.outbound,
         "has_own_carrier": _is_elsewhere(company),

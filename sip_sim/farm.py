@@ -16,7 +16,7 @@ from pathlib import Path
 
 import aiohttp
 
-from sip_sim.desktop import HeadlessDesktop, signed_in
+from sip_sim.desktop import DesktopRefused, HeadlessDesktop, signed_in
 from sip_sim.errors import SippFailed
 from sip_sim.sipp import Load, Party, free_port, party
 from sip_sim.steps import (
@@ -30,12 +30,14 @@ from sip_sim.steps import (
     Step,
     Wait,
     WaitForHangup,
+    WaitForWord,
     registration,
 )
 
 AGENT_TONE = 880.0
 CALLER_TONE = 440.0
 _REGISTER_EVERY = timedelta(minutes=4)  # the registrar grants ten
+_AGAIN_S = 1.0  # until an agent whom a command did not make ready tries it again
 _OPEN_END = timedelta(
     days=7
 )  # who is called takes calls as long as its block lasts; SIPp wants a number
@@ -201,12 +203,16 @@ async def callers(
     menu_time: timedelta = timedelta(seconds=1),
     patience: timedelta = timedelta(minutes=3),
     talk: timedelta | None = None,
+    hears_words: bool = False,
     fields: Sequence[Sequence[str]] = (("8613800138000", "Simulated caller"),),
     trace: bool = False,
+    limit: timedelta = timedelta(minutes=10),
 ) -> AsyncIterator[Party]:
     """Call a number: speak ``tone``, press ``digits`` after ``menu_time``, then wait to be hung up.
 
-    ``talk``: hang up oneself that long after the last key instead. ``fields``: calling number and name, one after the other.
+    After ``patience`` a caller hangs up, whoever he speaks with by then; with ``hears_words`` also when he is told to
+    (``Party.tell``). ``talk``: hang up oneself that long after the last key instead. ``fields``: calling number and name,
+    one after the other. ``limit``: when all must be over.
     """
     steps: list[Step] = [Invite(number)]
     if tone is not None:
@@ -214,8 +220,13 @@ async def callers(
     steps.append(Wait(menu_time))
     if digits:
         steps.append(SendDigits(digits))
-    steps += [Wait(talk), HangUp()] if talk is not None else [WaitForHangup(patience)]
-    async with party("callers", steps, place.sip, load=load, fields=fields, trace=trace) as running:
+    if talk is not None:
+        steps += [Wait(talk), HangUp()]
+    else:
+        steps.append(WaitForWord(patience) if hears_words else WaitForHangup(patience))
+    async with party(
+        "callers", steps, place.sip, load=load, fields=fields, trace=trace, limit=limit
+    ) as running:
         yield running
 
 
@@ -233,11 +244,17 @@ async def _make_ready(desktop: HeadlessDesktop) -> None:
 
 
 async def _keep_ready(desktop: HeadlessDesktop) -> None:
+    """Ready again, whatever made him not ready; a person who is refused tries again, too."""
     while True:
-        await desktop.until(lambda d: d.state in {"NOT_READY", "WRAP_UP"}, within=86_400)
-        with contextlib.suppress(Exception):  # refused: the state changed meanwhile
+        await desktop.until(_is_away, within=86_400)
+        with contextlib.suppress(DesktopRefused, TimeoutError):  # the state changed meanwhile
             await desktop.command("agent.ready")
-        await desktop.until(lambda d: d.state not in {"NOT_READY", "WRAP_UP"}, within=86_400)
+        with contextlib.suppress(TimeoutError):
+            await desktop.until(lambda d: not _is_away(d), within=_AGAIN_S)
+
+
+def _is_away(desktop: HeadlessDesktop) -> bool:
+    return desktop.state in {"NOT_READY", "WRAP_UP"}
 
 
 async def _stay_registered(place: Place, people: Sequence[SimAgent], port: int) -> None:

@@ -14,12 +14,14 @@ from cti.domain import events as ev
 from sip_sim import tones
 from sip_sim.deeds import Tally, doing
 from sip_sim.farm import AGENT_TONE, CALLER_TONE, Place, SimAgent, agents, callers
+from sip_sim.patience import Follower, Line, give_up
 from sip_sim.ports import FactReader
 from sip_sim.sipp import Load, Outcome, Party
 from sip_sim.storm import Storm, capacity, judge
 from sip_sim.summary import Summary, summarise
 
 _RING = timedelta(milliseconds=300)
+_FIRST_DIGITS = "8613900"  # of the simulated callers' numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,12 @@ async def run(
         SimulatorError: SIPp is missing, a phone can't register, a desktop can't sign in.
         TimeoutError: the calls did not end in time.
     """
-    start = await facts.last()
+    journal = Follower(facts, await facts.last())
     rounds = plan.total / max(1, len(people))
     limit = timedelta(seconds=60) + 2 * rounds * (plan.talk + plan.ring + timedelta(seconds=3))
     limit += timedelta(seconds=plan.total / plan.per_second)
     limit *= 3 if plan.transfers_to else 1  # two and more agents for one caller
-    patience = plan.patience or limit
+    fields = _people(plan.total)
     tally: Tally | None = None
     with tempfile.TemporaryDirectory(prefix="rdtone-") as folder:
         caller_tone = tones.write_tone(Path(folder) / "caller.ul", CALLER_TONE)
@@ -90,34 +92,52 @@ async def run(
             contextlib.AsyncExitStack() as stack,
             callers(
                 place, number, Load(plan.total, plan.concurrent, plan.per_second), digits="1",
-                tone=caller_tone, patience=patience, fields=_people(plan.total),
+                tone=caller_tone, patience=limit, hears_words=plan.patience is not None,
+                fields=fields, limit=limit,
             ) as calling,
         ):  # fmt: skip
             tell(f"{len(people)} agents ready; calling")
             if plan.transfers_to:
                 busy = doing(farm.desktops, plan.transfers_to, plan.seed)
                 tally = await stack.enter_async_context(busy)
-            watcher = asyncio.create_task(_watch(calling, plan.total, tell))
+            beside = [asyncio.create_task(_watch(calling, plan.total, tell))]
+            if plan.patience is not None:
+                calls = {row[0]: index for index, row in enumerate(fields, start=1)}
+                line = Line(calls, plan.patience)
+                beside.append(asyncio.create_task(give_up(journal, line, calls, calling.tell)))
             try:
                 outcome = await calling.finish(limit)
             finally:
-                watcher.cancel()
-                await asyncio.gather(watcher, return_exceptions=True)
-            await _settled(facts, start, number, tell)
-    events = of_calls_to(number, await facts.since(start))
-    storm = judge(events, outcome.failed, plan.load) if plan.load else None
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
+            await _settled(journal, number, tell)
+    events = of_calls_to(number, journal.events)
+    logins = {person.login for person in people}
+    states = [
+        e for e in journal.events if isinstance(e, ev.AgentStateChanged) and e.agent_id in logins
+    ]
+    storm = judge([*events, *states], outcome, plan.load) if plan.load else None
     return Result(summarise(events), outcome, tally, storm)
 
 
 def of_calls_to(number: str, events: Sequence[ev.Event]) -> list[ev.CallEvent]:
-    """The events of the calls that dialled ``number``: the company's own calls go on meanwhile."""
-    ours = {e.call_id for e in events if isinstance(e, ev.CallOffered) and e.dnis == number}
+    """The events of the calls that dialled ``number``: the company's own calls go on meanwhile.
+
+    Where the service learnt of a caller late, nothing says what he dialled: a simulated one is known by his own number.
+    """
+    ours = {
+        e.call_id
+        for e in events
+        if (isinstance(e, ev.CallOffered) and e.dnis == number)
+        or (isinstance(e, ev.CallRecovered) and e.ani.startswith(_FIRST_DIGITS))
+    }
     return [e for e in events if isinstance(e, ev.CallEvent) and e.call_id in ours]
 
 
 def _people(count: int) -> list[tuple[str, str]]:
-    # A row of numbers that nobody could take for real customers.
-    return [(f"8613900{n:06}", f"Simulated caller {n}") for n in range(min(count, 10_000))]
+    # A row of numbers that nobody could take for real customers, one for each.
+    return [(f"{_FIRST_DIGITS}{n:06}", f"Simulated caller {n}") for n in range(count)]
 
 
 async def _watch(party: Party, total: int, tell: Callable[[str], None]) -> None:
@@ -131,10 +151,11 @@ async def _watch(party: Party, total: int, tell: Callable[[str], None]) -> None:
             last = done
 
 
-async def _settled(facts: FactReader, start: int, number: str, tell: Callable[[str], None]) -> None:
+async def _settled(journal: Follower, number: str, tell: Callable[[str], None]) -> None:
     """Wait until the last recordings hang on their tickets, at most a minute."""
     for second in range(60):
-        events = of_calls_to(number, await facts.since(start))
+        await journal.more()
+        events = of_calls_to(number, journal.events)
         # Not those that were seen to stop: the last one's end may not be in the journal yet.
         talked = {e.call_id for e in events if isinstance(e, ev.CallAnswered)}
         stopped = talked & {e.call_id for e in events if isinstance(e, ev.RecordingStarted)}

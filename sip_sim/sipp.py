@@ -20,9 +20,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from sip_sim.errors import SippFailed, SippMissing
-from sip_sim.steps import Step, render
+from sip_sim.steps import Step, render, word
 
 _STATS_EVERY_S = 1
+_RATE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,23 @@ class Load:
 class Party:
     """A running SIPp process."""
 
-    def __init__(self, process: asyncio.subprocess.Process, folder: Path, port: int) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, folder: Path, port: int, bind: str
+    ) -> None:
         self._process = process
         self._folder = folder
+        self._bind = bind
         self.port = port
 
     @property
     def is_running(self) -> bool:
         """Whether it hasn't ended yet."""
         return self._process.returncode is None
+
+    def tell(self, call: int) -> None:
+        """Tell the party's call of that number, from 1 in the order in which they began, to hang up (``WaitForWord``)."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+            line.sendto(word(call, self._process.pid, self._bind), (self._bind, self.port))
 
     async def finish(self, within: timedelta) -> Outcome:
         """Wait until all its calls are done.
@@ -152,7 +161,7 @@ async def party(
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        running = Party(process, folder, port)
+        running = Party(process, folder, port, bind)
         try:
             yield running
         finally:
@@ -213,10 +222,9 @@ def _arguments(
         media_port = free_media_ports(4 * (load or called or Load()).concurrent)
     arguments += ["-mp", str(media_port)]
     if load is not None:
-        rate, period = load.per_second, 1000
-        if rate < 1:
-            rate, period = 1, int(1000 / rate)
-        arguments += ["-m", str(load.calls), "-l", str(load.concurrent), "-r", str(int(rate))]
+        # Whole numbers only: so many calls in a period that makes the rate what was asked for.
+        period = round(1000 * _RATE / load.per_second)
+        arguments += ["-m", str(load.calls), "-l", str(load.concurrent), "-r", str(_RATE)]
         arguments += ["-rp", str(period)]
     if trace:
         arguments += ["-trace_msg", "-message_file", "messages.log"]

@@ -64,6 +64,16 @@ class WaitForHangup:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitForWord:
+    """Wait until the other side hangs up; hang up oneself on a word of the simulator (``Party.tell``), or at ``limit``.
+
+    The line tells a caller nothing of who is at its other end, so that somebody else must know when he has had enough.
+    """
+
+    limit: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """End the call (BYE)."""
 
@@ -100,6 +110,7 @@ Step = (
     | SendDigits
     | Wait
     | WaitForHangup
+    | WaitForWord
     | HangUp
     | Ring
     | Answer
@@ -163,7 +174,9 @@ class _Scenario:
             case Wait():
                 self._pause(step.time, step.most)
             case WaitForHangup():
-                self._wait_for_hangup(step)
+                self._wait_for_hangup(step.patience)
+            case WaitForWord():
+                self._wait_for_hangup(step.limit, hears_words=True)
             case HangUp():
                 self._bye()
             case Ring():
@@ -232,7 +245,12 @@ class _Scenario:
         for status in (100, 180, 183):
             self._parts.append(f'<recv response="{status}" optional="true"/>')
         timeout = _ms(step.answer_timeout)
-        self._parts.append(f'<recv response="200" rrs="true" rtd="true" timeout="{timeout}"/>')
+        # Kept for every later request: the last message may be one of the simulator's own (``word``).
+        self._parts.append(
+            f'<recv response="200" rrs="true" rtd="true" timeout="{timeout}"><action>'
+            '<ereg regexp=".*" search_in="hdr" header="To:" assign_to="peer"/></action></recv>'
+            '<Reference variables="peer"/>'
+        )
         self._send(f"ACK [next_url] SIP/2.0\n{self._dialog('ACK', 1)}Content-Length: 0")
 
     # ---- the called side ----
@@ -278,7 +296,7 @@ class _Scenario:
         ends = (
             f"{_TO.replace('To:', 'From:', 1)}\nTo:[$from]"
             if self._is_called
-            else f"{_CALLING}\n[last_To:]"
+            else f"{_CALLING}\nTo:[$peer]"
         )
         return (
             "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n"
@@ -305,19 +323,37 @@ class _Scenario:
         request = f"BYE [next_url] SIP/2.0\n{self._dialog('BYE', self._next_cseq())}"
         self._send(request + "Content-Length: 0", 'retrans="500"')
         # 481, or the other side's own BYE: both hung up in the same moment, an end like any other.
+        self._parts.append('<recv request="MESSAGE" optional="true"/>')  # told as he hung up
         self._parts.append('<recv response="481" optional="true" next="end"/>')
         self._parts.append('<recv request="BYE" optional="true" next="end"/>')
         self._parts.append('<recv response="200"/>')
 
-    def _wait_for_hangup(self, step: WaitForHangup) -> None:
+    def _wait_for_hangup(self, limit: timedelta, *, hears_words: bool = False) -> None:
         impatient = self._new_label()
-        self._parts.append(
-            f'<recv request="BYE" timeout="{_ms(step.patience)}" ontimeout="{impatient}"/>'
-        )
+        timeout = f'timeout="{_ms(limit)}" ontimeout="{impatient}"'
+        if hears_words:
+            self._parts.append(
+                f'<recv request="MESSAGE" optional="true" next="{impatient}" {timeout}/>'
+            )
+        self._parts.append(f'<recv request="BYE" {timeout}/>')
         answer = _RESPONSE.format(status="200 OK", to="[last_To:]", cseq="[last_CSeq:]")
         self._send(answer, 'next="end"')
         self._parts.append(f'<label id="{impatient}"/>')
         self._bye()
+
+
+def word(call: int, process: int, host: str) -> bytes:
+    """What tells the call of that number (from 1) of a SIPp process to hang up: see ``WaitForWord``.
+
+    SIPp finds a call by its Call-ID alone, which it makes of these three.
+    """
+    here = f"<sip:{USER_AGENT}@{host}>"
+    lines = (
+        f"MESSAGE sip:sim@{host} SIP/2.0", f"Via: SIP/2.0/UDP {host}:9;branch=z9hG4bK-word-{call}",
+        f"From: {here};tag=word", f"To: {here}", f"Call-ID: {call}-{process}@{host}",
+        "CSeq: 1 MESSAGE", "Max-Forwards: 1", "Content-Length: 0", "", "",
+    )  # fmt: skip
+    return "\r\n".join(lines).encode()
 
 
 _CALLING = 'From: "[field1]" <sip:[field0]@[local_ip]:[local_port]>;tag=[pid]SIM[call_number]'

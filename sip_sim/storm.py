@@ -1,6 +1,7 @@
 """A storm: more callers than the agents can take, and what became of each, from the journal alone. Pure.
 
-``lost`` are callers of whom the journal has neither an answer nor an abandonment, and calls that failed in SIP. An
+``lost`` are callers of whom the journal has neither an answer nor an abandonment, callers of whom it knows nothing at all,
+and calls that failed in SIP. An
 ``inversion`` is a reservation for a caller while another one who could have had the agent had waited longer: judged by the
 order of the journal, in which a caller who waits again was enqueued before the next choice was made, and not by when phones
 were answered, which is the phones' own affair.
@@ -8,13 +9,15 @@ were answered, which is the phones' own affair.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 from cti.domain import events as ev
 from cti.domain.ids import CallId
+from sip_sim.sipp import Outcome
 from sip_sim.summary import spread
 
 
@@ -39,6 +42,10 @@ class Storm:
     inversions: int
     load: float  # arrivals ÷ what the agents could take
     fates: tuple[Fate, ...]
+    fell_back: int = 0  # whom Asterisk's own queue took for a while, the service being late
+    cut_short: int = 0  # hung up in the moment in which they were answered (sip_sim.patience)
+    not_ready: Mapping[str, int] = field(default_factory=dict)
+    """How often the system made an agent not ready, by reason."""
 
     @property
     def is_well(self) -> bool:
@@ -58,17 +65,25 @@ class Storm:
             "longest_line": max(line_length(self.fates), default=0),
             "wait_of_answered_s": spread([f.wait_s for f in self.fates if f.is_answered]),
             "wait_of_abandoned_s": spread([f.wait_s for f in self.fates if not f.is_answered]),
+            "fell_back": self.fell_back,
+            "cut_short": self.cut_short,
+            "agents_made_not_ready": dict(self.not_ready),
         }
 
 
-def judge(events: Iterable[ev.Event], failed: int, load: float) -> Storm:
-    """Fold the events of one run; ``failed``: calls that SIP itself says went wrong."""
-    facts = list(events)
+_MOMENT = timedelta(seconds=1)
+
+
+def judge(events: Iterable[ev.Event], calls: Outcome, load: float) -> Storm:
+    """Fold the events of one run, of its calls and its agents; ``calls``: the other end's own count of them."""
+    everything = list(events)
+    away = Counter(e.reason for e in everything if _is_sent_away(e))
+    facts = [e for e in everything if isinstance(e, ev.CallEvent)]
     first_at = min((e.at for e in facts), default=None)
-    offered = {e.call_id for e in facts if isinstance(e, ev.CallOffered)}
-    enqueued = _first(facts, ev.CallEnqueued)
-    answered, abandoned = _first(facts, ev.CallAnswered), _first(facts, ev.CallAbandoned)
-    ended = {e.call_id for e in facts if isinstance(e, ev.CallEnded)}
+    offered = {e.call_id for e in facts if isinstance(e, ev.CallOffered | ev.CallRecovered)}
+    enqueued, answered = _first(facts, _enqueued_at), _first(facts, _answered_at)
+    abandoned = _first(facts, lambda e: e.at if isinstance(e, ev.CallAbandoned) else None)
+    ended = {e.call_id: e for e in facts if isinstance(e, ev.CallEnded)}
     in_menu = {c for c in ended if c in offered and c not in enqueued}
     known = {*answered, *abandoned, *in_menu}
     fates = [
@@ -86,11 +101,24 @@ def judge(events: Iterable[ev.Event], failed: int, load: float) -> Storm:
         answered=len(answered),
         abandoned=len(set(abandoned) - set(answered)),
         left_in_menu=len(in_menu),
-        lost=len(offered - known) + failed,
+        lost=len(offered - known) + calls.failed + max(0, calls.succeeded - len(offered)),
         inversions=inversions(facts),
         load=load,
         fates=tuple(sorted(fates, key=lambda f: f.enqueued_s)),
+        fell_back=len({e.call_id for e in facts if isinstance(e, ev.CallFellBack)}),
+        cut_short=sum(
+            ended[call_id].ended_by == "caller" and ended[call_id].at - at < _MOMENT
+            for call_id, at in answered.items()
+            if call_id in ended
+        ),
+        not_ready=away,
     )
+
+
+def _is_sent_away(event: ev.Event) -> TypeGuard[ev.AgentStateChanged]:
+    if not isinstance(event, ev.AgentStateChanged):
+        return False
+    return event.state == "NOT_READY" and event.by == "system" and event.previous != event.state
 
 
 def inversions(events: Iterable[ev.Event]) -> int:
@@ -114,12 +142,24 @@ def _is_before(other: ev.CallEnqueued, chosen: ev.CallEnqueued) -> bool:
     return other.queue == chosen.queue and other.enqueued_at - other.credit_time < mine
 
 
-def _first(events: Iterable[ev.Event], kind: type[ev.CallEvent]) -> dict[CallId, datetime]:
+def _first(
+    events: Iterable[ev.CallEvent], when: Callable[[ev.CallEvent], datetime | None]
+) -> dict[CallId, datetime]:
     found: dict[CallId, datetime] = {}
     for event in events:
-        if isinstance(event, kind):
-            found.setdefault(event.call_id, getattr(event, "enqueued_at", event.at))
+        if (at := when(event)) is not None:
+            found.setdefault(event.call_id, at)
     return found
+
+
+def _enqueued_at(event: ev.CallEvent) -> datetime | None:
+    return event.enqueued_at if isinstance(event, ev.CallEnqueued | ev.CallRecovered) else None
+
+
+def _answered_at(event: ev.CallEvent) -> datetime | None:
+    """Also where it was seen only afterwards, the service being late."""
+    is_seen = isinstance(event, ev.CallRecovered) and event.endpoint is not None
+    return event.at if is_seen or isinstance(event, ev.CallAnswered) else None
 
 
 def line_length(fates: Sequence[Fate]) -> list[int]:

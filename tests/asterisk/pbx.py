@@ -54,7 +54,10 @@ flows:
   - name: main
     start: wait
     nodes: [{{name: wait, kind: queue, queue: sales}}]
-numbers: [{{dnis: "4000", flow: main}}]
+  - name: helping
+    start: press
+    nodes: [{{name: press, kind: menu, keys: {{"1": wait}}}}, {{name: wait, kind: queue, queue: help}}]
+numbers: [{{dnis: "4000", flow: main}}, {{dnis: "4001", flow: helping}}]
 default_flow: main
 outbound:
   {{address: "127.0.0.1:{OUTSIDE_PORT}", caller_id: "+864001234567", allowed: ["0", "+86"], emergency: ["110"]}}

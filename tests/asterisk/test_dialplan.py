@@ -32,6 +32,15 @@ async def test_a_caller_finds_no_service_and_reaches_a_member_of_the_fallback_qu
     assert ami.names() == ["RdIn", "RdFallback", "RdEnd"]
 
 
+async def test_whom_nobody_could_ask_falls_back_to_the_queue_of_the_number_that_he_dialled(
+    pbx: Pbx,
+) -> None:
+    await pbx.rx("queue add member PJSIP/1003 to rd_help")
+    async with AmiProbe.connected(pbx) as ami, phone(pbx, "1003"), calling(pbx, "4001"):
+        assert (await ami.event("RdFallback"))["Queue"] == "help"
+        await ami.event("AgentConnect", Interface="PJSIP/1003")
+
+
 async def test_a_call_id_has_the_form_the_service_expects(pbx: Pbx) -> None:
     async with waiting_caller(pbx) as (ami, waiting, _):
         arrived = await ami.event("RdIn")

@@ -71,6 +71,7 @@ class FakeAsterisk:
         self.rooms: dict[str, FakeBridge] = {}
         self.phones: dict[str, FakePhone] = {}
         self.queues = {name: FakeQueue() for name in queues}
+        self.lines: dict[str, str] = {}  # rd-lines: the queue in which who dialled a number falls
         self.prompts: dict[str, timedelta] = {}
         self.missing_prompts: set[str] = set()
         self.message_time = timedelta(seconds=3)

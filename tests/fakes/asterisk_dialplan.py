@@ -227,7 +227,7 @@ async def fallback(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
         variables |= {"RD_QUEUED": "1", "RD_T0": milliseconds(pbx)}
     queue = variables.get("RD_QUEUE") or ""
     if queue not in pbx.queues:
-        queue = next(iter(pbx.queues))
+        queue = pbx.lines.get(channel.dnis, next(iter(pbx.queues)))
     variables["RD_QUEUE"] = queue
     user_event(pbx, channel, "RdFallback", Queue=queue)
     record(pbx, channel)

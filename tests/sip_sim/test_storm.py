@@ -11,11 +11,13 @@ from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
 from sip_sim import storm
 from sip_sim.simulate import Plan
+from sip_sim.sipp import Outcome
 
 pytestmark = pytest.mark.unit
 
 BEGAN_AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 QUEUE = QueueName("sim")
+NO_CALLS = Outcome(0, 0, 0)
 
 
 def at(seconds: float, kind: type[ev.CallEvent], name: str, **values: Any) -> ev.CallEvent:
@@ -56,7 +58,7 @@ def test_everybody_is_answered_gives_up_or_is_lost() -> None:
         chosen(4, "a"), answered(5, "a"), ended(9, "a"),
         gave_up(8, "b"), ended(8, "b"), ended(9, "d"),
     ]  # fmt: skip
-    told = storm.judge(events, failed=0, load=3.0)
+    told = storm.judge(events, NO_CALLS, load=3.0)
     assert (told.offered, told.answered, told.abandoned, told.left_in_menu) == (4, 1, 1, 1)
     assert told.lost == 1, "nobody knows what became of c"
     assert not told.is_well
@@ -64,7 +66,15 @@ def test_everybody_is_answered_gives_up_or_is_lost() -> None:
         (1, 4, True),
         (2, 6, False),
     ]
-    assert storm.judge(events, failed=2, load=3.0).lost == 3
+    assert storm.judge(events, Outcome(2, 2, 0), load=3.0).lost == 3
+    assert storm.judge(events, Outcome(6, 0, 0), load=3.0).lost == 3, "two whom nobody noticed"
+
+
+def test_whom_the_service_noticed_late_is_one_of_them() -> None:
+    late = at(3, ev.CallRecovered, "a", leg_id=LegId("a"), state="fallback", enqueued_at=BEGAN_AT)
+    spoke = at(3, ev.CallRecovered, "b", leg_id=LegId("b"), state="talking", endpoint="1001")
+    told = storm.judge([late, spoke, gave_up(9, "a"), ended(9, "b")], NO_CALLS, load=3.0)
+    assert (told.offered, told.answered, told.abandoned, told.lost) == (2, 1, 1, 0)
 
 
 def test_whoever_is_chosen_before_somebody_who_came_before_is_an_inversion() -> None:
@@ -93,12 +103,31 @@ def test_the_picture_shows_each_caller_once() -> None:
     line = [waits(n, f"c{n}") for n in range(1, 31)]
     events = [e for n, w in enumerate(line, start=1) for e in (offered(n, f"c{n}"), w)]
     events += [gave_up(40, f"c{n}") for n in range(1, 31)]
-    told = storm.judge(events, failed=0, load=3.0)
+    told = storm.judge(events, NO_CALLS, load=3.0)
     assert storm.picture(told, "a title").count("<circle") == 30
     assert max(storm.line_length(told.fates)) == told.as_json()["longest_line"] == 30
 
 
 def test_nothing_happened() -> None:
-    told = storm.judge([], failed=0, load=3.0)
+    told = storm.judge([], NO_CALLS, load=3.0)
     assert told.is_well
     assert "<circle" not in storm.picture(told, "nothing")
+
+
+def test_who_was_sent_away_and_who_hung_up_as_he_was_answered_is_told() -> None:
+    def state(name: str, previous: str, reason: str, by: str) -> ev.AgentStateChanged:
+        return ev.AgentStateChanged(
+            at=BEGAN_AT, agent_id=AgentId("a"), state=name, previous=previous, reason=reason, by=by
+        )
+
+    call = [offered(0, "a"), waits(1, "a"), chosen(2, "a"), answered(3, "a"), ended(3.5, "a")]
+    events = [
+        *call,
+        at(1, ev.CallFellBack, "a", queue=QUEUE),
+        state("NOT_READY", "RINGING", "rona", "system"),
+        state("NOT_READY", "NOT_READY", "rona", "system"),
+        state("NOT_READY", "READY", "lunch", "agent"),
+    ]
+    told = storm.judge(events, NO_CALLS, load=3.0).as_json()
+    assert told["agents_made_not_ready"] == {"rona": 1}
+    assert (told["fell_back"], told["cut_short"]) == (1, 1)
