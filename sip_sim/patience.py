@@ -9,7 +9,8 @@ of a second, more on a machine that is overloaded; how many it befell is told (`
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Container, Iterable, Mapping
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from cti.domain import events as ev
@@ -37,13 +38,12 @@ class Follower:
 
 
 class Line:
-    """Who of the callers with these numbers waits, and since when; pure.
+    """Who of the callers waits, and since when; pure. ``patience``: of each, by his number; others are none of ours.
 
     A caller who was answered and waits again begins to wait anew: he spoke with somebody.
     """
 
-    def __init__(self, numbers: Container[str], patience: timedelta) -> None:
-        self._ours = numbers
+    def __init__(self, patience: Mapping[str, timedelta]) -> None:
         self._patience = patience
         self._numbers: dict[CallId, str] = {}
         self._since: dict[CallId, datetime] = {}
@@ -53,9 +53,9 @@ class Line:
         """Follow what happened."""
         for event in events:
             match event:
-                case ev.CallOffered() if event.ani in self._ours:
+                case ev.CallOffered() if event.ani in self._patience:
                     self._numbers[event.call_id] = event.ani
-                case ev.CallRecovered() if event.ani in self._ours:
+                case ev.CallRecovered() if event.ani in self._patience:
                     # The service learnt of him, or of what he does, only now.
                     self._numbers[event.call_id] = event.ani
                     if event.endpoint is not None:
@@ -74,10 +74,23 @@ class Line:
 
     def leave(self, now: datetime) -> list[str]:
         """The numbers of those whose patience is over; each is told once."""
-        over = [c for c, since in self._since.items() if now - since >= self._patience]
+        over = [
+            call_id
+            for call_id, since in self._since.items()
+            if now - since >= self._patience[self._numbers[call_id]]
+        ]
         for call_id in over:
             del self._since[call_id]
         return [self._numbers.pop(call_id) for call_id in over]
+
+
+def drawn(numbers: Sequence[str], mean: timedelta, seed: int) -> dict[str, timedelta]:
+    """A patience of his own for each, evenly between half and one and a half of the mean.
+
+    If all had the same, who is next in an endless line would always be about to hang up.
+    """
+    chance = random.Random(seed)  # noqa: S311 - a simulation
+    return {number: mean * chance.uniform(0.5, 1.5) for number in numbers}
 
 
 async def give_up(

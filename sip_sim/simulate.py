@@ -14,10 +14,10 @@ from cti.domain import events as ev
 from sip_sim import tones
 from sip_sim.deeds import Tally, doing
 from sip_sim.farm import AGENT_TONE, CALLER_TONE, Place, SimAgent, agents, callers
-from sip_sim.patience import Follower, Line, give_up
+from sip_sim.patience import Follower, Line, drawn, give_up
 from sip_sim.ports import FactReader
 from sip_sim.sipp import Load, Outcome, Party
-from sip_sim.storm import Storm, capacity, judge
+from sip_sim.storm import Storm, capacity, cut_short, judge
 from sip_sim.summary import Summary, summarise
 
 _RING = timedelta(milliseconds=300)
@@ -36,7 +36,7 @@ class Plan:
     has_sound: bool = True
     transfers_to: str = ""  # the queue; empty: agents only talk
     seed: int = 1
-    patience: timedelta | None = None  # callers hang up after it; none: only when all is over
+    patience: timedelta | None = None  # in the mean, sip_sim.patience; none: till all is over
     load: float = 0.0  # arrivals ÷ capacity, where that is the point
 
     @classmethod
@@ -103,7 +103,7 @@ async def run(
             beside = [asyncio.create_task(_watch(calling, plan.total, tell))]
             if plan.patience is not None:
                 calls = {row[0]: index for index, row in enumerate(fields, start=1)}
-                line = Line(calls, plan.patience)
+                line = Line(drawn(list(calls), plan.patience, plan.seed))
                 beside.append(asyncio.create_task(give_up(journal, line, calls, calling.tell)))
             try:
                 outcome = await calling.finish(limit)
@@ -157,7 +157,8 @@ async def _settled(journal: Follower, number: str, tell: Callable[[str], None]) 
         await journal.more()
         events = of_calls_to(number, journal.events)
         # Not those that were seen to stop: the last one's end may not be in the journal yet.
-        talked = {e.call_id for e in events if isinstance(e, ev.CallAnswered)}
+        # Of whom hung up as he was answered there may be nothing to keep.
+        talked = {e.call_id for e in events if isinstance(e, ev.CallAnswered)} - cut_short(events)
         stopped = talked & {e.call_id for e in events if isinstance(e, ev.RecordingStarted)}
         done = {
             e.call_id for e in events if isinstance(e, ev.RecordingAttached | ev.RecordingFailed)

@@ -83,7 +83,7 @@ def judge(events: Iterable[ev.Event], calls: Outcome, load: float) -> Storm:
     offered = {e.call_id for e in facts if isinstance(e, ev.CallOffered | ev.CallRecovered)}
     enqueued, answered = _first(facts, _enqueued_at), _first(facts, _answered_at)
     abandoned = _first(facts, lambda e: e.at if isinstance(e, ev.CallAbandoned) else None)
-    ended = {e.call_id: e for e in facts if isinstance(e, ev.CallEnded)}
+    ended = {e.call_id for e in facts if isinstance(e, ev.CallEnded)}
     in_menu = {c for c in ended if c in offered and c not in enqueued}
     known = {*answered, *abandoned, *in_menu}
     fates = [
@@ -106,13 +106,19 @@ def judge(events: Iterable[ev.Event], calls: Outcome, load: float) -> Storm:
         load=load,
         fates=tuple(sorted(fates, key=lambda f: f.enqueued_s)),
         fell_back=len({e.call_id for e in facts if isinstance(e, ev.CallFellBack)}),
-        cut_short=sum(
-            ended[call_id].ended_by == "caller" and ended[call_id].at - at < _MOMENT
-            for call_id, at in answered.items()
-            if call_id in ended
-        ),
+        cut_short=len(cut_short(facts)),
         not_ready=away,
     )
+
+
+def cut_short(events: Iterable[ev.Event]) -> set[CallId]:
+    """The calls whose callers hung up within a second of being answered."""
+    facts = [e for e in events if isinstance(e, ev.CallEvent)]
+    answered = _first(facts, _answered_at)
+    left = [e for e in facts if isinstance(e, ev.CallEnded) and e.ended_by == "caller"]
+    return {
+        e.call_id for e in left if e.call_id in answered and e.at - answered[e.call_id] < _MOMENT
+    }
 
 
 def _is_sent_away(event: ev.Event) -> TypeGuard[ev.AgentStateChanged]:

@@ -95,7 +95,10 @@ def simulate(
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.1, help="How long a storm lasts.")] = 10.0,
     patience: Annotated[
-        float, typer.Option(min=1, help="Seconds until a caller in a storm gives up.")
+        float,
+        typer.Option(
+            min=1, help="Seconds of waiting until a caller in a storm gives up, on average."
+        ),
     ] = 60.0,
     plot: Annotated[Path | None, typer.Option(help="Write the picture (SVG) here.")] = None,
     settings_file: SettingsFile = None,

@@ -9,7 +9,7 @@ import pytest
 
 from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
-from sip_sim.patience import Line
+from sip_sim.patience import Line, drawn
 from sip_sim.sipp import Load, free_port, party
 from sip_sim.steps import Answer, Invite, Ring, Step, WaitForHangup, WaitForWord
 from tests.until import until
@@ -44,7 +44,7 @@ def answered(name: str, seconds: float) -> ev.CallAnswered:
 
 @pytest.fixture
 def line() -> Line:
-    return Line({"+86a", "+86b"}, PATIENCE)
+    return Line({"+86a": PATIENCE, "+86b": PATIENCE})
 
 
 @pytest.mark.unit
@@ -89,6 +89,16 @@ def test_who_is_gone_or_is_none_of_ours_is_not_told(line: Line) -> None:
     line.take([offered("a"), offered("c"), waits("a", 5), waits("c", 5)])
     line.take([ev.CallEnded(at=at(6), call_id=CallId("a"), cause=16, ended_by="caller")])
     assert line.leave(at(1000)) == []
+
+
+@pytest.mark.unit
+def test_each_has_a_patience_of_his_own_the_same_in_each_run() -> None:
+    numbers = [str(n) for n in range(1000)]
+    patience = drawn(numbers, PATIENCE, seed=1)
+    assert list(patience) == numbers
+    assert all(PATIENCE / 2 <= each <= PATIENCE * 1.5 for each in patience.values())
+    assert abs(sum(patience.values(), timedelta(0)) / 1000 - PATIENCE) < SECOND * 3
+    assert patience == drawn(numbers, PATIENCE, seed=1) != drawn(numbers, PATIENCE, seed=2)
 
 
 @pytest.mark.asterisk
