@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from sip_sim.storm import Storm, capacity, cut_short, judge
 from sip_sim.summary import Summary, summarise
 
 _RING = timedelta(milliseconds=300)
+_MENU_MOST = timedelta(seconds=30)  # on a machine that is very slow
 _FIRST_DIGITS = "8613900"  # of the simulated callers' numbers
 
 
@@ -46,7 +48,10 @@ class Plan:
         """Arrivals at so many times what the agents can take, for so long; who waits too long hangs up."""
         per_second = times * capacity(agents, talk, _RING)
         total = max(1, round(per_second * span.total_seconds()))
-        return cls(total, total, per_second, talk, patience=patience, load=times)
+        # The most patient wait for half as long again, and none stays away since the line is long.
+        stay = 1.5 * patience + talk + _MENU_MOST
+        at_once = min(total, agents + math.ceil(per_second * stay.total_seconds()))
+        return cls(total, at_once, per_second, talk, patience=patience, load=times)
 
 
 @dataclass(frozen=True, slots=True)

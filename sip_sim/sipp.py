@@ -178,27 +178,38 @@ def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
         return port
 
 
-_FIRST_MEDIA_PORT = 61_000
+_FIRST_MEDIA_PORT, _LAST_MEDIA_PORT = 61_000, 65_500
+_LOOKS = 8
 
 
 def free_media_ports(count: int = 4) -> int:
-    """The first of ``count`` ports that are free now, even (RFC 3550, 11).
+    """The first of ``count`` ports that are free now, even (RFC 3550, 11); of very many only most may be.
 
     Above those that the kernel gives to anybody who asks for any port: between this look and SIPp's own
     bind, somebody else would be given one of them now and then.
     """
-    while True:
-        start = (
-            _FIRST_MEDIA_PORT + secrets.randbelow(max(1, 65_500 - count - _FIRST_MEDIA_PORT))
-        ) & ~1
-        with contextlib.ExitStack() as stack:
+    room = max(1, _LAST_MEDIA_PORT - count - _FIRST_MEDIA_PORT)
+    looks: dict[int, int] = {}
+    for _ in range(_LOOKS):
+        start = (_FIRST_MEDIA_PORT + secrets.randbelow(room)) & ~1
+        taken = _taken(range(start, min(start + count, 65_536)))
+        looks[taken] = start
+        if taken == 0:
+            break
+    # SIPp goes on to the next where one is taken, so that the best of several looks will do.
+    return looks[min(looks)]
+
+
+def _taken(ports: range) -> int:
+    """How many are in use; looked at one after the other, since thousands at once are too many files."""
+    count = 0
+    for port in ports:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
-                for port in range(start, start + count):
-                    probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-                    probe.bind(("127.0.0.1", port))
-            except (OSError, OverflowError):
-                continue
-            return start
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                count += 1
+    return count
 
 
 def _arguments(

@@ -96,7 +96,10 @@ def test_a_storm_is_so_many_times_what_the_agents_can_take() -> None:
     span, talk = timedelta(minutes=10), timedelta(seconds=4.7)
     plan = Plan.of_storm(10, 3.0, span, talk, timedelta(seconds=60))
     assert plan.per_second == pytest.approx(6.0)
-    assert plan.total == plan.concurrent == 3600
+    assert plan.total == 3600
+    assert plan.concurrent == 759, (
+        "ten who talk, six a second for 90 s of patience, 4.7 of talk, 30 of menu"
+    )
 
 
 def test_the_picture_shows_each_caller_once() -> None:
