@@ -35,6 +35,7 @@ from sip_sim.farm import SimAgent
 from sip_sim.selftest import Check
 from sip_sim.summary import picture, sparkline
 
+_WORDS = 2000  # characters of SIPp's errors that are shown
 Calls = Annotated[int, typer.Option("--callers", min=1, help="Calls in all.")]
 AtOnce = Annotated[int, typer.Option("--concurrent", min=1, help="Calls at the same time.")]
 Agents = Annotated[int, typer.Option("--agents", min=1, help="Simulated agents.")]
@@ -133,6 +134,8 @@ def simulate(
         for name in ("waiting", "talking"):
             values = [getattr(m, name) for m in result.summary.moments]
             print(f"{name:8} {sparkline(values)}  at most {max(values, default=0)}")
+    if result.callers.failed:
+        say("SIPp's last words: " + "; ".join(result.callers.errors)[-_WORDS:])
     if result.callers.failed or result.summary.unfinished:
         raise typer.Exit(1)
     if result.storm is not None and not result.storm.is_well:
