@@ -54,8 +54,7 @@ is_there() { # PACKAGE CHECK
     venv) [ -x .venv/bin/python ] || (find_python) >/dev/null 2>&1 ;;
     # Of whatever major version; not on PATH.
     postgres) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ;;
-    header) "$(own_python)" -c 'import pathlib, sysconfig, sys
-sys.exit(not pathlib.Path(sysconfig.get_paths()["include"], "Python.h").exists())' ;;
+    header) has_headers "$(own_python)" ;;
   esac
 }
 

@@ -252,3 +252,57 @@ def test_a_steps_log_is_explained(tmp_path: Path, log: str, local: bool, told: s
     )
     assert done.stdout.startswith(told)
     assert done.stdout.count("\n") == 1
+
+
+def pretended_python(place: Path, microseconds: int, *, headers: bool = True) -> str:
+    """A program that answers what the set-up asks a Python, as one of that speed would."""
+    status = 0 if headers else 1
+    return (
+        f'case "$2" in *venv*) echo {place};; *Python.h*) exit {status};;'
+        f" *process_time*) echo {microseconds};; *) exit 2;; esac"
+    )
+
+
+@pytest.mark.parametrize(
+    ("others", "environment", "found"),
+    [
+        ({}, {}, "python3"),
+        ({"python3.12": pretended_python(Path("/b"), 700)}, {}, "python3.12"),
+        # A difference that chance may make is none.
+        ({"python3.12": pretended_python(Path("/b"), 850)}, {}, "python3"),
+        # The quickest of all, not the first that is quicker.
+        (
+            {
+                "python3.12": pretended_python(Path("/b"), 700),
+                "python3.11": pretended_python(Path("/c"), 500),
+            },
+            {},
+            "python3.11",
+        ),
+        # Another name of the same one isn't asked how quick it is.
+        ({"python3.12": pretended_python(Path("/a"), 1)}, {}, "python3"),
+        # The phones of the tests couldn't be built with it; the demo needs none.
+        ({"python3.12": pretended_python(Path("/b"), 700, headers=False)}, {}, "python3"),
+        (
+            {"python3.12": pretended_python(Path("/b"), 700, headers=False)},
+            {"what": "demo"},
+            "python3.12",
+        ),
+        ({"python3.12": pretended_python(Path("/b"), 1)}, {"PYTHON": "python3"}, "python3"),
+        ({"python3.12": "exit 1"}, {"PYTHON": "python3.12"}, "python3"),
+    ],
+)
+def test_the_quickest_python_is_taken(
+    tmp_path: Path, others: dict[str, str], environment: dict[str, str], found: str
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, script in {"python3": pretended_python(Path("/a"), 1000), **others}.items():
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    done = subprocess.run(
+        ["/bin/bash", "-c", f". {ROOT}/tools/lib.sh; find_python"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={"PATH": str(programs), **environment},
+    )  # fmt: skip
+    assert done.stdout == f"{programs / found}\n"
