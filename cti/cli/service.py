@@ -32,6 +32,7 @@ from cti.company import Company
 from cti.config import BusSettings, DatabaseSettings, Settings
 from cti.domain.errors import CommandRefused, ConfigError
 from cti.logs import configure_logging
+from cti.memory import settle
 from cti.servers import open_database, see_that_they_can_be_used
 from cti.storage.people import SqlAccounts
 from cti.web.passwords import Passwords
@@ -192,6 +193,7 @@ async def _serve(ready: Deployment, passwords: dict[str, str] | None = None) -> 
     ready.service_pid_file.write_text(str(os.getpid()), encoding="ascii")
     try:
         async with running(service):
+            settle()
             beside = [asyncio.create_task(keep_files(settings))]
             if passwords:
                 beside.append(asyncio.create_task(_traffic(ready, passwords)))
