@@ -1,5 +1,7 @@
 """``python -m bench [ROW …] [--quick] [--out FOLDER]``: measure, print one table, keep it as JSON.
 
+``python -m bench P8 --rate 12 [--minutes 10]``: that row alone, at one rate instead of looking for the highest.
+
 Rows: see ``MODULES``; all of them without an argument. A part that fails is said so and the others go on.
 Exit status: 0 when all ran (goals met or missed: the table says which), 1 when a part could not be measured, 2 for an
 unknown row.
@@ -15,7 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +53,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="fewer calls and repetitions")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the JSON file")
+    parser.add_argument("--rate", type=float, metavar="CALLS", help="P8 alone: so many a second")
+    parser.add_argument("--minutes", type=float, default=10.0, help="with --rate: for so long")
     options = parser.parse_args(arguments)
     rows = [row.upper() for row in options.rows] or list(MODULES)
     if unknown := [row for row in rows if row not in MODULES]:
         _say(f"no such row: {' '.join(unknown)}; there are {' '.join(MODULES)}")
         return 2
+    if options.rate is not None and (rows != ["P8"] or min(options.rate, options.minutes) <= 0):
+        _say("--rate is for P8 alone, and more than 0 for more than 0 minutes")
+        return 2
     before = machine()
     _say(f"{describe(before)}\n")
-    parts, failed = measure(rows, options.quick)
+    at = None if options.rate is None else (options.rate, timedelta(minutes=options.minutes))
+    parts, failed = measure(rows, options.quick, at)
     after = machine()
     _say(table(parts))
     path = keep(parts, failed, [before, after], options.out, is_quick=options.quick)
@@ -68,15 +76,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def measure(rows: Sequence[str], is_quick: bool) -> tuple[list[Part], dict[str, str]]:
-    """Run the parts one after the other; what failed stands in the second value, with its reason."""
+def measure(
+    rows: Sequence[str], is_quick: bool, at: tuple[float, timedelta] | None = None
+) -> tuple[list[Part], dict[str, str]]:
+    """Run the parts one after the other; what failed stands in the second value, with its reason.
+
+    ``at``: calls a second and how long, of the one row that knows rates.
+    """
     parts, failed = [], {}
     for row in rows:
         begun = time.monotonic()
         _say(f"{row}: measuring")
         try:
-            run: Callable[[bool], Part] = importlib.import_module(MODULES[row]).run
-            parts.append(run(is_quick))
+            module = importlib.import_module(MODULES[row])
+            run: Callable[..., Part] = module.run if at is None else module.run_at
+            parts.append(run(*(at or (is_quick,))))
         except Exception as exc:  # noqa: BLE001 - one part's failure must not lose the others' figures
             traceback.print_exc()
             failed[row] = f"{type(exc).__name__}: {exc}"

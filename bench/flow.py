@@ -10,7 +10,9 @@ have each of its events, exactly one ticket, and after the drain its recording o
 
 Full: rates are tried for a minute each up to 20 a second, until one isn't sustained: a call failed, something is missing in
 the journal, or join to ring took too long. The highest sustained one is then run for ten minutes, and at its rate the
-peer. Quick: one rate for half a minute. A rate that wasn't sustained is printed as such and never left out.
+peer. Quick: one rate for half a minute. A rate that wasn't sustained is printed as such and never left out. With a rate
+given (``python -m bench P8 --rate 12 --minutes 10``) that one alone is run, for so long, and the peer for a minute. Long
+runs say every ten seconds how far they are.
 
 The guards against self-deception (GOALS.md) are printed too: how much the service's memory grew, and its CPU time a call.
 """
@@ -18,12 +20,13 @@ The guards against self-deception (GOALS.md) are printed too: how much the servi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -34,7 +37,7 @@ from cti.builtin import SIM_NUMBER, SIM_QUEUE, sim_login
 from sip_sim import tones
 from sip_sim.farm import CALLER_TONE, agents, callers, phones
 from sip_sim.sipp import Load, Outcome
-from tests.asterisk.ami_probe import AmiProbe
+from tests.asterisk.ami_probe import AmiProbe, Message
 from tests.asterisk.live import Live, live
 from tests.until import until
 
@@ -54,6 +57,8 @@ _EACH_CALL = (
     "CallEnded",
 )  # fmt: skip
 _RECORDED = ("RecordingStored", "RecordingAttached")
+_TELL_S = 10.0
+_TOLD = ("Event", "UserEvent", "Uniqueid", "Timestamp", "DialStatus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,27 +120,61 @@ class Flow:
         return ", ".join(words)
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is run: rates are tried a minute each until one isn't sustained, then the best of them; or one rate alone."""
+
+    rates: tuple[float, ...] = RATES
+    longest_time: timedelta = timedelta(minutes=10)
+
+    @property
+    def is_search(self) -> bool:
+        """Whether the highest rate is looked for."""
+        return len(self.rates) > 1
+
+
+QUICK = Plan((6.0,), timedelta(seconds=30))
+
+
 def run(is_quick: bool) -> Part:
     """Measure.
 
     Raises:
         Spoilt: not even the lowest rate could be measured.
     """
+    return run_plan(QUICK if is_quick else Plan())
+
+
+def run_at(per_second: float, longest_time: timedelta) -> Part:
+    """Measure one rate for so long.
+
+    Raises:
+        Spoilt: it could not be measured.
+    """
+    return run_plan(Plan((per_second,), longest_time))
+
+
+def run_plan(plan: Plan) -> Part:
+    """Measure what is planned.
+
+    Raises:
+        Spoilt: it could not be measured.
+    """
     begun = time.monotonic()
-    flows, peer = asyncio.run(measure(is_quick))
+    flows, peer = asyncio.run(measure(plan))
     return describe(flows, peer, time.monotonic() - begun)
 
 
-async def measure(is_quick: bool) -> tuple[list[Flow], Flow]:
+async def measure(plan: Plan) -> tuple[list[Flow], Flow]:
     """All runs, the last one being the one that counts; and the peer's at its rate."""
-    top = 6.0 if is_quick else GOAL_PER_SECOND
-    people = desks_for(top)
+    people = desks_for(max(plan.rates))
     with tempfile.TemporaryDirectory(prefix="rdtone-") as folder:
         tone = tones.write_tone(Path(folder) / "caller.ul", CALLER_TONE)
         async with live(simulated=people, rtp_start=30000, rtp_end=33999) as product:
-            flows = await _ours(product, people, tone, is_quick)
+            flows = await _ours(product, people, tone, plan)
             await product.stop()
-            peer = await _peer(product, people, tone, flows[-1].per_second, is_quick)
+            peer_time = min(plan.longest_time, timedelta(minutes=1))
+            peer = await _peer(product, people, tone, flows[-1].per_second, peer_time)
     return flows, peer
 
 
@@ -145,20 +184,22 @@ def desks_for(per_second: float) -> int:
     return int(per_second * busy_s * 1.3) + 8
 
 
-async def _ours(product: Live, people: int, tone: Path, is_quick: bool) -> list[Flow]:
+async def _ours(product: Live, people: int, tone: Path, plan: Plan) -> list[Flow]:
     sims = [product.agent(sim_login(i)) for i in range(people)]
     async with agents(product.place, sims, answer_after=RING, talk=TALK, tone=None):
         await _flow(product, 4, 2.0, tone)  # the first calls load code, prompts and the encoder
-        if is_quick:
-            return [await _flow(product, 180, 6.0, tone)]
+        longest_s = plan.longest_time.total_seconds()
+        if not plan.is_search:
+            [rate] = plan.rates
+            return [await _flow(product, max(1, int(longest_s * rate)), rate, tone)]
         flows: list[Flow] = []
-        for per_second in RATES:
+        for per_second in plan.rates:
             flows.append(await _flow(product, int(60 * per_second), per_second, tone))
             if not flows[-1].is_sustained:
                 break
         rate = highest(flows)
         if rate:
-            flows.append(await _flow(product, int(600 * rate), rate, tone))
+            flows.append(await _flow(product, int(longest_s * rate), rate, tone))
         return flows
 
 
@@ -173,14 +214,17 @@ async def _flow(product: Live, calls: int, per_second: float, tone: Path) -> Flo
     start = await product.last()
     before, asterisk_before, ours = cpu_time(service), cpu_time(asterisk), cpu_time(os.getpid())
     memory_mb = resident_mb(service)
-    async with AmiProbe.connected(product.pbx) as probe:
+    tally = Tally(product.settings.database_file, start)
+    async with AmiProbe.connected(product.pbx) as probe, _telling(tally, calls, per_second):
+        probe.events = Needed()
         outcome = await _call(product, SIM_NUMBER, calls, per_second, tone)
     simulators = cpu_time(os.getpid()).since(ours)
     book = Book(product.settings.database_file, start)
     ended_at = time.monotonic()
-    await until(lambda: book.count("CallEnded") >= outcome.succeeded, within=60)
-    backlog = book.count("RecordingStopped") - book.settled()
-    await until(lambda: _pause() or book.is_drained(), within=120 + calls)
+    await _until(lambda: tally.look().ended >= outcome.succeeded, within=60)
+    backlog = tally.backlog
+    async with _telling(tally, calls, per_second):
+        await _until(lambda: not tally.look().backlog, within=120 + calls)
     return Flow(
         per_second,
         outcome,
@@ -199,9 +243,35 @@ async def _flow(product: Live, calls: int, per_second: float, tone: Path) -> Flo
     )
 
 
-def _pause() -> bool:
-    time.sleep(0.5)  # looking costs CPU, though not the service's
-    return False
+@contextlib.asynccontextmanager
+async def _telling(tally: Tally, calls: int, per_second: float) -> AsyncIterator[None]:
+    """Say every ten seconds how far it is."""
+    begun = time.monotonic()
+
+    async def tell_on() -> None:
+        while True:
+            await asyncio.sleep(_TELL_S)
+            tally.look()
+            print(
+                f"     {per_second:g}/s, after {time.monotonic() - begun:.0f} s: {tally.ended} of {calls} calls"
+                f" over, {tally.backlog} recordings wait",
+                flush=True,
+            )
+
+    task = asyncio.create_task(tell_on())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _until(condition: Callable[[], bool], within: float) -> None:
+    async def look() -> bool:
+        await asyncio.sleep(0.5)  # looking costs CPU, though not the service's
+        return condition()
+
+    await until(look, within)
 
 
 async def _call(product: Live, number: str, calls: int, per_second: float, tone: Path) -> Outcome:
@@ -213,7 +283,9 @@ async def _call(product: Live, number: str, calls: int, per_second: float, tone:
         return await calling.finish(timedelta(seconds=120 + 2 * calls / per_second))
 
 
-async def _peer(product: Live, people: int, tone: Path, per_second: float, is_quick: bool) -> Flow:
+async def _peer(
+    product: Live, people: int, tone: Path, per_second: float, peer_time: timedelta
+) -> Flow:
     """The same calls without the service."""
     pbx, sims = product.pbx, [product.agent(sim_login(i)) for i in range(people)]
     spool = product.settings.spool_dir / "peer"
@@ -232,7 +304,7 @@ async def _peer(product: Live, people: int, tone: Path, per_second: float, is_qu
     _, asterisk = None, pbx.process.pid()
     if asterisk is None:
         raise Spoilt("Asterisk has ended")
-    calls = int((30 if is_quick else 60) * per_second)
+    calls = max(1, int(peer_time.total_seconds() * per_second))
     async with phones(product.place, sims, answer_after=RING, talk=TALK, tone=None):
         for person in sims:
             await pbx.rx(f"queue add member PJSIP/{person.endpoint} to rd_{SIM_QUEUE}")
@@ -240,6 +312,7 @@ async def _peer(product: Live, people: int, tone: Path, per_second: float, is_qu
         ours = cpu_time(os.getpid())
         before = cpu_time(asterisk)
         async with AmiProbe.connected(pbx) as probe:
+            probe.events = Needed()
             outcome = await _call(product, PEER_NUMBER, calls, per_second, tone)
         return Flow(
             per_second,
@@ -274,30 +347,9 @@ class Book:
         self._path = path
         self._start = start
 
-    def count(self, name: str) -> int:
-        """How many calls have an event."""
-        return len(self._of(name))
-
-    def _of(self, *names: str) -> set[str]:
-        marks = ",".join("?" * len(names))
-        rows = self._rows(f"call_id FROM journal WHERE sequence > ? AND name IN ({marks})", *names)
-        return {row[0] for row in rows}
-
     def _rows(self, rest: str, *values: str) -> list[tuple[str, ...]]:
-        with sqlite3.connect(f"file:{self._path}?mode=ro", uri=True) as connection:
+        with contextlib.closing(_reader(self._path)) as connection:
             return connection.execute(f"SELECT {rest}", (self._start, *values)).fetchall()
-
-    def settled(self) -> int:
-        """Calls whose recording hangs on its ticket, or will never."""
-        lost = self._rows(
-            "call_id FROM journal WHERE sequence > ? AND name = 'RecordingFailed'"
-            " AND data NOT LIKE '%truncated%'"
-        )
-        return len(self._of("RecordingAttached") | {row[0] for row in lost})
-
-    def is_drained(self) -> bool:
-        """Whether every recording that was begun has come to its end."""
-        return self.settled() >= self.count("RecordingStopped")
 
     def events(self) -> int:
         """How many there are."""
@@ -327,6 +379,59 @@ class Book:
         lacking["calls"] = max(0, calls - len(found))
         lacking["second ticket"] = sum(names["TicketOpened"] > 1 for names in found.values())
         return {name: count for name, count in lacking.items() if count}
+
+
+class Needed(list[Message]):
+    """Of the witness's events what tells of joining and ringing: a long run has millions."""
+
+    def append(self, event: Message) -> None:
+        """Keep one, or not."""
+        if "UserEvent" in event or "DialStatus" in event:
+            super().append({name: event[name] for name in _TOLD if name in event})
+
+
+class Tally:
+    """How far a run is; reads only what the journal has got since the last look."""
+
+    def __init__(self, path: Path, start: int) -> None:
+        self._path = path
+        self._last = start
+        self._ended: set[str] = set()
+        self._stopped: set[str] = set()
+        self._settled: set[str] = set()
+
+    @property
+    def ended(self) -> int:
+        """Calls that are over."""
+        return len(self._ended)
+
+    @property
+    def backlog(self) -> int:
+        """Calls whose recording neither hangs on its ticket yet, nor never will."""
+        return len(self._stopped - self._settled)
+
+    def look(self) -> Tally:
+        """Read on."""
+        with contextlib.closing(_reader(self._path)) as connection:
+            rows = connection.execute(
+                "SELECT sequence, call_id, name, data FROM journal WHERE sequence > ? ORDER BY sequence",
+                (self._last,),
+            ).fetchall()
+        for sequence, call_id, name, data in rows:
+            self._last = sequence
+            if name == "CallEnded":
+                self._ended.add(call_id)
+            elif name == "RecordingStopped":
+                self._stopped.add(call_id)
+            elif name == "RecordingAttached" or (
+                name == "RecordingFailed" and "truncated" not in data
+            ):
+                self._settled.add(call_id)
+        return self
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
 
 
 def _pids(product: Live) -> tuple[int, int]:

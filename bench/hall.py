@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bench.flow import Book
+from bench.flow import Tally
 from bench.processes import CpuTime, cpu_time
 from bench.report import Spoilt
 from bench.sip_trace import SipMessage, messages
@@ -113,7 +113,7 @@ async def ours(
 ) -> Run:
     """Callers of these queues, in turn, routed by the service; ends when all recordings are done."""
     start = await product.last()
-    service, book = _pid(product), Book(product.settings.database_file, start)
+    service, tally = _pid(product), Tally(product.settings.database_file, start)
     async with agents(
         product.place,
         _people(product),
@@ -124,8 +124,10 @@ async def ours(
         trace=True,
     ) as farm:
         run = await _run(product, farm.phones, [number(i) for i in queues], load, service)
-    await until(lambda: book.count("CallEnded") >= run.outcome.succeeded, settle_s)
-    await until(book.is_drained, settle_s)  # the encoder must not work beside the next run
+    await until(lambda: tally.look().ended >= run.outcome.succeeded, settle_s)
+    await until(
+        lambda: not tally.look().backlog, settle_s
+    )  # the encoder must not work beside the next run
     return run
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -52,6 +53,25 @@ def test_only_the_named_rows_run(tmp_path: Path) -> None:
     assert bench.main(["good", "--out", str(tmp_path)]) == 0
     [path] = tmp_path.glob("*.json")
     assert [p["row"] for p in json.loads(path.read_text(encoding="utf-8"))["parts"]] == ["GOOD"]
+
+
+def test_one_rate_for_so_long_is_for_the_row_that_knows_rates(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[float, timedelta]] = []
+
+    def run_at(per_second: float, longest_time: timedelta) -> Part:
+        asked.append((per_second, longest_time))
+        return Part("P8", "title", "method", (Figure("delay", "ms", (1.0,)),))
+
+    monkeypatch.setattr("bench.flow.run_at", run_at)
+    assert bench.main(["p8", "--rate", "12", "--minutes", "0.5", "--out", str(tmp_path)]) == 0
+    assert asked == [(12.0, timedelta(seconds=30))]
+    capsys.readouterr()
+    for wrong in (["P6", "--rate", "12"], ["P8", "P6", "--rate", "12"], ["P8", "--rate", "0"]):
+        assert bench.main(wrong) == 2
+    assert "--rate is for P8 alone" in capsys.readouterr().out
+    assert len(asked) == 1
 
 
 def test_an_unknown_row_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
