@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
 
+from cti.storage.errand import Errands
 from cti.storage.prepared import in_transaction, run_raw
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Seat:
 
     def __init__(self, name: str, url: URL, prepare: Callable[[Engine], None]) -> None:
         self._name = name
-        self._thread: ThreadPoolExecutor | None = None
+        self._thread: Errands | None = None
         self._engine = create_engine(
             url, poolclass=NullPool, connect_args={"check_same_thread": False}
         )
@@ -41,16 +41,15 @@ class Seat:
     async def run(self, work: Callable[[Connection], T], begin: str = "") -> T:
         """Run ``work`` on the thread; with ``begin`` as a transaction, else as single statements."""
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, self._name)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._run, work, begin)
+            self._thread = Errands(self._name)
+        return await self._thread.run(lambda: self._run(work, begin))
 
     async def close(self) -> None:
         """End connection and thread, after what was asked for is done; the next use begins anew."""
         thread, self._thread = self._thread, None
         if thread is not None:
-            await asyncio.get_running_loop().run_in_executor(thread, self._disconnect)
-            thread.shutdown(wait=False)
+            await thread.run(self._disconnect)
+            thread.end()
 
     def _run(self, work: Callable[[Connection], T], begin: str) -> T:
         if self._connection is None:
