@@ -161,7 +161,7 @@ class Desk:
             self.connection = None
 
 
-_STEP = timedelta(seconds=0.5)
+_STEP_S = 0.5
 """A smaller difference between wall clock and monotonic time is the clock being slewed."""
 
 
@@ -170,6 +170,7 @@ class Desks:
 
     def __init__(self, config: DeskConfig, boot: str) -> None:
         self._origin: datetime | None = None  # wall clock minus monotonic time
+        self._origin_s = float("nan")  # the same in seconds
         self._config = config
         self._boot = boot
         self._by_agent: dict[AgentId, Desk] = {}
@@ -178,12 +179,15 @@ class Desks:
 
     def note_time(self, now: datetime, monotonic: float) -> None:
         """What both clocks say: when somebody set the wall clock, the durations of the day stay right."""
+        origin_s = now.timestamp() - monotonic
+        if abs(origin_s - self._origin_s) <= _STEP_S:
+            return  # at every event but a few of a whole life
+        self._origin_s = origin_s
         origin = now - timedelta(seconds=monotonic)
         step = origin - (self._origin or origin)
-        if abs(step) > _STEP or self._origin is None:
-            self._origin = origin
-            for desk in self:
-                desk.today.shift(step)
+        self._origin = origin
+        for desk in self:
+            desk.today.shift(step)
 
     def configure(self, config: DeskConfig, users: Iterable[User], now: datetime) -> None:
         """The company has changed: desks for who is new; all show who sits there and what queues are called."""

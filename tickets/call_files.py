@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
@@ -44,14 +43,12 @@ class CallFiles:
         self._locks: WeakValueDictionary[CallId, asyncio.Lock] = WeakValueDictionary()
         self._saving: asyncio.Task[None] | None = None
 
-    @asynccontextmanager
-    async def locked(self, call_id: CallId) -> AsyncIterator[None]:
-        """Be the only one who changes this call's file."""
+    def locked(self, call_id: CallId) -> asyncio.Lock:
+        """Be the only one who changes this call's file: ``async with`` it. Kept as long as somebody holds or awaits it."""
         lock = self._locks.get(call_id)
         if lock is None:
             lock = self._locks[call_id] = asyncio.Lock()
-        async with lock:
-            yield
+        return lock
 
     async def get(self, call_id: CallId) -> CallFile | None:
         """A call's file as it is now."""
