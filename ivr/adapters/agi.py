@@ -68,8 +68,8 @@ class AgiChannel(Protocol):
     async def get_variable(self, name: str) -> str | None:
         """Read one; None: not set."""
 
-    async def renew_lease(self, takes: timedelta) -> None:
-        """Give this session so much more time."""
+    async def finish(self, values: Mapping[str, str]) -> None:
+        """Set these, the last one last, as the last act."""
 
 
 class AgiCallerSession:
@@ -183,11 +183,11 @@ class AgiCallerSession:
 
     async def finish(self, next_step: NextStep, variables: Mapping[str, str]) -> None:
         """Hand the caller back to the dialplan: the variables first, ``RD_NEXT`` as the last act."""
+        last = {**variables, "RD_NEXT": next_step}
+        for name, value in last.items():
+            _check(name, value)
         with _caller():
-            await self._channel.renew_lease(timedelta(0))
-            for name, value in variables.items():
-                await self._set(name, value)
-            await self._set("RD_NEXT", next_step)
+            await self._channel.finish(last)
 
     # ---- keys
 
@@ -244,9 +244,13 @@ class AgiCallerSession:
         return UNKNOWN_LENGTH if length is None else length
 
     async def _set(self, name: str, value: str) -> None:
-        if not _SAFE_VALUE.fullmatch(value):
-            raise LocalProtocolError(f"not a value for the channel variable {name}")
+        _check(name, value)
         await self._channel.set_variable(name, value)
+
+
+def _check(name: str, value: str) -> None:
+    if not _SAFE_VALUE.fullmatch(value):
+        raise LocalProtocolError(f"not a value for the channel variable {name}")
 
 
 @contextmanager

@@ -46,7 +46,8 @@ def agi_scripts(service: IvrService, prompts: Prompts) -> Mapping[str, Script]:
 async def _enter(channel: AgiSession, prompts: Prompts) -> tuple[CallerSession, CallId]:
     # A call without our id isn't from our dialplan: the error ends the session, RD_NEXT stays
     # empty, and the dialplan takes the caller to its fallback.
-    call_id = await channel.get_variable("RD_CALL")
+    # The dialplan says it with the call; asking would be a round trip.
+    call_id = channel.environment.get("arg_1") or await channel.get_variable("RD_CALL")
     try:
         known = parse_call_id(call_id or "")
     except InvalidValue:

@@ -6,6 +6,7 @@ a missing file is refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from cti.asterisk.session import CallerGone
@@ -73,6 +74,11 @@ class FakeAgiChannel:
     async def set_variable(self, name: str, value: str) -> None:
         self._still_there()
         self.variables[name] = value
+
+    async def finish(self, values: Mapping[str, str]) -> None:
+        await self.renew_lease(timedelta(0))
+        for name, value in values.items():
+            await self.set_variable(name, value)
 
     async def get_variable(self, name: str) -> str | None:
         self._still_there()

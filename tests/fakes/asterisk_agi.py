@@ -118,6 +118,7 @@ def _environment(pbx: FakeAsterisk, channel: FakeChannel, script: str) -> str:
         "enhanced": "0.0",
         "accountcode": "",
         "threadid": "1",
+        "arg_1": channel.variables.get("RD_CALL", ""),
     }
     return "".join(f"agi_{name}: {value}\n" for name, value in values.items()) + "\n"
 
@@ -201,6 +202,11 @@ async def _get_variable(pbx: FakeAsterisk, channel: FakeChannel, args: list[str]
 
 
 async def _exec(pbx: FakeAsterisk, channel: FakeChannel, args: list[str]) -> str:
+    if args[0].lower() == "mset":
+        for pair in args[1].split(","):
+            name, _, value = pair.partition("=")
+            channel.set_variable(name, value)
+        return "200 result=0\n"
     known = args[0].lower() in ("noop", "playback", "startmusiconhold", "stopmusiconhold", "wait")
     if known and args[0].lower() == "wait":
         await pbx.clock.sleep(timedelta(seconds=float(args[1])))

@@ -114,3 +114,19 @@ async def test_configure_makes_the_prompts_and_then_uses_the_menus(tmp_path: Pat
     channel: Any = Channel()
     await ivr.routes["/ivr"](channel)
     assert channel.variables["RD_QUEUE"] == "help"
+
+
+async def test_the_calls_id_that_came_with_the_call_is_not_asked_for(tmp_path: Path) -> None:
+    ivr, desk = wired(tmp_path, MAIN)
+    desk.offer()
+    channel: Any = Channel("1", call_id="", extension="4000", language="en", arg_1=CALL)
+    await ivr.routes["/ivr"](channel)
+    assert channel.variables["RD_NEXT"] == "wait"
+
+
+async def test_an_argument_that_is_no_id_is_left_to_the_dialplan(tmp_path: Path) -> None:
+    ivr, desk = wired(tmp_path, MAIN)
+    desk.offer()
+    channel: Any = Channel("1", extension="4000", language="en", arg_1="../x")
+    await FastAgiServer(ivr.routes, desk.clock).run(channel)
+    assert "RD_NEXT" not in channel.variables

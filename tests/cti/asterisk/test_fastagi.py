@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -224,3 +224,63 @@ async def test_a_recorded_file_is_as_long_as_asterisk_says(
     writer.close()
     await door.server.close()
     assert found == [(timedelta(seconds=length), is_there)]
+
+
+async def answered(
+    script: Callable[[AgiSession], Awaitable[None]], *exchanges: tuple[bytes, bytes]
+) -> list[bytes]:
+    """Run a script against an Asterisk that answers so; the lines that came, all told."""
+    door, came = Door(), []
+    door.server = FastAgiServer({"/ivr": script}, SystemClock())
+    door.port = await door.server.start(0)
+    reader, writer = await door.knock(ENVIRONMENT)
+    for wanted, reply in exchanges:
+        came.append(await reader.readline())
+        assert came[-1] == wanted
+        writer.write(reply)
+    came.append(await reader.read())
+    writer.close()
+    await door.server.close()
+    return came
+
+
+async def test_the_last_act_is_one_command_with_the_lease_first_and_the_sign_of_success_last() -> (
+    None
+):
+    done = []
+
+    async def finish(session: AgiSession) -> None:
+        await session.finish({"RD_QUEUE": "sales", "RD_CREDIT": "0", "RD_NEXT": "wait"})
+        done.append(True)
+
+    pairs = b"TIMEOUT(absolute)=5,RD_QUEUE=sales,RD_CREDIT=0,RD_NEXT=wait"
+    line = b'EXEC "MSet" "' + pairs + b'"\n'
+    assert (await answered(finish, (line, b"200 result=0\n")))[-1] == b""
+    assert done
+
+
+@pytest.mark.parametrize("value", ["a,RD_NEXT=hangup", 'a"', "a)", "a b", "${X}", "a\\"])
+async def test_nothing_is_set_beside_a_value_that_would_be_more(value: str) -> None:
+    refused = []
+
+    async def finish(session: AgiSession) -> None:
+        try:
+            await session.set_variables({"RD_TO": "1001", "RD_QUEUE": value})
+        except LocalProtocolError as exc:
+            refused.append(exc)
+
+    assert await answered(finish) == [b""]
+    assert refused
+
+
+async def test_an_asterisk_that_cannot_set_several_is_no_success() -> None:
+    refused = []
+
+    async def finish(session: AgiSession) -> None:
+        try:
+            await session.set_variables({"RD_NEXT": "wait"})
+        except CommandRefused as exc:
+            refused.append(exc)
+
+    await answered(finish, (b'EXEC "MSet" "RD_NEXT=wait"\n', b"200 result=-2\n"))
+    assert refused
