@@ -78,6 +78,8 @@ class Rig:
         self.switch = self._switch(self.bus)
         self.agi = FastAgiServer({"/ivr": self._menu, "/announce": self._menu}, clock)
         self.visits: list[str] = []
+        self.told_ids: list[str] = []
+        """Of the calls, as the scripts were told them."""
         self.script: Callable[[AgiSession], Awaitable[None]] | None = None
         self._beats = 0
 
@@ -110,10 +112,9 @@ class Rig:
         if self.script is not None:
             await self.script(session)
             return
-        if session.path == "/ivr":
-            await session.set_variable("RD_QUEUE", "sales")
-            await session.set_variable("RD_CREDIT", "0")
-        await session.set_variable("RD_NEXT", "wait")
+        self.told_ids.append(session.environment.get("arg_1"))
+        chosen = {"RD_QUEUE": "sales", "RD_CREDIT": "0"} if session.path == "/ivr" else {}
+        await session.finish({**chosen, "RD_NEXT": "wait"})
 
     # What differs between fake and real:
 

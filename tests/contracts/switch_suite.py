@@ -226,6 +226,7 @@ async def test_a_visit_to_the_announcement_changes_nothing(rig: Rig) -> None:
         start = len(rig.bus.seen)
         await rig.switch.control.announce(waiting.call_id)
         await rig.until(lambda: rig.visits == ["/ivr", "/announce"])
+        await rig.until(lambda: rig.told_ids == 2 * [waiting.call_id])
         assert rig.bus.names(start) == []
         call = rig.calls.get(waiting.call_id)
         assert call is not None
