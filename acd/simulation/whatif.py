@@ -140,10 +140,16 @@ def _more(scene: Scene, count: int, queue: str) -> Scene:
     )
 
 
+_NAMED = 8
+"""So many agents are named in an error; who has two hundred doesn't want to read them."""
+
+
 def _fewer(scene: Scene, count: int, queue: str) -> Scene:
-    gone = sorted(p.agent_id for p in _serving(scene, queue))[-count:]
+    there = sorted(p.agent_id for p in _serving(scene, queue))
+    gone = there[-count:]
     if len({shift.agent_id for shift in scene.shifts} - set(gone)) == 0 or len(gone) < count:
-        raise ConfigError(f"change: agents-{count} leaves nobody")
+        where = f" in queue {queue}" if queue else ""
+        raise ConfigError(f"change: agents-{count} leaves nobody; there are {len(there)}{where}")
     return replace(scene, shifts=tuple(s for s in scene.shifts if s.agent_id not in gone))
 
 
@@ -165,8 +171,10 @@ def _home(scene: Scene, found: re.Match[str]) -> Scene:
     there = sorted({s.agent_id for s in scene.shifts if s.from_s < at_s < s.to_s})
     name = found["agent"]
     if not there or (name and AgentId(name) not in there):
-        who = ", ".join(there) or "nobody"
-        raise ConfigError(f"change: at {found['hour']}:{found['minute']} {who} is there")
+        who = ", ".join(there[:_NAMED]) + (" …" if len(there) > _NAMED else "")
+        told = f"{name} isn't there at" if there else "nobody is there at"
+        at = f"{found['hour']}:{found['minute']}"
+        raise ConfigError(f"change: {told} {at}" + (f"; there are {who}" if there else ""))
     agent_id = AgentId(name) if name else there[0]
     return replace(
         scene,

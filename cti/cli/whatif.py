@@ -98,6 +98,8 @@ def whatif(
                 "agents: give --agents with --calls-per-hour or --profile, or --day for a day of the journal"
             )
         scene = _described(lines, agents, aht, wrap_up, patience, answer)
+    if plot is not None and not plot.parent.is_dir():  # told before the days are simulated
+        raise ConfigError(f"plot: there is no folder {plot.parent}; make it, or write elsewhere")
     scenes = {PRESENT: scene} | {text: changed(scene, text) for text in change or ()}
     results = []
     for name, each in scenes.items():

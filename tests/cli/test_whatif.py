@@ -86,6 +86,15 @@ def test_what_cannot_be_meant_is_told_in_one_line(
 
 
 @pytest.mark.unit
+def test_a_picture_that_could_not_be_written_is_refused_before_anything_is_simulated(
+    ringdesk: Ring, tmp_path: Path
+) -> None:
+    nowhere = tmp_path / "none" / "days.svg"
+    told = refusal(ringdesk(*SMALL, "--plot", str(nowhere)))
+    assert told == f"plot: there is no folder {nowhere.parent}; make it, or write elsewhere"
+
+
+@pytest.mark.unit
 def test_a_profile_that_is_not_understood(ringdesk: Ring, tmp_path: Path) -> None:
     for text, words in (
         ("9 o'clock,12", "line 1 is not `HH:MM,calls per hour`"),

@@ -87,9 +87,9 @@ def test_rules_and_callers() -> None:
     [
         ("more agents", "'more agents' isn't understood; write it like agents"),
         ("agents+2@billing", "nobody serves billing; queues are help, sales"),
-        ("agents-3", "leaves nobody"),
-        ("home@18:00", "at 18:00 nobody is there"),
-        ("home:dora@14:00", "at 14:00 anna, ben, chen is there"),
+        ("agents-3", "leaves nobody; there are 3"),
+        ("home@18:00", "nobody is there at 18:00"),
+        ("home:dora@14:00", "dora isn't there at 14:00; there are anna, ben, chen"),
         ("strategy=best", "there is no strategy best; there are longest_idle"),
         ("strategy:billing=linear", "there is no queue billing; there are help, sales"),
     ],
