@@ -34,6 +34,7 @@ from screenpop.messages import (
     DispositionArgs,
     NoArgs,
     NoteArgs,
+    QualityArgs,
     ReasonArgs,
     RenameArgs,
     SignInArgs,
@@ -41,6 +42,7 @@ from screenpop.messages import (
     TargetArgs,
 )
 from screenpop.ports import AgentDesk, TicketDesk
+from screenpop.quality import QualityReports
 from screenpop.queue_commands import QueueCommands
 from screenpop.refusals import refusal, refused
 from screenpop.service import ScreenPop
@@ -55,7 +57,9 @@ _MAX_PENDING = 50
 Answer = dict[str, Any]
 Work = Callable[[], Awaitable[None]]
 _OWN_LANES = frozenset({"call.hang_up", "call.move"})  # they wait for nobody, or nobody for them
-_NO_IDS = frozenset({"text", "name", "company", "call_id", "target", "digits", "why"})
+_NO_IDS = frozenset({"text", "name", "company", "call_id", "target", "digits", "why"}) | frozenset(
+    QualityArgs.model_fields  # the event holds the figures
+)
 
 
 class CommandDesk:
@@ -80,6 +84,7 @@ class CommandDesk:
         self._agents = agents
         self._calls = calls
         self._tickets = tickets
+        self._quality = QualityReports(bus, clock, pop.desks)
         self._with_id = {**calls.table, **queues.table}  # these are told the command's id
         self._timeout = timeout
         self._answers: dict[AgentId, OrderedDict[str, asyncio.Future[Answer] | Answer]] = {}
@@ -103,6 +108,7 @@ class CommandDesk:
             "customer.rename": (RenameArgs, self._rename),
             "customer.choose": (ChooseArgs, self._choose),
             "number.reveal": (CallArgs, self._reveal),
+            "phone.quality": (QualityArgs, self._quality.report),
         }
 
     @property
@@ -113,6 +119,7 @@ class CommandDesk:
     def restore(self, past: Iterable[ev.Event]) -> None:
         """Know the commands that were accepted before the last start, so that none is carried out twice."""
         for event in past:
+            self._quality.take(event)
             if isinstance(event, ev.CommandAccepted):
                 answers = self._answers.setdefault(AgentId(event.by), OrderedDict())
                 text = "This was asked for before our last start; the display shows what is true."

@@ -129,6 +129,23 @@ class FetchArgs(Args):
     slot: Annotated[str, Field(pattern=r"^[1-9]$")]
 
 
+_Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+_Milliseconds = Annotated[float, Field(ge=0, le=60_000, allow_inf_nan=False)]
+_Mos = Annotated[float, Field(ge=1, le=4.5, allow_inf_nan=False)]
+
+
+class QualityArgs(CallArgs):
+    """How a stretch of the call sounded at the page's phone; ``ev.ConnectionMeasured`` says what the figures mean."""
+
+    measured_s: Annotated[float, Field(ge=1, le=900, allow_inf_nan=False)]
+    lost_in: _Percent
+    lost_out: _Percent | None
+    jitter_ms: _Milliseconds
+    round_trip_ms: _Milliseconds | None
+    mos: _Mos
+    worst_mos: _Mos
+
+
 class MoveArgs(CallArgs):
     """To which of the agent's own phones."""
 

@@ -257,6 +257,8 @@ def _fold_talk(file: CallFile, event: ev.CallEvent) -> CallFile:
             return note(_end_hold(file, event.at), event.at, "retrieved")
         case ev.AgentLegLost():
             return note(file, event.at, "agent_lost", file.agent_name)
+        case ev.ConnectionMeasured():
+            return _fold_sound(file, event)
         case ev.CallTransferred() | ev.CallParked() | ev.ConsultStarted() | ev.PartyJoined():
             return _fold_others(file, event)
         case ev.CallEnded() if file.ended_at is None:
@@ -265,6 +267,15 @@ def _fold_talk(file: CallFile, event: ev.CallEvent) -> CallFile:
             return note(file, event.at, "ended", event.ended_by)
         case _:
             return file
+
+
+def _fold_sound(file: CallFile, event: ev.ConnectionMeasured) -> CallFile:
+    """One step for the whole call: how its worst stretch sounded."""
+    known = next((item for item in file.timeline if item.what == "sound"), None)
+    if known is None:
+        return note(file, event.at, "sound", f"{event.mos:.1f}")
+    worse = replace(known, text=min(known.text, f"{event.mos:.1f}"))
+    return replace(file, timeline=tuple(worse if i is known else i for i in file.timeline))
 
 
 def _fold_others(

@@ -56,6 +56,7 @@ _KINDS = (
     ev.CallParked,
     ev.ConsultStarted,
     ev.PartyJoined,
+    ev.ConnectionMeasured,
     ev.VoicemailBegun,
     ev.CallEnded,
     ev.RecordingStored,

@@ -18,6 +18,7 @@ from cti.config import Settings
 from cti.domain import call_record
 from cti.domain.call_record import CallRecord
 from cti.domain.errors import ConfigError
+from cti.domain.events import ConnectionMeasured
 from cti.domain.ids import CallId, parse_call_id
 from cti.domain.records import to_record
 from cti.domain.segments import Segment
@@ -103,6 +104,8 @@ def _print_summary(found: list[Recorded]) -> None:
     print()
     for segment in (*record.life.segments, *record.life.wrap_ups):
         print(_segment_line(segment))
+    for measured in (i.event for i in found if isinstance(i.event, ConnectionMeasured)):
+        print(_sound_line(measured))
     if record.life.refused:
         say(f"{record.life.refused} events do not fit the call's state: please report this")
     outcome = record.outcome if record.ended_at else "goes on"
@@ -115,6 +118,18 @@ def _segment_line(segment: Segment) -> str:
     length = _length(segment.duration) if segment.ended_at else "goes on"
     names = " ".join(str(name) for name in who if name)
     return f"{segment.began_at:%H:%M:%S}  {segment.kind.value:12} {length:>9}  {names}".rstrip()
+
+
+def _sound_line(measured: ConnectionMeasured) -> str:
+    lost = "" if measured.lost_out is None else f", from him {measured.lost_out:g} %"
+    trip = measured.round_trip_time
+    there_and_back = "" if trip is None else f", round trip {trip.total_seconds() * 1000:.0f} ms"
+    length = _length(measured.measured_time)
+    return (
+        f"{measured.at:%H:%M:%S}  {'sound':12} {length:>9}  {measured.endpoint} "
+        f"MOS {measured.mos:.1f} (worst {measured.worst_mos:.1f}), lost to him {measured.lost_in:g} %"
+        f"{lost}, jitter {measured.jitter_time.total_seconds() * 1000:.0f} ms{there_and_back}"
+    )
 
 
 def _since(before: datetime | None, at: datetime) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cti.domain.event import CallEvent, personal
-from cti.domain.ids import CallId, Endpoint, LegId, QueueName
+from cti.domain.ids import AgentId, CallId, Endpoint, LegId, QueueName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +258,26 @@ class CallMerged(CallEvent):
     """The two sides of two calls were joined: this one goes on as part of the other. CallEnded follows."""
 
     into_call_id: CallId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionMeasured(CallEvent):
+    """How a stretch of the call sounded at an agent's browser phone, as his page measured it.
+
+    ``lost_in`` and ``lost_out`` are percent of the packets: of those towards the agent what never came, or came too
+    late to be played; of those from him what the exchange missed (None: it did not say). ``mos`` is the mean over the
+    stretch and ``worst_mos`` its worst moment, estimated by the E-model (ITU-T G.107), 1 to 4.5. Figures and ids only.
+    """
+
+    agent_id: AgentId
+    endpoint: Endpoint  # his phone
+    measured_time: timedelta  # how long the stretch was
+    lost_in: float
+    jitter_time: timedelta  # mean
+    mos: float
+    worst_mos: float
+    lost_out: float | None = None
+    round_trip_time: timedelta | None = None  # mean; None: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
