@@ -5,9 +5,12 @@ import { effect, signal } from "@preact/signals";
 import { answerOnArrival, layer, seeCall } from "./actions";
 import { language, t } from "./i18n";
 import { isMuted, localMute, phase, tame } from "./line";
-import { microphone, reported, watchMicrophone } from "./microphone";
+import { endEcho } from "./echo";
+import { CommandError } from "./link";
+import { microphone, pluggedNews, reported, watchMicrophone } from "./microphone";
 import { watchNotes } from "./notes";
 import { watchPaint } from "./paint";
+import { unsent } from "./quality";
 import * as phone from "./phone";
 import { prefilled, serveDialLinks } from "./dialLink";
 import { forgetRecent } from "./directory";
@@ -15,7 +18,7 @@ import { expectNothing, isExpected } from "./reach";
 import { CLOSE } from "./protocol";
 import { askSession, isSignedIn, wantsIn } from "./session";
 import * as sounds from "./sounds";
-import { clearSections, isLinked, isLoaded, linkPhase, sections } from "./store";
+import { clearSections, isLinked, isLoaded, linkPhase, note, sections } from "./store";
 import { link } from "./wire";
 
 /** Why the page shows no desk although somebody is signed in. */
@@ -29,6 +32,7 @@ export function startDesk(): void {
   watchSession();
   watchLink();
   watchPhone();
+  watchSound();
   watchRing();
   watchDirectory();
   watchTitle();
@@ -111,6 +115,33 @@ function watchPhone(): void {
   effect(() => {
     // A new session after a reload must be as mute as the old one was.
     if (phone.phoneCall.value?.stage === "up") phone.setPhoneMuted(isMuted.value);
+  });
+}
+
+function watchSound(): void {
+  phone.whenTalking(() => ["talking", "conference", "consulting"].includes(phase.peek()));
+  // How calls sounded is told when there is somebody to tell it to; what is refused is not told again.
+  let isTelling = false;
+  effect(() => {
+    const [next] = unsent.value;
+    if (!next || isTelling || !isLinked.value) return;
+    isTelling = true;
+    link
+      .command("phone.quality", next)
+      .catch((error: unknown) => error instanceof CommandError && ["no_link", "link_lost"].includes(error.id))
+      .then((isLost) => {
+        isTelling = false;
+        if (isLost !== true) unsent.value = unsent.peek().filter((each) => each !== next);
+      });
+  });
+  effect(() => {
+    const { gone, back } = pluggedNews.value;
+    if (gone.length) note(t("device.gone_now", { name: gone.join(", ") }));
+    else if (back.length) note(t("device.back_now", { name: back.join(", ") }));
+  });
+  // The test belongs to the panel: closed, it is over.
+  effect(() => {
+    if (layer.value !== "phone") endEcho();
   });
 }
 

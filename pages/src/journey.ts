@@ -4,7 +4,9 @@
 import { label, t } from "./i18n";
 import type { Key } from "./i18n";
 import { tame } from "./line";
+import { grade } from "./mos";
 import type { TimelineRow } from "./protocol";
+import { QUALITY_WORDS } from "./sound";
 import { sections } from "./store";
 import { duration } from "./time";
 
@@ -40,6 +42,7 @@ const WORDS: Record<string, Key> = {
   recording: "timeline.recording",
   recording_failed: "timeline.recording_failed",
   retrieved: "timeline.retrieved",
+  sound: "timeline.sound",
   talk: "timeline.talk",
   transferred: "timeline.transferred",
   voicemail: "timeline.voicemail",
@@ -118,8 +121,14 @@ function textOf(row: TimelineRow): string {
   const reason = REASONS[row.what]?.[row.text];
   if (reason) return t(reason);
   if (!row.text && EMPTY_IS_OUTSIDE.includes(row.what)) return t("timeline.outside");
+  if (row.what === "sound") return soundOf(row.text);
   if (row.what === "parked") return t("parked.place", { slot: row.text });
   return tame(NAMES_A_QUEUE.includes(row.what) ? queueLabel(row.text) : row.text);
+}
+
+function soundOf(text: string): string {
+  const mos = Number(text);
+  return Number.isFinite(mos) ? t("timeline.sound_of", { word: t(QUALITY_WORDS[grade(mos)]), mos: mos.toFixed(1) }) : tame(text);
 }
 
 export function queueLabel(name: string): string {

@@ -5,12 +5,15 @@
 // page sends no BYE; the service then holds the caller and rings the next registration.
 // One tab has the phone, by a Web Lock; another tab that shows the desktop meanwhile passes answers and digits on.
 
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import type { UA } from "jssip";
 import type { RTCSession } from "jssip/lib/RTCSession";
 import type { IncomingRTCSessionEvent, RTCSessionEvent } from "jssip/lib/UA";
-import { closeStream, openMicrophone, tryMicrophone } from "./microphone";
+import { canChooseOutput, inUse } from "./devices";
+import { echo, endEcho, startEcho } from "./echo";
+import { changes, closeStream, isOutdated, openMicrophone, tryMicrophone } from "./microphone";
 import type { SipAccount } from "./protocol";
+import { watchQuality } from "./quality";
 
 export type Registration = "off" | "connecting" | "registered" | "failed" | "elsewhere";
 
@@ -25,22 +28,14 @@ export interface PhoneCall {
   isAnswerNow: boolean;
 }
 
-export interface Quality {
-  bars: 0 | 1 | 2 | 3 | 4;
-  round_trip_ms: number | null;
-  lost_percent: number;
-}
-
 const LOCK = "ringdesk-phone";
 const CALL_HEADER = "X-Ringdesk-Call";
 const BUSY = { status_code: 486 };
-const STATS_MS = 2_000;
 /** One more candidate may follow the first at once; waiting for all costs seconds. */
 const GATHERING_MS = 60;
 
 export const registration = signal<Registration>("off");
 export const phoneCall = signal<PhoneCall | null>(null);
-export const quality = signal<Quality | null>(null);
 export const isSpeakerBlocked = signal(false);
 export const isRinging = computed(() => phoneCall.value?.stage === "ringing");
 
@@ -52,10 +47,25 @@ let muted = false;
 let releaseLock: (() => void) | null = null;
 let lockWait: AbortController | null = null;
 let stopWhenIdle = false;
-let statsTimer = 0;
+let host = "";
+let endQuality = (): void => undefined;
+/** Whether the voices should be heard now: on hold nothing comes, and that is no bad line. */
+let isTalking = (): boolean => true;
+let renewing: Promise<void> = Promise.resolve();
 
 const speaker = document.createElement("audio");
 speaker.autoplay = true;
+effect(() => {
+  const id = inUse("speaker");
+  // A device that can't be had leaves the voice where it is: better heard there than nowhere.
+  if (canChooseOutput) void speaker.setSinkId(id).catch(() => undefined);
+});
+
+// Another microphone was chosen, or the one that is spoken into is gone: the call goes on with the one to be used now.
+effect(() => {
+  inUse("microphone");
+  if (changes.value >= 0) renewing = renewing.then(renewMicrophone);
+});
 
 const otherTab = "BroadcastChannel" in window ? new BroadcastChannel(LOCK) : null;
 otherTab?.addEventListener("message", (event: MessageEvent<{ answer?: true; digit?: string }>) => {
@@ -76,6 +86,7 @@ export async function startPhone(sip: SipAccount): Promise<void> {
   registration.value = "connecting";
   const { UA: UserAgent, WebSocketInterface } = await import("./sip");
   if (account !== wanted) return;
+  host = sip.uri.split("@")[1] ?? sip.realm;
   agent = new UserAgent({
     sockets: new WebSocketInterface(sip.url),
     uri: sip.uri,
@@ -105,6 +116,7 @@ export function stopPhone(): void {
 }
 
 function leave(): void {
+  endEcho();
   account = "";
   lockWait?.abort();
   agent?.stop();
@@ -139,6 +151,7 @@ function incoming({ session: next, request }: IncomingRTCSessionEvent): void {
     next.terminate(BUSY);
     return;
   }
+  endEcho(); // nobody is kept waiting for a test
   session?.terminate();
   session = next;
   muted = false;
@@ -153,10 +166,26 @@ function incoming({ session: next, request }: IncomingRTCSessionEvent): void {
   };
   stream = openMicrophone(); // now, so that the answer needn't wait for it
   next.on("peerconnection", ({ peerconnection }) => listen(peerconnection));
-  next.on("icecandidate", ({ ready }) => window.setTimeout(ready, GATHERING_MS));
+  hurry(next);
   next.on("accepted", () => stage("up"));
   next.on("ended", () => over(next));
   next.on("failed", () => over(next));
+}
+
+function hurry(one: RTCSession): void {
+  one.on("icecandidate", ({ ready }) => window.setTimeout(ready, GATHERING_MS));
+}
+
+/** Calls the exchange's echo; what comes back is heard where a caller would be. */
+export function testEcho(): void {
+  if (!agent || session || echo.peek() === "calling" || echo.peek() === "up") return;
+  void startEcho(agent, host, {
+    ready: hurry,
+    hear: (connection) => listen(connection, () => null),
+    over: () => {
+      if (!session) silence();
+    },
+  });
 }
 
 /** A session whose media has been lost; the exchange calls anew after a break in the network. */
@@ -172,15 +201,19 @@ function stage(next: PhoneCall["stage"]): void {
 function over(which: RTCSession): void {
   if (session !== which) return;
   session = null;
+  silence(); // before the call's name is forgotten: its figures are reported
   phoneCall.value = null;
-  quality.value = null;
-  window.clearInterval(statsTimer);
   void stream.then(closeStream);
-  speaker.srcObject = null;
   if (stopWhenIdle) leave();
 }
 
-function listen(connection: RTCPeerConnection): void {
+function silence(): void {
+  endQuality();
+  endQuality = () => undefined;
+  speaker.srcObject = null;
+}
+
+function listen(connection: RTCPeerConnection, whose: () => string | null = () => phoneCall.peek()?.callId ?? null): void {
   connection.addEventListener("track", (event) => {
     speaker.srcObject = event.streams[0] ?? new MediaStream([event.track]);
     speaker.play().then(
@@ -188,8 +221,32 @@ function listen(connection: RTCPeerConnection): void {
       () => (isSpeakerBlocked.value = true),
     );
   });
-  window.clearInterval(statsTimer);
-  statsTimer = window.setInterval(() => void measure(connection), STATS_MS);
+  endQuality();
+  endQuality = watchQuality(connection, whose, () => !phoneCall.peek() || isTalking());
+}
+
+/** The page knows of holding what the phone doesn't. */
+export function whenTalking(asked: () => boolean): void {
+  isTalking = asked;
+}
+
+/** Speaks into the microphone that is to be used now, without a word of SIP. */
+async function renewMicrophone(): Promise<void> {
+  const one = session;
+  const before = await stream;
+  if (!one || !before || !isOutdated(before)) return;
+  const fresh = await openMicrophone();
+  const track = fresh?.getAudioTracks()[0];
+  if (!fresh || !track) return; // `microphone` says why; the next device that is plugged in is tried
+  if (session !== one) {
+    closeStream(fresh);
+    return;
+  }
+  stream = Promise.resolve(fresh);
+  const sender = one.connection?.getSenders().find((each) => each.track?.kind === "audio");
+  await sender?.replaceTrack(track);
+  applyMute();
+  closeStream(before);
 }
 
 /** Plays what the browser kept back until the agent touched the page. */
@@ -253,34 +310,4 @@ export function sendDigit(digit: string): void {
 /** Tells the phone what the service calls its call. */
 export function nameCall(callId: string): void {
   if (phoneCall.value && phoneCall.value.callId !== callId) phoneCall.value = { ...phoneCall.value, callId };
-}
-
-let last = { received: 0, lost: 0 };
-
-async function measure(connection: RTCPeerConnection): Promise<void> {
-  let round_trip: number | null = null;
-  let jitter = 0;
-  const total = { received: 0, lost: 0 };
-  for (const report of (await connection.getStats()).values()) {
-    if (report.type === "inbound-rtp") {
-      total.received += report.packetsReceived ?? 0;
-      total.lost += report.packetsLost ?? 0;
-      jitter = report.jitter ?? 0;
-    } else if (report.type === "candidate-pair" && report.nominated && report.currentRoundTripTime !== undefined) {
-      round_trip = report.currentRoundTripTime * 1000;
-    }
-  }
-  const received = Math.max(0, total.received - last.received);
-  const lost = Math.max(0, total.lost - last.lost);
-  last = total;
-  const lost_percent = received + lost > 0 ? (100 * lost) / (received + lost) : 0;
-  quality.value = { bars: bars(received, lost_percent, round_trip ?? 0, jitter * 1000), round_trip_ms: round_trip, lost_percent };
-}
-
-function bars(received: number, lost: number, round_trip: number, jitter: number): Quality["bars"] {
-  if (received === 0) return 0;
-  if (lost > 8 || round_trip > 600) return 1;
-  if (lost > 3 || round_trip > 300 || jitter > 60) return 2;
-  if (lost > 1 || round_trip > 150 || jitter > 30) return 3;
-  return 4;
 }

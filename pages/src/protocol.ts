@@ -281,6 +281,18 @@ export type SectionName = keyof Sections;
 
 export type Microphone = "ok" | "blocked" | "missing";
 
+/** How a stretch of a call sounded here. */
+export interface QualityReport {
+  call_id: string;
+  measured_s: number;
+  lost_in: number;
+  lost_out: number | null;
+  jitter_ms: number;
+  round_trip_ms: number | null;
+  mos: number;
+  worst_mos: number;
+}
+
 export interface Commands {
   "agent.sign_in": { phone: "browser" | "desk" } | { phone: "shared"; extension: string };
   "agent.sign_out": Record<string, never>;
@@ -311,6 +323,7 @@ export interface Commands {
   "customer.rename": { customer_id: number; name: string; company: string };
   "customer.choose": { call_id: string; customer_id: number };
   "number.reveal": { call_id: string };
+  "phone.quality": QualityReport;
 }
 
 export type CommandName = keyof Commands;

@@ -1,13 +1,18 @@
-// The page's few sounds, made on the spot: a ring, the beep of an automatic answer, the reminder of a held caller.
+// The page's few sounds, made on the spot: a ring, the beep of an automatic answer, the reminder of a held caller, a tone to
+// try the loudspeaker. The ring may sound elsewhere than the voices: aloud in the room while the agent wears a headset.
 
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
+import { canChooseOutput, inUse } from "./devices";
 
 const STORED = "ringdesk.ring_volume";
 export const ringVolume = signal(Number(localStorage.getItem(STORED) ?? "0.6"));
 /** The browser lets a page sound only after the first click or key; until then it is told. */
 export const isSilenced = signal(false);
 
-let context: AudioContext | null = null;
+type Place = "speaker" | "ring";
+type Sounding = AudioContext & { setSinkId?(id: string): Promise<void> };
+
+const contexts: Partial<Record<Place, Sounding>> = {};
 let ringing = 0;
 
 export function setRingVolume(volume: number): void {
@@ -15,19 +20,22 @@ export function setRingVolume(volume: number): void {
   localStorage.setItem(STORED, String(volume));
 }
 
-function ready(): AudioContext {
+function ready(place: Place): AudioContext {
+  let context = contexts[place];
   if (!context) {
-    context = new AudioContext();
-    const made = context;
+    const made: Sounding = new AudioContext();
+    contexts[place] = context = made;
     made.onstatechange = () => (isSilenced.value = made.state === "suspended");
+    // A device that can't be had leaves it where it is: better heard there than nowhere.
+    if (canChooseOutput) effect(() => void made.setSinkId?.(inUse(place)).catch(() => undefined));
   }
   if (context.state === "suspended") void context.resume();
   isSilenced.value = context.state === "suspended";
   return context;
 }
 
-function tone(frequency: number, start: number, length: number, volume: number): void {
-  const audio = ready();
+function tone(place: Place, frequency: number, start: number, length: number, volume: number): void {
+  const audio = ready(place);
   const oscillator = audio.createOscillator();
   const gain = audio.createGain();
   const at = audio.currentTime + start;
@@ -46,8 +54,8 @@ function tone(frequency: number, start: number, length: number, volume: number):
 export function ringOnce(): void {
   const volume = ringVolume.value * 0.5;
   if (volume <= 0) return;
-  tone(659, 0, 0.2, volume);
-  tone(880, 0.22, 0.24, volume);
+  tone("ring", 659, 0, 0.2, volume);
+  tone("ring", 880, 0.22, 0.24, volume);
 }
 
 export function startRinging(): void {
@@ -62,18 +70,27 @@ export function stopRinging(): void {
 }
 
 export function beep(): void {
-  tone(988, 0, 0.12, 0.25);
+  tone("speaker", 988, 0, 0.12, 0.25);
 }
 
 export function holdReminder(): void {
-  tone(440, 0, 0.12, 0.18);
-  tone(440, 0.2, 0.12, 0.18);
+  tone("speaker", 440, 0, 0.12, 0.18);
+  tone("speaker", 440, 0.2, 0.12, 0.18);
+}
+
+/** Where the caller's voice will be heard. */
+export function speakerTone(): void {
+  tone("speaker", 523, 0, 0.25, 0.3);
+  tone("speaker", 659, 0.25, 0.25, 0.3);
+  tone("speaker", 784, 0.5, 0.4, 0.3);
 }
 
 /** The first click or key of a visit wakes the sound. */
 export function wakeOnGesture(): void {
   const wake = () => {
-    if (context || isSilenced.value) ready();
+    for (const place of ["speaker", "ring"] as const) {
+      if (contexts[place] || isSilenced.value) ready(place);
+    }
   };
   window.addEventListener("pointerdown", wake);
   window.addEventListener("keydown", wake);

@@ -32,6 +32,8 @@ OFFER = "\r\n".join(
         "",
     ]
 )
+ANSWER = OFFER.replace("setup:actpass", "setup:passive")
+"""To a call of the phone's, which offers what we take, too."""
 
 
 def header(message: str, name: str) -> str:
@@ -45,6 +47,9 @@ class StubSip:
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.called: list[str] = []
+        """Addresses that the phone called; ``is_silent``: without an answer."""
+        self.is_silent = False
         self.url = ""
         self._numbers = itertools.count(1)
         self._socket: web.WebSocketResponse | None = None
@@ -114,7 +119,11 @@ class StubSip:
         self.seen.append(method)
         if method == "REGISTER":
             self._contact = header(message, "Contact").split("<")[1].split(">")[0]
-        if method != "ACK":
+        if method == "INVITE":
+            self.called.append(first.split(" ")[1])
+            if not self.is_silent:
+                await self._ok(message, "<sip:stub@127.0.0.1;transport=ws>", ANSWER)
+        elif method != "ACK":
             contact = header(message, "Contact") if method == "REGISTER" else ""
             await self._ok(message, contact)
 
@@ -134,7 +143,7 @@ class StubSip:
             ]
             await self._send([*lines, "Content-Length: 0", "", ""])
 
-    async def _ok(self, request: str, contact: str) -> None:
+    async def _ok(self, request: str, contact: str, body: str = "") -> None:
         to = header(request, "To")
         lines = [
             "SIP/2.0 200 OK",
@@ -146,7 +155,9 @@ class StubSip:
         ]
         if contact:
             lines.append(f"Contact: {contact}")
-        await self._send([*lines, "Content-Length: 0", "", ""])
+        if body:
+            lines.append("Content-Type: application/sdp")
+        await self._send([*lines, f"Content-Length: {len(body)}", "", body])
 
     async def _send(self, lines: list[str]) -> None:
         if self._socket and not self._socket.closed:

@@ -34,9 +34,9 @@ async def registered(
     return page
 
 
-async def in_a_call(open_page: OpenPage, sip: StubSip, stub: StubDesktop) -> Page:
+async def in_a_call(open_page: OpenPage, sip: StubSip, stub: StubDesktop, **options: Any) -> Page:
     """A page that has answered a call."""
-    page = await registered(open_page, sip, stub)
+    page = await registered(open_page, sip, stub, **options)
     for section in ("agent", "call", "customer"):
         await stub.push(section, scenes.scene("ringing")[section])
     await sip.call(call_id=scenes.CALL_ID)

@@ -94,6 +94,29 @@ def test_a_calls_life_can_be_read_by_people(ringdesk: Ring, home: Path) -> None:
     assert "ani=13800138000" in ringdesk("journal", CALL, "--personal").stdout
 
 
+def test_how_a_call_sounded_stands_beneath_its_life(ringdesk: Ring, home: Path) -> None:
+    home.mkdir()
+    measured = ev.ConnectionMeasured(
+        at=later(3800.1),
+        call_id=CALL,
+        agent_id=AgentId("lina"),
+        endpoint=Endpoint("1001w"),
+        measured_time=timedelta(seconds=300),
+        lost_in=0.25,
+        lost_out=1.5,
+        jitter_time=timedelta(milliseconds=6.4),
+        round_trip_time=timedelta(milliseconds=42),
+        mos=4.31,
+        worst_mos=2.9,
+    )
+    write(*CALL_EVENTS[:5], measured)
+    told = [" ".join(line.split()) for line in ringdesk("journal", CALL).stdout.splitlines()]
+    assert told[-2] == (
+        "10:03:20 sound 5:00 1001w MOS 4.3 (worst 2.9), lost to him 0.25 %, from him 1.5 %, "
+        "jitter 6 ms, round trip 42 ms"
+    )
+
+
 def test_the_journal_for_programs_and_its_refusals(ringdesk: Ring, home: Path) -> None:
     home.mkdir()
     write(*CALL_EVENTS)

@@ -8,6 +8,7 @@ import { breakNow, isConnected, isMuted, isOutcomeMissing, phase, tame, timer } 
 import type { Phase } from "../line";
 import { phoneCall } from "../phone";
 import { reach } from "../reach";
+import { callTrouble, phoneProblem } from "../sound";
 import { isLinked, pending, sections, strip_note } from "../store";
 import { clockface, duration } from "../time";
 import { ActionButton } from "./ActionButton";
@@ -15,7 +16,6 @@ import { Icon } from "./Icon";
 import { Keypad } from "./Keypad";
 import { Menu } from "./Menu";
 import { hasOthers, Others } from "./Others";
-import { phoneProblem } from "./PhoneStatus";
 import { ReachPanel } from "./ReachPanel";
 
 const PHASE_WORDS: Record<Phase, Key> = {
@@ -88,8 +88,26 @@ function Who() {
 
 const isRising = (state: string): boolean => state === "offered" || state === "ringing";
 
+/** Nobody hears him, or the line is bad: what mends it, before anything else. */
+function SoundNote() {
+  const trouble = callTrouble();
+  if (!trouble) return null;
+  return (
+    <span class={`sound-note ${trouble.isUrgent ? "problem" : ""}`} role={trouble.isUrgent ? "alert" : "status"} title={trouble.text}>
+      <Icon name="alert" /> {trouble.text}
+    </span>
+  );
+}
+
 function Why() {
   const call = sections.call.value;
+  if (callTrouble()) {
+    return (
+      <div class="why">
+        <SoundNote />
+      </div>
+    );
+  }
   if (!call) return <div class="why">{isLinked.value ? "" : t("call.without_service")}</div>;
   const direction = DIRECTION_WORDS[call.direction];
   const queue = label(call.queue_label, call.queue);

@@ -10,6 +10,7 @@ import { tame } from "../line";
 import { play } from "../player";
 import { reach } from "../reach";
 import { sections } from "../store";
+import { echoAction, soundAction } from "../sound";
 import { relative } from "../time";
 import { Icon } from "./Icon";
 
@@ -27,7 +28,7 @@ function fromAction(action: Action): Entry {
 
 function entries(): Entry[] {
   const reasons = (sections.agent.value?.reasons ?? []).map((reason) => reasonAction(reason.name));
-  const actions = [...Object.values(strip), ...Object.values(reach), ...reasons, signOutAction].map(fromAction);
+  const actions = [...Object.values(strip), ...Object.values(reach), ...reasons, soundAction, echoAction, signOutAction].map(fromAction);
   const ticket = sections.ticket.value;
   const noCall = sections.call.value ? "" : t("why.no_call");
   const tickets = (ticket?.open_tickets ?? [])

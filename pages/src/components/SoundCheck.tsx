@@ -2,37 +2,31 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { choices, inUse } from "../devices";
 import { t } from "../i18n";
-import { closeStream, meter, microphone, openMicrophone } from "../microphone";
-import { ringOnce } from "../sounds";
+import { closeStream, microphone, openMicrophone } from "../microphone";
+import { MIC_WORDS } from "../sound";
+import { ringOnce, speakerTone } from "../sounds";
 import { Icon } from "./Icon";
-import { MIC_WORDS } from "./PhoneStatus";
-
-/** Speech at arm's length is louder than this; a quiet room isn't. */
-const HEARD = 0.35;
+import { DeviceChoice, Level } from "./SoundSettings";
 
 export function SoundCheck() {
   const stream = useSignal<MediaStream | null>(null);
-  const level = useSignal(0);
   const wasHeard = useSignal(false);
   const isGood = useSignal(false);
   useEffect(() => {
     const open = stream.value;
-    if (!open) return undefined;
-    const stop = meter(open, (loudness) => {
-      level.value = loudness;
-      if (loudness > HEARD) wasHeard.value = true;
-    });
-    return () => {
-      stop();
-      closeStream(open);
-    };
+    return () => closeStream(open);
   }, [stream.value]);
   const start = async () => {
     isGood.value = false;
     wasHeard.value = false;
     stream.value = await openMicrophone();
   };
+  // Another one was chosen while the level is looked at.
+  useEffect(() => {
+    if (stream.peek()) void start();
+  }, [inUse("microphone")]);
   const finish = () => {
     isGood.value = true;
     stream.value = null;
@@ -64,9 +58,12 @@ export function SoundCheck() {
   return (
     <div class="sound-check">
       <p role="status">{wasHeard.value ? t("mic.heard") : t("mic.speak")}</p>
-      <div class="meter" role="meter" aria-label={t("mic.level")} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(level.value * 100)}>
-        <span style={{ transform: `scaleX(${level.value.toFixed(3)})` }} />
-      </div>
+      <Level stream={stream.value} label={t("mic.level")} onHeard={() => (wasHeard.value = true)} />
+      {choices("microphone").length > 1 && <DeviceChoice kind="microphone" />}
+      {choices("speaker").length > 1 && <DeviceChoice kind="speaker" />}
+      <button type="button" class="button" onClick={speakerTone}>
+        {t("phone.try_speaker")}
+      </button>
       <button type="button" class="button" onClick={ringOnce}>
         {t("phone.try_ring")}
       </button>
