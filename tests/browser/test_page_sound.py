@@ -207,12 +207,38 @@ async def test_a_microphone_unplugged_in_a_call_is_said_at_once_and_mended_by_th
     assert "BYE" not in sip.seen
 
 
+@pytest.mark.parametrize(
+    ("theme", "locale", "width"),
+    [("dark", "zh-CN", 1280), ("light", "zh-CN", 400), ("dark", "en-GB", 400)],
+)
+async def test_what_is_said_in_a_call_fits(
+    open_page: OpenPage,
+    sip: StubSip,
+    stub: StubDesktop,
+    tmp_path: Path,
+    theme: str,
+    locale: str,
+    width: int,
+) -> None:
+    look = {"color_scheme": theme, "locale": locale, "viewport": {"width": width, "height": 720}}
+    page = await in_a_call(open_page, sip, stub, script=HANDS, **look)
+    await page.evaluate(
+        """() => {
+          window.refused = 'NotFoundError';
+          window.connections.at(-1).getSenders()[0].track.dispatchEvent(new Event('ended'));
+        }"""
+    )
+    await expect(page.locator(".strip .sound-note")).to_be_visible()
+    assert await page.evaluate("document.scrollingElement.scrollWidth") == width
+    await picture(page, f"sound-unplugged-{theme}-{locale}-{width}", tmp_path)
+
+
 async def test_how_the_line_sounds_is_said_with_what_mends_it(
     open_page: OpenPage, sip: StubSip, stub: StubDesktop, tmp_path: Path
 ) -> None:
     page = await in_a_call(open_page, sip, stub, script=HANDS)
     status, hint = page.locator(".phone-status"), page.locator(".sound-note")
-    patient = {"timeout": 20_000}
+    patient: dict[str, Any] = {"timeout": 20_000}
     await expect(status).to_contain_text("good", **patient)
     await expect(status.get_by_role("img", name="good")).to_be_visible()
     await expect(status).to_have_attribute(
