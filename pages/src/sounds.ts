@@ -25,13 +25,17 @@ function ready(place: Place): AudioContext {
   if (!context) {
     const made: Sounding = new AudioContext();
     contexts[place] = context = made;
-    made.onstatechange = () => (isSilenced.value = made.state === "suspended");
+    made.onstatechange = lookAtStates;
     // A device that can't be had leaves it where it is: better heard there than nowhere.
     if (canChooseOutput) effect(() => void made.setSinkId?.(inUse(place)).catch(() => undefined));
   }
   if (context.state === "suspended") void context.resume();
-  isSilenced.value = context.state === "suspended";
+  lookAtStates();
   return context;
+}
+
+function lookAtStates(): void {
+  isSilenced.value = Object.values(contexts).some((each) => each.state === "suspended");
 }
 
 function tone(place: Place, frequency: number, start: number, length: number, volume: number): void {

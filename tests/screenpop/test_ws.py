@@ -167,6 +167,22 @@ async def test_hello_snapshot_pop_painted_command(site: Site) -> None:
     assert page.results["c2"]["error"]["id"] == "no_such_command"
 
 
+@pytest.mark.parametrize("figure", ["NaN", "Infinity", "-Infinity", "1e400", '"4.2"', "[]", "true"])
+async def test_what_is_no_figure_is_refused_and_the_page_stays(site: Site, figure: str) -> None:
+    page = await (await site.browser()).connect()
+    await site.world.waiting()
+    await site.world.connected()
+    rest = '"measured_s":1,"lost_in":0,"lost_out":null,"jitter_ms":0,"round_trip_ms":null,"worst_mos":1'
+    args = f'{{"call_id":"{CALL}",{rest},"mos":{figure}}}'
+    await page.socket.send_str(
+        f'{{"type":"command","id":"q","name":"phone.quality","args":{args}}}'
+    )
+    while "q" not in page.results:
+        await page.read()
+    assert page.results["q"]["error"]["id"] == "wrong_shape"
+    assert not site.world.of(ev.ConnectionMeasured)
+
+
 async def test_reload_in_a_call_brings_the_call_back(site: Site) -> None:
     page = await (await site.browser()).connect()
     await page.read()

@@ -52,6 +52,7 @@ export function PhoneStatus() {
   if (!phone?.kind || !me) return <span class="phone-status faint">{t("phone.none")}</span>;
   const problem = phoneProblem();
   const now = measured();
+  const isShown = now !== null && !problem; // what is wrong comes before how it sounds
   return (
     <div class="anchor">
       <button
@@ -65,8 +66,8 @@ export function PhoneStatus() {
         <Icon name={problem ? "alert" : "phone"} />
         <span class="figures">{me.extension}</span>
         <span class="phone-kind">{phone.kind === "browser" ? t("phone.browser") : t("phone.desk")}</span>
-        {now && <Bars level={now.bars} />}
-        <span class="phone-word" aria-hidden={now ? true : undefined}>
+        {isShown && <Bars level={now.bars} />}
+        <span class="phone-word" aria-hidden={isShown ? true : undefined}>
           {word()}
         </span>
       </button>
