@@ -260,31 +260,6 @@ async def test_how_the_line_sounds_is_said_with_what_mends_it(
     await expect(status).to_contain_text("no sound", **patient)
 
 
-async def test_the_figures_are_told_when_the_call_ends_even_if_the_link_was_down(
-    open_page: OpenPage, sip: StubSip, stub: StubDesktop
-) -> None:
-    page = await in_a_call(open_page, sip, stub, script=HANDS)
-    await page.evaluate("window.line = { lost: 4, out: 1, trip: 0.08, buffer: 0.06 }")
-    status = page.locator(".phone-status")
-    await expect(status).to_contain_text("fair", timeout=20_000)
-    stub.is_away = True
-    await stub.drop()
-    await expect(page.locator(".link-status")).to_contain_text("No connection")
-    await page.keyboard.press("F4")
-    await until(lambda: "BYE" in sip.seen)
-    assert stub.commands("phone.quality") == []
-    stub.is_away = False
-    await page.get_by_role("button", name="Now").click()
-    await until(lambda: stub.commands("phone.quality"))
-    [told] = stub.commands("phone.quality")
-    assert told["call_id"] == scenes.CALL_ID
-    assert told["measured_s"] % 2 == 0
-    assert told["measured_s"] >= 2
-    assert 0 < told["lost_in"] <= 4
-    assert told["jitter_ms"] == pytest.approx(4)
-    assert 1 <= told["worst_mos"] <= told["mos"] < 4.4
-
-
 async def echoing(page: Page, sip: StubSip) -> None:
     """The echo test, called by keys."""
     await page.keyboard.press("Control+k")
