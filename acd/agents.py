@@ -33,7 +33,7 @@ from acd.states import BUSY, PHONE_LOST, SIGNED_IN, SYSTEM_REASONS, AgentState, 
 from acd.turn import Turn
 from cti.domain.errors import CommandRefused
 from cti.domain.evolving import replace
-from cti.domain.ids import AgentId, CallId
+from cti.domain.ids import AgentId, CallId, is_outside_phone
 
 S, T = AgentState, Trigger
 
@@ -41,15 +41,19 @@ S, T = AgentState, Trigger
 def sign_in(turn: Turn, event: SignIn) -> None:
     """Take a seat; NOT_READY until the agent says otherwise. Again at the same phone: nothing changes."""
     agent = _known(turn, event.agent_id)
+    if is_outside_phone(event.endpoint) is not bool(event.outside_number):
+        raise CommandRefused("not_your_phone", "A phone outside is named by its number.")
     if not hotdesks.is_allowed(turn, agent, event.endpoint):
         raise CommandRefused("not_your_phone", "Sign in with one of your own phones.")
-    if agent.state in BUSY and agent.endpoint != event.endpoint:
+    is_there = (agent.endpoint, agent.outside_number) == (event.endpoint, event.outside_number)
+    if agent.state in BUSY and not is_there:
         raise CommandRefused("busy", "Finish the call before you change the phone.")
     hotdesks.clear(turn, agent, event.endpoint)
+    seated = replace(agent, endpoint=event.endpoint, outside_number=event.outside_number)
     if agent.state is S.LOGGED_OUT:
-        turn.move(agent, T.SIGN_IN, reason=SIGNED_IN, by="agent", endpoint=event.endpoint)
-    elif agent.endpoint != event.endpoint:
-        turn.put_agent(replace(agent, endpoint=event.endpoint))
+        turn.move(seated, T.SIGN_IN, reason=SIGNED_IN, by="agent")
+    elif not is_there:
+        turn.put_agent(seated)
 
 
 def sign_out(turn: Turn, event: SignOut) -> None:
@@ -58,7 +62,7 @@ def sign_out(turn: Turn, event: SignOut) -> None:
     if agent.state in BUSY:
         turn.put_agent(replace(agent, next_state=S.LOGGED_OUT, next_reason=""))
     elif agent.state is not S.LOGGED_OUT:
-        turn.move(agent, T.SIGN_OUT, by="agent", endpoint=None)
+        turn.move(agent, T.SIGN_OUT, by="agent", endpoint=None, outside_number="")
 
 
 def say_ready(turn: Turn, event: SayReady) -> None:

@@ -106,7 +106,7 @@ class CallbackDesk:
         if call is None or number.kind not in _SPOKEN:
             return ""
         try:
-            self._allowed(call.ani)
+            self.allowed(call.ani)
         except CommandRefused:
             return ""
         return call.ani
@@ -135,7 +135,7 @@ class CallbackDesk:
             CommandRefused: ``callback_stands``, ``no_callbacks``, ``has_an_agent``, ``number_not_allowed`` and what else
                 the rules of calls to the outside say; ``not_journalled``. The caller keeps his place.
         """
-        target = self._allowed(number)
+        target = self.allowed(number)
         journal = self._parts.journal
         if journal is not None and journal.is_failing:
             raise CommandRefused("not_journalled", "This can't be written down at the moment.")
@@ -168,7 +168,12 @@ class CallbackDesk:
         if not await self._commit():
             raise CommandRefused("not_journalled", "This can't be written down at the moment.")
 
-    def _allowed(self, number: str) -> Target:
+    def allowed(self, number: str) -> Target:
+        """A number as it may be called, by the rules of calls to the outside.
+
+        Raises:
+            CommandRefused: it may not, or there is no line.
+        """
         if self._parts.numbers is None or self._parts.line is None:
             raise CommandRefused("no_callbacks", "There is no line to the outside here.")
         return self._parts.numbers(number)
@@ -250,7 +255,7 @@ class CallbackDesk:
             self._refused(reserve, "not_journalled")
             return
         try:
-            target = self._allowed(decision.number)
+            target = self.allowed(decision.number)
             line = self._parts.line
             if line is not None:
                 await line.call_back(

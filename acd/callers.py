@@ -42,7 +42,7 @@ from cti.domain import events as ev
 from cti.domain.demands import parse_demand
 from cti.domain.errors import InvalidDemand
 from cti.domain.evolving import replace
-from cti.domain.ids import CallId, Endpoint, LegId, QueueName
+from cti.domain.ids import CallId, Endpoint, LegId, QueueName, is_outside_phone
 
 S, T = AgentState, Trigger
 BY_MENU = "menu"
@@ -162,7 +162,9 @@ def ring(turn: Turn, agent: Agent, entry: QueueEntry, leg: tuple[LegId, Endpoint
     """The agent's phone is being called for this queue's caller."""
     rules = turn.configuration.rules(entry.queue)
     deadline_at = turn.now + rules.ring_time + turn.limits.ring_margin_time
-    if not rules.manner.is_plain:
+    if is_outside_phone(agent.endpoint or ""):
+        deadline_at += turn.limits.outside_time
+    elif not rules.manner.is_plain:
         deadline_at += turn.limits.meeting_time
     parties.ring(
         turn, agent, entry.call_id, leg, kind="queue", queue=entry.queue, deadline_at=deadline_at

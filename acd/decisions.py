@@ -31,10 +31,14 @@ from cti.ports import QueueMirror
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Take a seat at one of the agent's phones."""
+    """Take a seat at one of the agent's phones.
+
+    ``outside_number``: at which his phone outside is called; the rules of calls to the outside allow it.
+    """
 
     agent_id: AgentId
     endpoint: Endpoint
+    outside_number: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ class Agent:
     since_at: datetime = LONG_AGO  # of state and reason
     by: str = "system"
     endpoint: Endpoint | None = None
+    outside_number: str = field(default="", repr=False)  # of a phone outside; personal
     call_id: CallId | None = None  # reserved, ringing, talking; in wrap-up the last one
     queue: QueueName | None = None  # of that call
     kind: str = ""  # of that call

@@ -385,6 +385,7 @@ def _restored(turn: Turn, event: d.Restored) -> None:
             idle_since_at=change.at,
             ready_said_at=change.at,
             endpoint=change.endpoint,
+            outside_number=change.outside_number,
             call_id=None if is_away else change.call_id,
             queue=None if is_away else change.queue,
             kind="" if is_away else change.kind or "queue",

@@ -138,6 +138,8 @@ class Profile:
     skills: Mapping[str, int] = field(default_factory=dict)
     penalties: Mapping[QueueName, int] = field(default_factory=dict)
     rank: int = 0
+    # Of his phone outside; none: any.
+    outside_numbers: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,9 @@ class Limits:
     doubt_time: timedelta = timedelta(seconds=3)  # a busy agent whose phone says that it isn't
     extension_time: timedelta = timedelta(minutes=1)  # of a wrap-up
     meeting_time: timedelta = timedelta(seconds=10)  # answered → connected, where something is said
+    outside_time: timedelta = timedelta(
+        seconds=40
+    )  # a phone outside: set-up, and the key asked for
     ring_limit_time: timedelta = timedelta(minutes=2)  # of a ring that is not a queue's offer
 
 

@@ -28,6 +28,7 @@ def mirror_of(configuration: Configuration, agent: Agent) -> QueueMirror | None:
         queues=queues,
         is_paused=is_away(agent),
         wrap_up_time=max(times, default=timedelta(0)),
+        outside_number=agent.outside_number,
         guest="" if agent.endpoint in own else extension_of(own[0]) if own else "",
     )
 
@@ -44,4 +45,5 @@ def is_away(agent: Agent) -> bool:
 
 def seat_of(agent: Agent) -> tuple[object, ...]:
     """What of an agent the mirror depends on."""
-    return agent.endpoint, agent.state is AgentState.LOGGED_OUT, is_away(agent)
+    seat = (agent.endpoint, agent.outside_number)
+    return *seat, agent.state is AgentState.LOGGED_OUT, is_away(agent)

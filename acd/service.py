@@ -17,7 +17,7 @@ from datetime import timedelta
 import structlog
 
 from acd import decisions as d
-from acd import hands, model
+from acd import hands, model, outside_phones
 from acd.agenda import Agenda, Subject
 from acd.breaks import warn_at
 from acd.callback_desk import CallbackDesk, CallbackParts, known_callbacks, on_wall
@@ -161,11 +161,17 @@ class AcdService:
 
     # ---- commands ------------------------------------------------------------------------------
 
-    async def sign_in(self, agent_id: AgentId, endpoint: Endpoint) -> None:
-        """Take a seat at one of the agent's phones (``not_your_phone``, ``busy``, ``no_such_agent``)."""
+    async def sign_in(self, agent_id: AgentId, endpoint: Endpoint, number: str = "") -> None:
+        """Take a seat at one of the agent's phones (``not_your_phone``, ``busy``, ``no_such_agent``).
+
+        ``number``: of a phone outside; refused if it isn't his or may not be called (``outside_phones.checked``).
+        """
         if agent_id not in self._staff:  # he has left, and his last call is over
             raise CommandRefused("no_such_agent", "This account doesn't take calls.")
-        self._command(d.SignIn(agent_id, endpoint))
+        if number:
+            profile = self._configuration.profiles[agent_id]
+            number = outside_phones.checked(profile, number, self.callbacks.allowed)
+        self._command(d.SignIn(agent_id, endpoint, number))
 
     async def sign_out(self, agent_id: AgentId) -> None:
         """Leave the queues; in a call: after it (``no_such_agent``)."""

@@ -24,6 +24,7 @@ _seen = attrgetter(  # in one go: asked at each change of an agent
     "state",
     "reason",
     "endpoint",
+    "outside_number",
     "call_id",
     "kind",
     "next_state",
@@ -55,4 +56,5 @@ def changed(now: datetime, old: Agent | None, agent: Agent) -> AgentStateChanged
         overrun_at=agent.overrun_at,
         away_time=agent.away_time,
         extended=agent.extended,
+        outside_number=agent.outside_number,
     )

@@ -273,7 +273,9 @@ class Turn:
                 agent = replace(agent, next_state=AgentState.NOT_READY, next_reason=penalty)
             return self._wrap_up(agent, owed, is_unnamed=True, **changes)
         if agent.next_state is AgentState.LOGGED_OUT:
-            return self.move(agent, Trigger.SIGN_OUT, by="agent", endpoint=None, **changes)
+            return self.move(
+                agent, Trigger.SIGN_OUT, by="agent", endpoint=None, outside_number="", **changes
+            )
         if agent.next_state is AgentState.NOT_READY:
             reason = agent.next_reason
             return self.move(agent, Trigger.PAUSE, reason=reason, by="agent", **changes)

@@ -152,11 +152,18 @@ def _profile(user: User, rank: int, person: Person | None) -> Profile:
     return Profile(
         agent_id=user.user_id,
         queues=frozenset(QueueName(name) for name in person.queues) if person else frozenset(),
-        phones=(Endpoint(user.extension), Endpoint(f"{user.extension}w")),
+        phones=_phones(user, person),
+        outside_numbers=person.outside_phone.numbers if person and person.outside_phone else (),
         skills=dict(person.skills) if person else {},
         penalties={QueueName(q): n for q, n in person.penalties.items()} if person else {},
         rank=rank,
     )
+
+
+def _phones(user: User, person: Person | None) -> tuple[Endpoint, ...]:
+    own = (Endpoint(user.extension), Endpoint(f"{user.extension}w"))
+    is_outside = person is not None and person.outside_phone is not None
+    return (*own, Endpoint(f"{user.extension}r")) if is_outside else own
 
 
 def _ids(ids: Mapping[str, AgentId], logins: Iterable[str]) -> tuple[AgentId, ...]:

@@ -18,7 +18,7 @@ QUICK_RECORDS = "res_cdrel_custom"
 REQUIRED: dict[str, tuple[str, ...]] = {
     "the dialplan and its functions": (
         "pbx_config", "app_stack", "app_dial", "app_queue", "app_mixmonitor", "app_userevent",
-        "app_bridgewait", "app_softhangup", "app_echo", "app_playback", "app_directed_pickup", "app_senddtmf",
+        "app_bridgewait", "app_softhangup", "app_echo", "app_playback", "app_directed_pickup", "app_senddtmf", "app_read",
         "app_channelredirect", "func_callerid", "func_channel", "func_cut", "func_devstate",
         "func_dialplan", "func_global", "func_groupcount", "func_logic", "func_rand", "func_strings", "func_timeout",
     ),

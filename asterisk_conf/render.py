@@ -201,6 +201,7 @@ def _facts(
             }
             for phone in company.desk_phones
         ],
+        **_remote(company),
         "queues": company.queues,
         "has_manners": any(not queue.manner.is_plain for queue in company.queues),
         "numbers": company.numbers,
@@ -216,6 +217,17 @@ def _facts(
         "channel_variables": CHANNEL_VARIABLES,
         "has_named_filters": has_named_filters(install.version_numbers),
         "has_quick_records": has_quick_records(install.module_dir),
+    }
+
+
+def _remote(company: Company) -> dict[str, Any]:
+    """Who may take calls at a phone outside, and whose queues' calls they are."""
+    people = [person for person in company.people if person.outside_phone is not None]
+    return {
+        "remote_phones": [
+            {"extension": person.extension, "language": person.language} for person in people
+        ],
+        "remote_queues": {queue for person in people for queue in person.queues},
     }
 
 

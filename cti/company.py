@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from cti.company_agents import AgentRules, DeskPhone
+from cti.company_agents import AgentRules, DeskPhone, OutsidePhone, outside_problems
 from cti.company_base import (
     Credit,
     Demand,
@@ -60,6 +60,7 @@ class Person(Part):
     # By queue: who has a lower one is asked first; none said: 0.
     penalties: dict[Name, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
     caller_id: OutsideNumber | None = None  # what he shows outside, unless he chooses another
+    outside_phone: OutsidePhone | None = None  # none: he may not take calls outside
 
 
 class Relax(Part):
@@ -378,6 +379,8 @@ class Company(Part):
             _known(f"queue {queue.name}", "hours", {queue.hours} - {None}, hours)
         for problem in company_problems(self.queues, self.flows, self.outbound):
             raise ValueError(problem)
+        for problem in outside_problems(self.people, self.queues, self.outbound):
+            raise ValueError(problem)
         answering = {n.flow for n in self.numbers} - {None} | {self.default_flow}
         _known("numbers", "flow", answering, flows)
         direct = {n.extension for n in self.numbers} - {None}
@@ -403,13 +406,12 @@ class Company(Part):
         """Skills, groups and people that routing names must exist."""
         logins, skills = {p.login for p in self.people}, set(self.skills)
         for person in self.people:
-            _known(f"person {person.login}", "skill", set(person.skills), skills)
+            who = f"person {person.login}"
+            _known(who, "skill", set(person.skills), skills)
             unserved = set(person.penalties) - set(person.queues)
             if unserved:
                 names = ", ".join(sorted(unserved))
-                raise ValueError(
-                    f"person {person.login}: a penalty in {names}, which he doesn't serve"
-                )
+                raise ValueError(f"{who}: a penalty in {names}, which he doesn't serve")
         demands = [(f"queue {q.name}", q.demand) for q in self.queues]
         demands += [(f"queue {q.name}", step.demand or "") for q in self.queues for step in q.relax]
         demands += [(f"customer group {g.name}", g.demand) for g in self.customer_groups]
@@ -440,8 +442,7 @@ class Company(Part):
 
     def _dialled_once(self) -> None:
         """What a phone dials means one thing."""
-        dialled = [p.extension for p in self.people]
-        dialled += [phone.extension for phone in self.desk_phones]
+        dialled = [p.extension for p in self.people] + [d.extension for d in self.desk_phones]
         dialled += [q.extension for q in self.queues if q.extension]
         dialled += [n.dnis for n in self.numbers]
         dialled += self.outbound.emergency if self.outbound else ()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
 from cti.company_base import Extension, Language, Part, Text, WrapUp
+from cti.company_overflow import Outside, is_allowed
 from cti.domain.manners import Manner
 
 
@@ -17,6 +19,59 @@ class DeskPhone(Part):
     extension: Extension
     label: Text = Field(default_factory=dict)
     language: Language = "en"  # of the phone
+
+
+class OutsidePhone(Part):
+    """Somebody may take a queue's calls at a phone outside, which is called through the trunk."""
+
+    # Which; none: he names it when he signs in. Always one that the rules of calls to the outside allow.
+    numbers: tuple[Annotated[str, Field(pattern=r"^\+?[0-9]{3,20}$")], ...] = ()
+
+
+class SomebodyOutside(Protocol):
+    """A person (``cti.company.Person``)."""
+
+    @property
+    def login(self) -> str:
+        """Who."""
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """What he serves."""
+
+    @property
+    def outside_phone(self) -> OutsidePhone | None:
+        """Whether he may take calls outside, and where."""
+
+
+class QueueOfSomebody(Protocol):
+    """A queue (``cti.company.Queue``)."""
+
+    @property
+    def name(self) -> str:
+        """Which."""
+
+    @property
+    def strategy(self) -> str:
+        """Whom it asks."""
+
+
+def outside_problems(
+    people: Iterable[SomebodyOutside], queues: Iterable[QueueOfSomebody], outside: Outside | None
+) -> Iterator[str]:
+    """What is wrong with phones outside, one sentence each; no number stands in it."""
+    ringing_all = {queue.name for queue in queues if queue.strategy == "ring_all"}
+    for person in people:
+        if person.outside_phone is None:
+            continue
+        where = f"person {person.login}, outside_phone"
+        if outside is None:
+            yield f"{where}: the company has no line to the outside (outbound)"
+        if both := ringing_all & set(person.queues):
+            # Who answers first must have been asked for the key: the others' phones would ring on.
+            yield f"{where}: queue {min(both)} rings all, which a phone outside can't take part in"
+        if not all(is_allowed(number, outside) for number in person.outside_phone.numbers):
+            yield f"{where}: a number of his may not be dialled outside"
 
 
 class AgentRules(Part):

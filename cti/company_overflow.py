@@ -182,15 +182,15 @@ def company_problems(
                 yield f"{where}: no flow is named {target}"
             elif rule.to.kind == "menu":
                 leads[queue.name] |= _unasked(by_name[target]) & set(known)
-            elif rule.to.kind == "outside" and not _is_allowed(target, outside):
+            elif rule.to.kind == "outside" and not is_allowed(target, outside):
                 yield f"{where}: this number may not be dialled outside"
     for name in known:
         if name in _reached(leads, name):
             yield f"queue {name}, overflow: leads back to the queue it comes from"
 
 
-def _is_allowed(number: str, outside: Outside | None) -> bool:
-    """As ``rd-outside`` has it: a prefix and at least one digit more. A queue calls no emergency number."""
+def is_allowed(number: str, outside: Outside | None) -> bool:
+    """As ``rd-outside`` has it: a prefix and at least one digit more. Nothing of ours calls an emergency number."""
     if outside is None or number in outside.emergency or len(number) > _LONGEST_NUMBER:
         return False
     return any(number.startswith(p) and len(number) > len(p) for p in outside.allowed)

@@ -7,7 +7,7 @@ Adapters live in ``cti/asterisk``, ``cti/storage``, ``cti/bus``, ``cti/web``; ``
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -97,6 +97,7 @@ class QueueMirror:
     wrap_up_time: timedelta
     guest: str = ""  # whose extension rings there besides, while he sits at somebody else's phone
     is_seated: bool = True  # False: nobody sits there any more
+    outside_number: str = field(default="", repr=False)  # at which a phone outside is called
 
 
 class CallControl(Protocol):

@@ -12,7 +12,13 @@ from typing import Any
 
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused
-from cti.domain.ids import CallId, Endpoint, is_browser_phone, parse_call_id
+from cti.domain.ids import (
+    CallId,
+    Endpoint,
+    is_browser_phone,
+    is_outside_phone,
+    parse_call_id,
+)
 from cti.domain.people import Permission
 from cti.domain.targets import Target
 from cti.ports import CallControl
@@ -338,6 +344,8 @@ class CallCommands:
         endpoint = desk.state.sections["phone"]["endpoint"]
         if endpoint is None:
             raise CommandRefused("signed_out", "Sign in with a phone first.")
+        if is_outside_phone(endpoint):
+            raise CommandRefused("phone_outside", "Your phone outside takes a queue's calls only.")
         shown = desk.state.shown
         is_calling = shown is not None and shown.ended_at is None
         if is_calling or self._pop.directory.state_of(desk.user.user_id) in _BUSY:

@@ -57,9 +57,12 @@ _MAX_PENDING = 50
 Answer = dict[str, Any]
 Work = Callable[[], Awaitable[None]]
 _OWN_LANES = frozenset({"call.hang_up", "call.move"})  # they wait for nobody, or nobody for them
-_NO_IDS = frozenset({"text", "name", "company", "call_id", "target", "digits", "why"}) | frozenset(
-    QualityArgs.model_fields  # the event holds the figures
-)
+_NO_IDS = frozenset(
+    {"text", "name", "company", "call_id", "target", "digits", "why", "number"}
+) | frozenset(QualityArgs.model_fields)  # the event holds the figures
+
+_MARKS = {"browser": "w", "outside": "r"}
+"""What the names of somebody's own phones end with."""
 
 
 class CommandDesk:
@@ -220,12 +223,11 @@ class CommandDesk:
     # ---- the agent -----------------------------------------------------------------------------
 
     def _sign_in(self, desk: Desk, args: SignInArgs) -> Work:
-        suffix = "w" if args.phone == "browser" else ""
-        own = f"{desk.user.extension}{suffix}"
+        own = desk.user.extension + _MARKS.get(args.phone, "")
         if (args.phone == "shared") is not (args.extension is not None):
             raise CommandRefused("not_your_phone", "Say which of the shared phones, or none.")
-        endpoint = Endpoint(args.extension or own)
-        return lambda: self._agents.sign_in(desk.user.user_id, endpoint)
+        endpoint, number = Endpoint(args.extension or own), args.number or ""
+        return lambda: self._agents.sign_in(desk.user.user_id, endpoint, number)
 
     # ---- ticket and customer: only what stands on the desktop -----------------------------------
 

@@ -17,6 +17,7 @@ from screenpop.sections import (
     CallerIdValue,
     Labels,
     MeSection,
+    OutsidePhoneValue,
     PhoneSection,
     ReasonValue,
     SectionName,
@@ -43,7 +44,13 @@ class DeskConfig:
     """By extension: what its owner may show outside, his default first."""
     park_time: timedelta = timedelta(seconds=120)  # then a parked caller goes back
     shared_phones: Sequence[SharedPhoneValue] = ()
+    outside_numbers: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    """By extension: where who may take calls outside can be called; none: wherever he says."""
     manners: Mapping[str, Manner] = field(default_factory=dict)  # by queue
+
+
+def _outside_phone(numbers: Sequence[str] | None) -> OutsidePhoneValue | None:
+    return None if numbers is None else {"numbers": list(numbers)}
 
 
 def me_section(user: User, language: str, now: datetime, config: DeskConfig) -> MeSection:
@@ -59,6 +66,7 @@ def me_section(user: User, language: str, now: datetime, config: DeskConfig) -> 
         permissions=sorted(p.value for p in PERMISSIONS[user.role]),
         queue_labels=dict(config.queue_labels),
         shared_phones=list(config.shared_phones),
+        outside_phone=_outside_phone(config.outside_numbers.get(user.extension)),
     )
 
 

@@ -26,8 +26,9 @@ class NoArgs(Args):
 class SignInArgs(Args):
     """Which phone."""
 
-    phone: Literal["browser", "desk", "shared"]
+    phone: Literal["browser", "desk", "shared", "outside"]
     extension: Annotated[str, Field(pattern=r"^[1-9][0-9]{2,4}$")] | None = None  # of a shared one
+    number: Annotated[str, Field(min_length=1, max_length=40)] | None = None  # of one outside
 
 
 class ReasonArgs(Args):

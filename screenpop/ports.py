@@ -20,7 +20,7 @@ from screenpop.views import AgentView, CallerView, TicketView
 class AgentDesk(Protocol):
     """The ACD, as far as an agent commands it. Refusals are ``CommandRefused``."""
 
-    async def sign_in(self, agent_id: AgentId, endpoint: Endpoint) -> None:
+    async def sign_in(self, agent_id: AgentId, endpoint: Endpoint, number: str = "") -> None:
         """Take a seat at one of the agent's phones."""
 
     async def sign_out(self, agent_id: AgentId) -> None:

@@ -31,6 +31,12 @@ class SharedPhoneValue(TypedDict):
     label: Labels
 
 
+class OutsidePhoneValue(TypedDict):
+    """The agent's own phone outside: the numbers that he may choose from; none: any that he may call."""
+
+    numbers: list[str]
+
+
 class MeSection(TypedDict):
     """Who sits here."""
 
@@ -43,6 +49,7 @@ class MeSection(TypedDict):
     server_time: str
     permissions: list[str]
     shared_phones: list[SharedPhoneValue]
+    outside_phone: OutsidePhoneValue | None  # none: he may not take calls outside
     queue_labels: dict[str, Labels]  # of all queues: the history names those of other agents too
 
 

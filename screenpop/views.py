@@ -21,6 +21,7 @@ from cti.domain.ids import (
     RecordingId,
     TicketId,
     is_browser_phone,
+    is_outside_phone,
 )
 from cti.domain.text import clean_name, hide_digits
 from screenpop.sections import (
@@ -237,6 +238,7 @@ def phone_section(view: AgentView, sip: SipValue | None) -> PhoneSection:
     kind = None
     if view.endpoint is not None:
         kind = "browser" if is_browser_phone(view.endpoint) else "desk"
+        kind = "outside" if is_outside_phone(view.endpoint) else kind
     state = view.phone if view.endpoint is not None else "unknown"
     return PhoneSection(kind=kind, endpoint=view.endpoint, state=state, sip=sip)
 

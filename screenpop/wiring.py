@@ -89,6 +89,11 @@ def desk_config(company: Company, country: str) -> DeskConfig:
             {"extension": phone.extension, "label": _labels(phone.label)}
             for phone in company.desk_phones
         ],
+        outside_numbers={
+            person.extension: person.outside_phone.numbers
+            for person in company.people
+            if person.outside_phone is not None
+        },
         manners={queue.name: queue.manner for queue in company.queues},
         disposition_labels={
             name: _labels(text) for name, text in company.disposition_labels.items()

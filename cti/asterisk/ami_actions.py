@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from cti.domain.errors import CommandRefused
-from cti.domain.ids import Endpoint, is_browser_phone
+from cti.domain.ids import Endpoint, is_browser_phone, is_outside_phone, parse_endpoint
 from cti.domain.manners import Manner
 from cti.domain.targets import Target
 from cti.domain.ways_out import FLOW_KINDS, OverflowWay
@@ -24,6 +25,7 @@ _REASONS = (
     ("extrachannel", "wrong_state"),
     ("unable to withdraw", "wrong_state"),
 )
+_BY_KEY = "@rd-remote-member"
 _FORMS = {
     "agent": "",
     "queue": "q-",
@@ -52,6 +54,8 @@ def told_of(way: OverflowWay) -> str:
 
 def place_of_offer(endpoint: Endpoint, manner: Manner) -> tuple[str, str]:
     """Where a caller is sent to ring a phone: context and exten. What is asked for beyond ringing stands in the exten."""
+    if is_outside_phone(endpoint):  # asked for its key anyway
+        return ("rd-offer", f"{endpoint}-n") if manner.says_staff_number else ("rd-dial", endpoint)
     if manner.is_plain:
         return "rd-dial", endpoint
     # A browser's page beeps by itself.
@@ -64,6 +68,27 @@ def place_of_offer(endpoint: Endpoint, manner: Manner) -> tuple[str, str]:
     )
     letters = "".join(letter for letter, is_asked in asked if is_asked)
     return "rd-offer", f"{endpoint}-{letters}"
+
+
+def member_of(endpoint: Endpoint) -> str:
+    """How a fallback queue rings a phone; one outside is asked for its key on the way."""
+    return f"Local/{endpoint}{_BY_KEY}" if is_outside_phone(endpoint) else f"PJSIP/{endpoint}"
+
+
+def phone_of_member(interface: str) -> Endpoint:
+    """The other way round.
+
+    Raises:
+        InvalidValue: no member of ours.
+    """
+    return parse_endpoint(
+        interface.removeprefix("PJSIP/").removeprefix("Local/").removesuffix(_BY_KEY)
+    )
+
+
+def outside_number(endpoint: Endpoint, number: str) -> Action:
+    """Tell the dialplan at which number a phone outside is called; empty: at none any more."""
+    return set_global(f"RD_OUTSIDE_{endpoint}", re.sub(r"[^0-9+]", "", number))
 
 
 def set_variable(channel: str, variable: str, value: str) -> Action:

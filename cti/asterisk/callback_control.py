@@ -15,7 +15,7 @@ from cti.asterisk import ami_actions as act
 from cti.asterisk.transfer_control import ANSWER_HEADER, ANSWER_NOW, TransferControl
 from cti.domain.callbacks import mark_of
 from cti.domain.errors import CommandRefused
-from cti.domain.ids import CallId, Endpoint, parse_call_id, parse_endpoint
+from cti.domain.ids import CallId, Endpoint, is_outside_phone, parse_call_id, parse_endpoint
 from cti.domain.targets import Target
 
 _BEGUN_TIME = timedelta(seconds=1)
@@ -37,12 +37,19 @@ class CallbackControl(TransferControl):
         mark = mark_of(callback_id)
         variables = {"RD_CALL": parse_call_id(call_id), "__RD_CB": mark}
         variables |= {ANSWER_HEADER: ANSWER_NOW, "RD_SHOWN": target.shown}
-        phone, exten = f"PJSIP/{parse_endpoint(endpoint)}", act.exten_of(target)
+        phone, context = f"PJSIP/{parse_endpoint(endpoint)}", "rd-agents"
         number = re.sub(r"[^0-9+]", "", target.value)
+        if is_outside_phone(endpoint):
+            his = self.outside_numbers.get(endpoint)
+            if not his:
+                raise CommandRefused("refused", "where this phone is called isn't known")
+            phone = f"PJSIP/{his}@{endpoint}"
+            context = "rd-remote-first"
+            number = self.outside.shown_number if self.outside is not None else ""
         ring_ms = max(1000, round(ring_timeout.total_seconds() * 1000))
         await self._do(
             act.set_global(f"RD_CB_{mark}", call_id),
-            act.originate(phone, "rd-agents", exten, variables, ring_ms, number),
+            act.originate(phone, context, act.exten_of(target), variables, ring_ms, number),
         )
 
     async def drop_callback(self, callback_id: CallId | None, call_id: CallId | None) -> None:

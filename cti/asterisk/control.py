@@ -22,6 +22,7 @@ from cti.domain.ids import (
     CallId,
     Endpoint,
     QueueName,
+    is_outside_phone,
     parse_endpoint,
     parse_queue_name,
 )
@@ -70,6 +71,7 @@ class AmiCallControl(CallbackControl):
         """See ``CallControl``."""
         channel = self._call(call_id).channel
         await self._do(
+            *self._number_of(endpoint),
             act.set_variable(channel, "RD_RING", _seconds(ring_timeout)),
             act.redirect(channel, *act.place_of_offer(parse_endpoint(endpoint), manner)),
         )
@@ -249,7 +251,10 @@ class AmiCallControl(CallbackControl):
         endpoint = parse_endpoint(mirror.endpoint)
         wanted = frozenset(parse_queue_name(queue) for queue in mirror.queues)
         known = self.members.get(endpoint, frozenset())
-        interface, epoch = f"PJSIP/{endpoint}", self._link.epoch
+        interface, epoch = act.member_of(endpoint), self._link.epoch
+        if is_outside_phone(endpoint):
+            self.outside_numbers[endpoint] = mirror.outside_number
+            await self._do(act.outside_number(endpoint, mirror.outside_number))
         for queue in sorted(known - wanted):
             headers = {"Queue": f"rd_{queue}", "Interface": interface}
             answer = await self._link.action("QueueRemove", headers, epoch=epoch)
@@ -260,6 +265,8 @@ class AmiCallControl(CallbackControl):
             paused = "true" if mirror.is_paused else "false"
             if queue not in known:
                 added = {**headers, "Penalty": "0", "Paused": paused}
+                if is_outside_phone(endpoint):
+                    added["StateInterface"] = f"PJSIP/{endpoint}"
                 act.check(await self._link.action("QueueAdd", added, epoch=epoch), "already there")
             pause = {**headers, "Paused": paused}
             act.check(await self._link.action("QueuePause", pause, epoch=epoch))

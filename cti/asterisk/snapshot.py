@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from cti.asterisk import ami_actions as act
 from cti.asterisk.channel_rows import SeenHalf, SeenLeg, World
 from cti.asterisk.headers import HOLDING, instant, number, phone_state, said, said_name
 from cti.asterisk.link import AmiLink
@@ -23,7 +24,6 @@ from cti.domain.ids import (
     LegId,
     QueueName,
     parse_call_id,
-    parse_endpoint,
     parse_queue_name,
 )
 from cti.wire.ami import Message
@@ -230,7 +230,7 @@ def _members(queues: Iterable[Message]) -> dict[Endpoint, frozenset[QueueName]]:
         if message.event != "QueueMember":
             continue
         try:
-            endpoint = parse_endpoint(message.get("Location").removeprefix("PJSIP/"))
+            endpoint = act.phone_of_member(message.get("Location"))
             queue = parse_queue_name(message.get("Queue").removeprefix("rd_"))
         except InvalidValue:
             continue

@@ -22,7 +22,13 @@ from cti.asterisk.channels import (
 )
 from cti.asterisk.link import AmiLink
 from cti.domain.errors import CommandRefused
-from cti.domain.ids import CallId, Endpoint, is_phone, parse_call_id, parse_endpoint
+from cti.domain.ids import (
+    CallId,
+    Endpoint,
+    is_phone,
+    parse_call_id,
+    parse_endpoint,
+)
 from cti.domain.targets import Target
 from cti.ports import Clock
 
@@ -63,6 +69,8 @@ class TransferControl:
         self._clock = clock
         self.outside = outside
         self._notify = notify
+        self.outside_numbers: dict[Endpoint, str] = {}
+        """Where phones outside are called, of those who are signed in with one. Personal."""
 
     # ---- begin and send on ---------------------------------------------------------------------
 
@@ -339,6 +347,11 @@ class TransferControl:
         if leg is None:
             return call.channel, ""
         return call.channel, leg.channel
+
+    def _number_of(self, endpoint: Endpoint) -> tuple[act.Action, ...]:
+        """What Asterisk must know before it rings a phone outside, should it have forgotten."""
+        number = self.outside_numbers.get(endpoint)
+        return () if number is None else (act.outside_number(endpoint, number),)
 
     async def _do(self, *actions: act.Action) -> None:
         """Write all actions at once; the last one's answer counts."""

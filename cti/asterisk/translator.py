@@ -45,6 +45,7 @@ from cti.domain.ids import (
     LegId,
     QueueName,
     is_browser_phone,
+    is_outside_phone,
     parse_call_id,
     parse_endpoint,
     parse_queue_name,
@@ -150,9 +151,9 @@ class Translator(Transfers):
         call, out = self._of(message, at, "waiting")
         self._sent_on(call)
         result = ring_result(message.get("Status"), number(message.get("Cause")))
-        # No 180 at all: nobody let it ring, the phone is dead. Its leg may be gone by now.
+        # No 180 at all: nobody let it ring, the phone is dead. Its leg may be gone by now. Networks outside often send none.
         rung = {endpoint, *message.get("Group").split("-")}
-        if result == "no_answer" and not rung & call.rang:
+        if result == "no_answer" and not rung & call.rang and not is_outside_phone(endpoint):
             result = "unreachable"
         return [
             *out,

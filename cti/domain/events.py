@@ -275,6 +275,7 @@ class AgentStateChanged(Event):
     overrun_at: datetime | None = None
     away_time: timedelta = timedelta(0)  # of a break, before a call came between
     extended: int = 0  # how often this wrap-up was extended
+    outside_number: str = personal()  # of his phone outside, while he is signed in with it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

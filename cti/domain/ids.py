@@ -20,7 +20,8 @@ QueueName = NewType("QueueName", str)
 """A waiting line."""
 
 Endpoint = NewType("Endpoint", str)
-"""A phone as Asterisk names it: ``1001`` (desk phone) or ``1001w`` (browser phone); of a leg outside, the trunk."""
+"""A phone as Asterisk names it: ``1001`` (desk phone), ``1001w`` (browser phone) or ``1001r`` (the same person's phone
+outside, reached through the trunk); of a customer's leg outside, the trunk."""
 
 TicketId = NewType("TicketId", int)
 CustomerId = NewType("CustomerId", int)
@@ -28,7 +29,7 @@ RecordingId = NewType("RecordingId", str)
 """Random, unguessable; part of addresses."""
 
 _CALL_ID = re.compile(r"[A-Za-z0-9_]{1,32}-[0-9]{1,12}\.[0-9]{1,12}-[0-9]{1,10}")
-_ENDPOINT = re.compile(r"[0-9]{2,6}w?")
+_ENDPOINT = re.compile(r"[0-9]{2,6}[rw]?")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
@@ -47,7 +48,7 @@ def parse_endpoint(text: str) -> Endpoint:
     """Check the name of a phone; only such names ever reach the dialplan.
 
     Raises:
-        InvalidValue: not two to six digits, with ``w`` behind them for a browser phone.
+        InvalidValue: not two to six digits, with ``w`` behind them for a browser phone, ``r`` for one outside.
     """
     if not _ENDPOINT.fullmatch(text):
         raise InvalidValue("endpoint", text)
@@ -64,9 +65,14 @@ def is_browser_phone(endpoint: str) -> bool:
     return is_phone(endpoint) and endpoint.endswith("w")
 
 
+def is_outside_phone(endpoint: str) -> bool:
+    """Whether this is somebody's own phone outside (remote): nobody sees whether it is there, and anybody may answer it."""
+    return is_phone(endpoint) and endpoint.endswith("r")
+
+
 def extension_of(endpoint: str) -> str:
     """The extension of a phone's owner; a trunk's name stays as it is."""
-    return endpoint.removesuffix("w") if is_phone(endpoint) else endpoint
+    return endpoint.rstrip("rw") if is_phone(endpoint) else endpoint
 
 
 def parse_queue_name(text: str) -> QueueName:

@@ -33,7 +33,13 @@ from cti.company import Company, Node
 from cti.company_base import Language
 from cti.domain.errors import ConfigError
 from ivr import model, voicemail
-from ivr.adapters.sentences import SYSTEM_TEXTS, position_texts, staff_number_text, wait_texts
+from ivr.adapters.sentences import (
+    SYSTEM_TEXTS,
+    key_text,
+    position_texts,
+    staff_number_text,
+    wait_texts,
+)
 from ivr.waiting import minutes_told, offer_prompt
 
 Progress = Callable[[int, int, str], None]
@@ -111,12 +117,15 @@ def wanted_prompts(company: Company) -> list[Wanted]:
 
 
 def _meeting_texts(company: Company) -> dict[str, dict[Language, str]]:
-    """What is said when agent and caller meet: the queue's name to the one, the agent's number to the other."""
+    """What is said when agent and caller meet: the queue's name to the one, the agent's number to the other; the key."""
     texts = {f"meet-queue-{q.name}": dict(q.label) for q in company.queues if q.whispers_name}
     saying = {queue.name for queue in company.queues if queue.says_staff_number}
     for person in company.people:
         if saying & set(person.queues):
             texts[f"meet-staff-{person.extension}"] = staff_number_text(person.staff_number)
+    if any(person.outside_phone is not None for person in company.people):
+        texts["remote-any"] = key_text({})
+        texts |= {f"remote-queue-{q.name}": key_text(q.label) for q in company.queues}
     return texts
 
 

@@ -6,7 +6,7 @@ together sound like pieces. Each can be replaced by a recorded file of its name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cti.company_base import Language
 from ivr import voicemail
@@ -123,3 +123,14 @@ def staff_number_text(number: str) -> dict[Language, str]:
     """Who serves the caller; digit by digit, as staff numbers are read."""
     spelled = " ".join(number.replace("-", ""))
     return {"en": f"Agent {spelled} is here for you.", "zh": f"工号 {spelled} 为您服务。"}
+
+
+def key_text(label: Mapping[Language, str]) -> dict[Language, str]:
+    """What whoever answers an agent's phone outside is asked; ``label``: the queue's name, if it is known."""
+    english = label.get("en") or label.get("zh", "")
+    chinese_name = label.get("zh") or english
+    whose = f" for {english}" if english else ""
+    return {
+        "en": f"A call{whose}. To take it, press one. To decline it, press two.",
+        "zh": f"{chinese_name}来电，接听请按一，拒接请按二。",
+    }

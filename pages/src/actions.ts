@@ -77,7 +77,8 @@ export function refused(name: CallAction): string {
   return needsLink() || (isLive(call) ? call.can?.[name] ?? "" : t("why.not_talking"));
 }
 
-const isAtDesk = (): boolean => sections.phone.value?.kind === "desk";
+const isOutside = (): boolean => sections.phone.value?.kind === "outside";
+const isAtDesk = (): boolean => sections.phone.value?.kind === "desk" || isOutside();
 
 let callSeen = { id: "", at: 0 };
 
@@ -97,6 +98,7 @@ const answer: Action = {
   key: "F2",
   label: () => t("call.answer"),
   blocked: () => {
+    if (isOutside() && phase.value === "ringing") return t("why.key_on_phone");
     if (isAtDesk()) return phase.value === "ringing" ? refused("answer") : t("why.nothing_rings");
     if (phoneCall.value?.stage === "answering") return t("why.answering");
     if (isRinging.value || phase.value === "offered" || phase.value === "ringing") return "";
@@ -130,6 +132,7 @@ const hangUp: Action = {
   blocked: () => {
     if (phase.value === "ringing" || phase.value === "offered") {
       if (isLinked.value && sections.call.value?.can?.decline) return sections.call.value.can.decline;
+      if (isOutside()) return t("why.key_on_phone");
       if (isAtDesk()) return t("why.decline_on_phone");
       return isRinging.value ? "" : t("why.not_ringing_yet");
     }

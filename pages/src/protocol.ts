@@ -14,6 +14,8 @@ export interface Me {
   permissions: string[];
   /** Desk phones at which anybody may sign in. */
   shared_phones: { extension: string; label: Labels }[];
+  /** Where he may take calls outside: the numbers to choose from, none: any. Null: nowhere. */
+  outside_phone: { numbers: string[] } | null;
   queue_labels: Record<string, Labels>;
 }
 
@@ -26,7 +28,7 @@ export interface SipAccount {
 }
 
 export interface PhoneSection {
-  kind: "browser" | "desk" | null;
+  kind: "browser" | "desk" | "outside" | null;
   endpoint: string | null;
   state: "unavailable" | "idle" | "ringing" | "in_use" | "on_hold" | "unknown";
   sip: SipAccount | null;
@@ -294,7 +296,7 @@ export interface QualityReport {
 }
 
 export interface Commands {
-  "agent.sign_in": { phone: "browser" | "desk" } | { phone: "shared"; extension: string };
+  "agent.sign_in": { phone: "browser" | "desk" } | { phone: "shared"; extension: string } | { phone: "outside"; number: string };
   "agent.sign_out": Record<string, never>;
   "agent.ready": Record<string, never>;
   "agent.not_ready": { reason: string };

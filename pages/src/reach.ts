@@ -58,6 +58,7 @@ function dialBlocked(): string {
   const state = sections.agent.value?.state;
   if (state === "RESERVED" || state === "RINGING") return t("why.call_coming");
   if (!sections.phone.value?.kind || sections.phone.value.state === "unavailable") return t("why.no_phone");
+  if (sections.phone.value.kind === "outside") return t("refusal.phone_outside");
   return needsLink();
 }
 

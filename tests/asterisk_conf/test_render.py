@@ -18,6 +18,7 @@ from asterisk_conf.modules import REQUIRED, allow_list
 from asterisk_conf.render import checked, has_named_filters, reload_commands, render
 from asterisk_conf.secrets import Secrets, endpoint_names
 from cti.company import Company, parse_company
+from cti.company_agents import OutsidePhone
 from cti.config import PbxSettings, Settings
 from cti.domain.errors import ConfigError
 
@@ -378,3 +379,34 @@ def test_doors_need_a_restart_and_the_rest_a_reload() -> None:
     )
     assert reload_commands([]) == ()
     assert reload_commands(["queues.conf", "modules.conf"]) is None
+
+
+def test_a_phone_outside_is_the_carriers_line_by_which_nobody_comes_in(
+    tmp_path: Path, install: AsteriskInstall
+) -> None:
+    place = _settings(tmp_path / "home")
+    texts: dict[str, list[str]] = {"pjsip.conf": [], "extensions.conf": [], "queues.conf": []}
+    plain = parse_company(OUTBOUND)
+    person = plain.people[0].model_copy(
+        update={"outside_phone": OutsidePhone(), "queues": ("sales",)}
+    )
+    outside = plain.model_copy(update={"people": (person, *plain.people[1:])})
+    for company in (plain, outside):
+        render(place, company, _secrets(company), install)
+        for name, found in texts.items():
+            found.append((place.asterisk_dir / "etc" / name).read_text(encoding="utf-8"))
+    without, sip = texts["pjsip.conf"]
+    assert f"[{person.extension}r]" not in without
+    own = sip.split(f"[{person.extension}r](leg)")[1].split("\n[")[0]
+    assert "identify_by = header" in own
+    assert "context = rd-trunk" in own
+    assert "auth" not in own
+    without, dialplan = texts["extensions.conf"]
+    assert "rd-remote" not in without
+    for word in ("[rd-remote]", "[rd-remote-key]", "[rd-remote-member]", "[rd-remote-first]"):
+        assert word in dialplan
+    rings = [
+        [int(t) for t in re.findall(r"^timeout = (\d+)", text, re.M)]
+        for text in texts["queues.conf"]
+    ]
+    assert rings == [[12, 15], [27, 15]], "his key takes time"

@@ -37,6 +37,7 @@ def _base() -> Json:
             "permissions": ["take_calls", "read_customers", "hear_team_recordings"],
             "queue_labels": {"billing": {"en": "Billing", "zh": "账单"}},
             "shared_phones": [],
+            "outside_phone": None,
         },
         "phone": {"kind": "desk", "endpoint": "1001", "state": "idle", "sip": None},
         "agent": _agent("READY", since=ago(761)),

@@ -59,3 +59,44 @@ def test_a_shared_phone_has_an_extension_of_its_own() -> None:
     assert company(more="desk_phones: [{extension: '3001'}]").desk_phones[0].extension == "3001"
     with pytest.raises(ConfigError, match="dialled for two things: 1001"):
         company(more="desk_phones: [{extension: '1001'}]")
+
+
+OUTBOUND = """
+outbound: {address: "198.51.100.7", caller_id: "+864001234567", allowed: ["1"], emergency: ["120"]}
+"""
+
+
+def outside(phone: str, *, queue: str = "", more: str = OUTBOUND) -> Company:
+    text = TEXT.format(queue=queue, reason="", company=more)
+    return parse_company(
+        text.replace("queues: [sales]}", f"queues: [sales], outside_phone: {phone}}}")
+    )
+
+
+def test_a_phone_outside_is_somebodys_with_his_numbers_or_any() -> None:
+    assert company().people[0].outside_phone is None
+    assert outside("{}").people[0].outside_phone is not None
+    kept = outside('{numbers: ["13800138000"]}').people[0].outside_phone
+    assert kept is not None
+    assert kept.numbers == ("13800138000",)
+
+
+@pytest.mark.parametrize(
+    ("phone", "more", "why"),
+    [
+        ("{}", "", "no line to the outside"),
+        ('{numbers: ["01088"]}', OUTBOUND, "may not be dialled"),
+        ('{numbers: ["120"]}', OUTBOUND, "may not be dialled"),
+        ('{numbers: ["1380013800a"]}', OUTBOUND, "numbers"),
+    ],
+)
+def test_a_phone_outside_that_could_not_be_called_is_refused(
+    phone: str, more: str, why: str
+) -> None:
+    with pytest.raises(ConfigError, match=why):
+        outside(phone, more=more)
+
+
+def test_a_phone_outside_takes_no_part_where_all_are_rung() -> None:
+    with pytest.raises(ConfigError, match="queue sales rings all"):
+        outside("{}", queue="strategy: ring_all")

@@ -119,8 +119,8 @@ class FakeAgents:
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     views: dict[AgentId, View] = field(default_factory=dict)
 
-    async def sign_in(self, agent_id: AgentId, endpoint: Endpoint) -> None:
-        self.asked.append(("sign_in", agent_id, endpoint))
+    async def sign_in(self, agent_id: AgentId, endpoint: Endpoint, number: str = "") -> None:
+        self.asked.append(("sign_in", agent_id, endpoint, number)[: 4 if number else 3])
 
     async def sign_out(self, agent_id: AgentId) -> None:
         self.asked.append(("sign_out", agent_id))

@@ -71,6 +71,17 @@ async def test_agent_commands_reach_the_acd(world: World, ask: Asker) -> None:
     ]
 
 
+async def test_the_number_of_a_phone_outside_reaches_the_acd_and_not_the_journal(
+    world: World, ask: Asker
+) -> None:
+    number = "138 0013 8000"
+    assert await ask("agent.sign_in", phone="outside", number=number) == "ok"
+    assert world.agents.asked == [("sign_in", LINA.user_id, "1001r", number)]
+    [accepted] = world.of(ev.CommandAccepted)
+    assert accepted.arguments["phone"] == "outside"
+    assert "0013" not in str(accepted)
+
+
 async def test_call_commands_reach_the_switch_for_the_own_call_only(
     world: World, ask: Asker
 ) -> None:

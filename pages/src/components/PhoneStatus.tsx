@@ -32,6 +32,8 @@ function measured(): Quality | null {
   return sections.phone.value?.kind === "browser" && isHeard ? quality.value : null;
 }
 
+const KINDS = { browser: "phone.browser", desk: "phone.desk", outside: "phone.outside" } as const;
+
 function word(): string {
   const phone = sections.phone.value;
   if (phone?.kind === "browser") {
@@ -65,7 +67,7 @@ export function PhoneStatus() {
       >
         <Icon name={problem ? "alert" : "phone"} />
         <span class="figures">{me.extension}</span>
-        <span class="phone-kind">{phone.kind === "browser" ? t("phone.browser") : t("phone.desk")}</span>
+        <span class="phone-kind">{t(KINDS[phone.kind])}</span>
         {isShown && <Bars level={now.bars} />}
         <span class="phone-word" aria-hidden={isShown ? true : undefined}>
           {word()}
@@ -73,7 +75,9 @@ export function PhoneStatus() {
       </button>
       <Menu name="phone" label={t("phone.settings")} role="dialog" class="wide">
         {problem && <p class="problem">{problem}</p>}
-        {phone.kind === "browser" ? <SoundSettings /> : <p>{t("phone.desk_text", { number: me.extension })}</p>}
+        {phone.kind === "browser" && <SoundSettings />}
+        {phone.kind === "desk" && <p>{t("phone.desk_text", { number: me.extension })}</p>}
+        {phone.kind === "outside" && <p>{t("phone.outside_text")}</p>}
         <ActionButton action={reach.move} icon="phone" />
       </Menu>
     </div>

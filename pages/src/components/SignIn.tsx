@@ -12,11 +12,13 @@ import { isLinked, isLoaded, sections, strip_note } from "../store";
 import { SoundCheck } from "./SoundCheck";
 import { Icon } from "./Icon";
 
-/** `browser`, `desk`, or the extension of a shared phone. */
+/** `browser`, `desk`, `outside`, or the extension of a shared phone. */
 type Phone = string;
 
 const STORED = "ringdesk.phone";
 const phone = signal<Phone>(localStorage.getItem(STORED) === "desk" ? "desk" : "browser");
+
+const outsideNumber = signal("");
 
 function choosePhone(next: Phone): void {
   phone.value = next;
@@ -25,6 +27,7 @@ function choosePhone(next: Phone): void {
 
 function seat(): Commands["agent.sign_in"] {
   const chosen = phone.value;
+  if (chosen === "outside") return { phone: "outside", number: outsideNumber.value };
   return chosen === "browser" || chosen === "desk" ? { phone: chosen } : { phone: "shared", extension: chosen };
 }
 
@@ -46,6 +49,8 @@ function PhoneChoice() {
       t("phone.shared_hint"),
     ]),
   ];
+  const outside = sections.me.value?.outside_phone;
+  if (outside) choices.push(["outside", t("phone.outside_long"), t("phone.outside_hint")]);
   return (
     <fieldset class="phone-choice">
       <legend>{t("sign_in.phone")}</legend>
@@ -58,7 +63,32 @@ function PhoneChoice() {
           </span>
         </label>
       ))}
+      {outside && phone.value === "outside" && <OutsideNumber numbers={outside.numbers} />}
     </fieldset>
+  );
+}
+
+/** The number of the phone outside: one of those the company knows, else the one he writes. */
+function OutsideNumber({ numbers }: { numbers: string[] }) {
+  useEffect(() => {
+    if (numbers.length && !numbers.includes(outsideNumber.value)) outsideNumber.value = numbers[0] ?? "";
+  }, [numbers]);
+  const set = (event: { currentTarget: { value: string } }) => (outsideNumber.value = event.currentTarget.value);
+  return (
+    <label class="field">
+      <span>{t("phone.outside_number")}</span>
+      {numbers.length ? (
+        <select name="outside_number" value={outsideNumber.value} onChange={set}>
+          {numbers.map((number) => (
+            <option key={number} value={number}>
+              {number}
+            </option>
+          ))}
+        </select>
+      ) : (
+        <input name="outside_number" type="tel" autocomplete="off" required value={outsideNumber.value} onInput={set} />
+      )}
+    </label>
   );
 }
 
@@ -154,7 +184,7 @@ export function SignIn() {
           </>
         )}
         <PhoneChoice />
-        {phone.value === "browser" ? <SoundCheck /> : <div class="sound-check"><p class="faint">{t("phone.desk_check")}</p></div>}
+        {phone.value === "browser" ? <SoundCheck /> : <div class="sound-check"><p class="faint">{t(phone.value === "outside" ? "phone.outside_check" : "phone.desk_check")}</p></div>}
         <p class="card-problem problem" role="alert">
           {problem.value}
         </p>
