@@ -64,7 +64,8 @@ export function phoneProblem(): string {
     if (isSilenced.value) return t("phone.silenced");
     return "";
   }
-  return phone.state === "unavailable" ? t("phone.desk_unavailable") : "";
+  if (phone.state !== "unavailable") return "";
+  return t(phone.kind === "outside" ? "phone.outside_unavailable" : "phone.desk_unavailable");
 }
 
 /** What of the sound the agent must know during a call: nobody hears him, or the line is bad; with what mends it. */
