@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from cti.domain import events as ev
@@ -173,10 +173,8 @@ async def live_through(steps: list[tuple[Any, ...]]) -> None:
 
 @settings(
     max_examples=30,
-    deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    suppress_health_check=[HealthCheck.too_slow],
 )
 @given(st.lists(STEPS, min_size=3, max_size=20))
 def test_at_the_end_of_any_day_each_call_has_one_end_and_nobody_is_stuck(

@@ -658,6 +658,6 @@ class Callbacks(RuleBasedStateMachine):
 
 TestCallbacks = Callbacks.TestCase
 TestCallbacks.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None,
+    max_examples=25, stateful_step_count=30,
     suppress_health_check=list(HealthCheck), derandomize=True,
 )  # fmt: skip

@@ -340,7 +340,7 @@ def is_whole(figure: QueueFigures, visits: list[Visit]) -> bool:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(POOL + ENDS), max_size=15))
 def test_offered_is_the_sum_of_what_became_of_it_at_every_moment(story: list[ev.Event]) -> None:
     call = CallVisits()
@@ -359,7 +359,7 @@ def test_offered_is_the_sum_of_what_became_of_it_at_every_moment(story: list[ev.
         before = now
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_repeating_what_was_told_changes_no_count(seed: int) -> None:
     rng = random.Random(seed)

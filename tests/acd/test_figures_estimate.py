@@ -64,7 +64,7 @@ def test_there_is_no_position_before_the_first(position: int) -> None:
         estimate(position, [], agents=1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.timedeltas(s(0), s(3600)), min_size=1, max_size=20))
 def test_what_is_told_never_grows(estimates: list[timedelta]) -> None:
     told: timedelta | None = None
@@ -75,7 +75,7 @@ def test_what_is_told_never_grows(estimates: list[timedelta]) -> None:
         told = now
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.timedeltas(s(0), s(600)), max_size=20), st.integers(1, 50), st.integers(0, 20))
 def test_further_back_waits_longer(steps: list[timedelta], position: int, agents: int) -> None:
     recent = [Step(T0, step) for step in steps]

@@ -45,7 +45,7 @@ def test_the_hour_that_is_twice_has_two_names() -> None:
     assert names.count("2026-10-25T02:15:00+02:00") == names.count("2026-10-25T02:15:00+01:00") == 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.dates(date(2000, 1, 1), date(2035, 12, 31)), st.sampled_from(sorted(available_timezones()))
 )
@@ -59,7 +59,7 @@ def test_days_follow_on_each_other_without_a_gap(day: date, name: str) -> None:
         assert day_of(begins - timedelta(seconds=1), zone) < day
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1_577_836_800, 1_893_456_000), st.timedeltas(timedelta(0), timedelta(hours=5)))
 def test_a_stretch_is_shared_out_whole(second: int, length: timedelta) -> None:
     began_at = datetime.fromtimestamp(second, UTC)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -339,8 +339,6 @@ class Groups(Lines):
 Lines.TestCase.settings = Groups.TestCase.settings = settings(
     max_examples=6,
     stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
 )
 TestLines = Lines.TestCase
 TestGroups = Groups.TestCase
@@ -420,7 +418,7 @@ def _holds(world: World, before: dict[AgentId, set[CallId]], told_of: CallId) ->
     assert places == sorted(places)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.sampled_from([Strategy.LONGEST_IDLE, Strategy.RING_ALL]),
     st.lists(st.one_of(anything(), st.floats(0.01, 20)), max_size=30),

@@ -68,7 +68,7 @@ def matched(agents: Agents, callers: Callers, now: datetime) -> list[tuple[int, 
     return [(int(x.call_id), int(x.agent_id)) for x in decisions if isinstance(x, d.Reserve)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     agents=st.lists(
         st.tuples(st.frozensets(st.sampled_from(QUEUES)), st.integers(0, 600)), max_size=6

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import Phase as HypothesisPhase
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acd import decisions as d
@@ -446,10 +446,8 @@ ACTS = (
 @pytest.mark.parametrize("strategy", [s.value for s in Strategy])
 @settings(
     max_examples=6,
-    deadline=None,
     # Making a failing day shorter takes minutes; its steps are told as they are.
     phases=[HypothesisPhase.explicit, HypothesisPhase.reuse, HypothesisPhase.generate],
-    suppress_health_check=[HealthCheck.too_slow],
 )
 @given(data=st.data())
 def test_the_core_does_what_the_naive_reference_does(strategy: str, data: st.DataObject) -> None:

@@ -17,7 +17,9 @@ STEPS = st.lists(
 
 
 @pytest.mark.parametrize("others", [0, 600], ids=["small", "large"])
-@settings(max_examples=30, suppress_health_check=[HealthCheck.differing_executors])
+@settings(
+    max_examples=30, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow]
+)
 @given(steps=STEPS)
 def test_a_table_is_a_dictionary_whose_old_versions_stay(
     others: int, steps: list[list[tuple[int, int | None]]]

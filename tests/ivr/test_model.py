@@ -258,7 +258,7 @@ def _well_formed(commands: tuple[Command, ...], state: FlowState) -> None:
         assert final.is_sensitive == state.is_recording_paused
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_every_path_ends_and_every_step_is_well_formed(seed: int) -> None:
     walk, draw = any_script(seed), random.Random(seed)
@@ -274,7 +274,7 @@ def test_every_path_ends_and_every_step_is_well_formed(seed: int) -> None:
     pytest.fail("the flow runs on")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_no_digit_of_a_sensitive_node_is_in_any_output(seed: int) -> None:
     walk, draw = any_script(seed), random.Random(seed)

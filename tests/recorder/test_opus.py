@@ -77,7 +77,7 @@ def test_a_file_cut_off_anywhere_is_noticed() -> None:
             seconds_of(data[:end])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.integers(0), bit=st.integers(0, 7))
 def test_a_changed_bit_is_noticed(place: int, bit: int) -> None:
     data = bytearray(_DATA)

@@ -111,7 +111,7 @@ def _do(state: DesktopState, facts: dict[CallId, CallFacts], step: tuple[str, in
 
 
 @given(st.lists(st.sampled_from(_STEPS), max_size=30), st.integers(0, 30))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_a_snapshot_and_what_came_after_is_the_document(
     steps: list[tuple[str, int]], snapshot_after: int
 ) -> None:

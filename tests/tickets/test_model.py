@@ -101,7 +101,7 @@ def test_a_caller_in_a_circle_fills_no_disk() -> None:
         max_size=25,
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_hold_never_exceeds_the_conversation(steps: list[tuple[int, str]]) -> None:
     file, at = fold(FILE, CONNECTED), T0
     for seconds, step in steps:

@@ -426,7 +426,7 @@ ALL = [
 ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.sampled_from(ALL), max_size=25))
 def test_any_order_is_survived(lines: list[str]) -> None:
     world = World()

@@ -85,7 +85,7 @@ def test_what_is_no_agi_or_too_much_is_refused(stream: bytes, size: int) -> None
         read(stream, size)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=400), st.integers(1, 40))
 def test_any_bytes_give_the_same_at_any_cutting(data: bytes, size: int) -> None:
     def outcome(step: int) -> list[AgiItem] | str:
@@ -97,7 +97,7 @@ def test_any_bytes_give_the_same_at_any_cutting(data: bytes, size: int) -> None:
     assert outcome(size) == outcome(10_000)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=80))
 def test_an_argument_stays_one_argument_of_one_line(argument: str) -> None:
     try:

@@ -105,7 +105,7 @@ def test_an_unfinished_message_is_bounded(size: int) -> None:
         read(b"Event: X\r\nFlood: " + b"x" * MAX_MESSAGE + b"\r\n\r\n", size, decoder)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.binary(max_size=80), max_size=30), st.integers(1, 40))
 def test_any_bytes_give_the_same_at_any_cutting(parts: list[bytes], size: int) -> None:
     stream = GREETING + b"\r\n".join(parts) + b"\r\n\r\n\r\n"
@@ -113,7 +113,7 @@ def test_any_bytes_give_the_same_at_any_cutting(parts: list[bytes], size: int) -
     assert seen(read(stream, size)) == seen(whole)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.dictionaries(st.from_regex(r"[A-Z][a-z]{1,8}", fullmatch=True), st.text(max_size=60)))
 def test_what_is_encoded_is_one_message_and_reads_back(headers: dict[str, str]) -> None:
     try:

@@ -51,7 +51,7 @@ def test_a_row_without_end_is_skipped_and_not_kept() -> None:
     assert reader.unreadable >= 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=4)),
     st.integers(1, 7),
@@ -62,7 +62,7 @@ def test_what_is_quoted_comes_back_whatever_it_holds(rows: list[list[str]], piec
     assert read(out.getvalue().encode(), piece) == (rows, 0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.binary(max_size=200), st.integers(1, 9))
 def test_rubbish_is_survived_and_read_the_same_in_any_pieces(data: bytes, piece: int) -> None:
     assert read(data) == read(data, piece)
