@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from asterisk_conf.pjsua2_cache import find_site
 from tests.asterisk import fault_table
 from tests.asterisk.live import Live
 from tests.asterisk.pbx import Pbx
@@ -41,6 +43,14 @@ def pbx(pbx_of_session: Pbx) -> Iterator[Pbx]:
             # The next test shall not suffer for it.
             pbx_of_session.process.rx("channel request hangup all")
         pbx_of_session.reset()
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The pjsua2 of this Python."""
+    found = find_site()
+    assert found is not None, "pjsua2 is not built for this Python: run `make pjsua2`"
+    return found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -18,7 +18,6 @@ import pytest
 import pytest_asyncio
 import soundfile
 
-from asterisk_conf.pjsua2_cache import find_site
 from cti.company import Company, Flow, Node, Number, Person, Queue
 from cti.company_agents import DeskPhone
 from cti.config import Settings
@@ -90,14 +89,6 @@ def record_prompts(settings: Settings) -> None:
         file = settings.sounds_dir / "en" / "recorded" / f"{name}.wav"
         file.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(file, tones.sine(frequency, length), tones.RATE, "PCM_16")
-
-
-@pytest.fixture(scope="module")
-def site() -> Path:
-    """The pjsua2 of this Python."""
-    found = find_site()
-    assert found is not None, "pjsua2 is not built for this Python: run `make pjsua2`"
-    return found
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

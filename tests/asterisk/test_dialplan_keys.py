@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from asterisk_conf.pjsua2_cache import find_site
 from sip_sim.phone import Heard, SoftPhone, soft_phone
 from tests.asterisk.agi_peer import agi_peer
 from tests.asterisk.ami_probe import AmiProbe, Message
@@ -29,14 +28,6 @@ pytestmark = [
 ]
 CALLER, ANN, BOB = 440.0, 880.0, 660.0
 HEARD, NOT_HEARD = 0.6, 0.1  # shares of the time listened
-
-
-@pytest.fixture(scope="module")
-def site() -> Path:
-    """The pjsua2 of this Python."""
-    found = find_site()
-    assert found is not None, "pjsua2 is not built for this Python: run `make pjsua2`"
-    return found
 
 
 @contextlib.asynccontextmanager

@@ -25,7 +25,6 @@ import pytest
 import pytest_asyncio
 import soundfile
 
-from asterisk_conf.pjsua2_cache import find_site
 from cti.company import Company, Flow, Node, Number, Person, Queue
 from cti.domain import events as ev
 from cti.domain.ids import RecordingId
@@ -103,14 +102,6 @@ def _printed_figures(request: pytest.FixtureRequest) -> Iterator[None]:
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
         sys.stdout.write("\n" + "\n".join(_figures) + "\n")
-
-
-@pytest.fixture(scope="module")
-def site() -> Path:
-    """The pjsua2 of this Python."""
-    found = find_site()
-    assert found is not None, "pjsua2 is not built for this Python: run `make pjsua2`"
-    return found
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

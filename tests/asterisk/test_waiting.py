@@ -24,7 +24,6 @@ import soundfile
 
 from asterisk_conf.installer import default_cache
 from asterisk_conf.installer import find as find_asterisk
-from asterisk_conf.pjsua2_cache import find_site
 from asterisk_conf.render import reload_commands, render
 from cti.company import Company, Flow, Node, Number, Person, Queue
 from cti.company_base import Text
@@ -82,14 +81,6 @@ def company() -> Company:
         numbers=(Number(dnis=LINE, flow="straight"), Number(dnis=SPOKEN_TO, flow="to_be_told")),
         default_flow="straight",
     )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def site() -> Path:
-    """The pjsua2 of this Python."""
-    found = find_site()
-    assert found is not None, "pjsua2 is not built for this Python: run `make pjsua2`"
-    return found
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,9 +1,10 @@
 // "?": the keys at a glance.
 
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { layer } from "../actions";
 import { t } from "../i18n";
 import type { Key } from "../i18n";
+import { useFocusBack } from "./useFocusBack";
 
 const KEYS: [string, Key][] = [
   ["F2", "call.answer"],
@@ -26,11 +27,7 @@ export function KeyMap() {
 
 function Open() {
   const box = useRef<HTMLDivElement>(null);
-  useLayoutEffect(() => {
-    const before = document.activeElement as HTMLElement | null;
-    box.current?.focus();
-    return () => before?.focus();
-  }, []);
+  useFocusBack(box);
   return (
     <div class="veil" onPointerDown={() => (layer.value = "")}>
       <div class="palette key-map" role="dialog" aria-label={t("keys.title")} tabIndex={-1} ref={box}>

@@ -1,13 +1,14 @@
 // Calling from elsewhere: what to press, to copy or to make, so that numbers on other pages and in programs call here.
 
 import { useSignal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { layer } from "../actions";
 import { t } from "../i18n";
 import { fresh, handlerBlocked, handleTelLinks, makeToken, problem, readTokens, revokeToken, snippet, tokens } from "../links";
 import type { TokenRow } from "../links";
 import { tame } from "../line";
 import { When } from "./When";
+import { useFocusBack } from "./useFocusBack";
 
 export function Links() {
   return layer.value === "links" ? <Open /> : null;
@@ -15,11 +16,7 @@ export function Links() {
 
 function Open() {
   const box = useRef<HTMLDivElement>(null);
-  useLayoutEffect(() => {
-    const before = document.activeElement as HTMLElement | null;
-    box.current?.focus();
-    return () => before?.focus();
-  }, []);
+  useFocusBack(box);
   useEffect(() => {
     void readTokens();
     return () => (fresh.value = "");

@@ -1,7 +1,7 @@
 // Ctrl K: every action by its name, the reasons, the open tickets, the recordings of this customer.
 
 import { useSignal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { attachTo, layer, reasonAction, signOutAction, strip } from "../actions";
 import type { Action } from "../actions";
 import { language, setLanguage, t } from "../i18n";
@@ -13,6 +13,7 @@ import { sections } from "../store";
 import { echoAction, soundAction } from "../sound";
 import { relative } from "../time";
 import { Icon } from "./Icon";
+import { useFocusBack } from "./useFocusBack";
 
 interface Entry {
   id: string;
@@ -69,11 +70,7 @@ function Open() {
   const question = useSignal("");
   const at = useSignal(0);
   const field = useRef<HTMLInputElement>(null);
-  useLayoutEffect(() => {
-    const before = document.activeElement as HTMLElement | null;
-    field.current?.focus();
-    return () => before?.focus();
-  }, []);
+  useFocusBack(field);
   const found = entries().filter((entry) => fits(entry.text, question.value));
   // What can be done now stands first; the order within stays.
   const shown = [...found.filter((entry) => !entry.blocked), ...found.filter((entry) => entry.blocked)];
