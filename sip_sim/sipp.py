@@ -229,7 +229,7 @@ def _arguments(
         "-trace_err", "-error_file", "errors.log",
     ]  # fmt: skip
     if media_port is None:
-        # SIPp counts up from this port, four for each call, and tries the next when one is taken.
+        # Who speaks gets a port of his own, counted up from this one; SIPp tries the next when one is taken.
         media_port = free_media_ports(4 * (load or called or Load()).concurrent)
     arguments += ["-mp", str(media_port)]
     if load is not None:

@@ -118,12 +118,14 @@ Step = (
     | LetRing
 )
 
+# One port for all calls: SIPp's automatic one grows by four with each call and passes 65535 in a long run. Who speaks
+# sends from a port of his own, and that is where Asterisk sends (rtp_symmetric).
 _SDP = """v=0
 o=sim 1 1 IN IP[local_ip_type] [local_ip]
 s=-
 c=IN IP[media_ip_type] [media_ip]
 t=0 0
-m=audio [auto_media_port] RTP/AVP 0 96
+m=audio [media_port] RTP/AVP 0 96
 a=rtpmap:0 PCMU/8000
 a=rtpmap:96 telephone-event/8000
 a=fmtp:96 0-15

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from datetime import timedelta
 
@@ -84,3 +85,20 @@ async def test_two_parties_talk_to_each_other(
     ):
         outcome = await caller.finish(10 * SECOND)
         assert (outcome.succeeded, outcome.failed) == ((2, 0) if works else (0, 2))
+
+
+@pytest.mark.asterisk
+async def test_the_last_of_many_calls_still_names_a_port_that_there_is() -> None:
+    port = free_port()
+    async with (
+        party("called", [Ring(), Answer(), WaitForHangup(10 * SECOND)], f"127.0.0.1:{free_port()}", port=port),
+        party(
+            "calling", [Invite("1"), HangUp()], f"127.0.0.1:{port}", load=Load(40, 4, 100),
+            media_port=65_480, trace=True,
+        ) as caller,
+    ):  # fmt: skip
+        outcome = await caller.finish(20 * SECOND)
+        assert (outcome.succeeded, outcome.failed) == (40, 0)
+    told = re.findall(r"^m=audio (\d+)", outcome.messages, re.MULTILINE)
+    assert len(told) >= 40
+    assert max(map(int, told)) <= 65_535
