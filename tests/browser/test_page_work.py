@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.async_api import Page, expect
 from tests.browser import scenes
 from tests.browser.open_page import OpenPage
 from tests.browser.stub_desktop import LOGIN, PASSWORD, StubDesktop
+from tests.browser.test_page_states import picture
 from tests.until import until
 
 pytest_plugins = ["tests.browser.page_plugin"]
@@ -340,6 +342,30 @@ async def test_signing_in(open_page: OpenPage, stub: StubDesktop) -> None:
     await until(lambda: stub.commands("agent.sign_in") == [{"phone": "desk"}])
     await stub.show("ready")
     await expect(page.locator(".strip")).to_be_visible()
+
+
+@pytest.mark.parametrize("numbers", [["013900001111", "057487120000"], []], ids=["chosen", "any"])
+async def test_a_phone_outside_or_of_the_room_is_chosen_at_the_sign_in(
+    open_page: OpenPage, stub: StubDesktop, tmp_path: Path, numbers: list[str]
+) -> None:
+    shared = [{"extension": "1090", "label": {"en": "Hot desk 1", "zh": "共享工位1"}}]
+    more = {"shared_phones": shared, "outside_phone": {"numbers": numbers}}
+    scene = scenes.scene("ready")
+    page = await open_page(
+        sections={"me": {**scene["me"], **more}, "agent": {**scene["agent"], "state": "LOGGED_OUT"}}
+    )
+    await expect(page.get_by_label("Hot desk 1")).to_be_visible()
+    await page.get_by_label("A phone outside").check()
+    field = page.locator("[name=outside_number]")
+    if numbers:
+        await field.select_option("057487120000")
+    else:
+        await field.fill("0574 8712 0000")
+    await picture(page, f"sign_in_outside_{len(numbers)}", tmp_path)
+    await page.get_by_role("button", name="Go to work").click()
+    await until(lambda: stub.commands("agent.sign_in") != [])
+    sent = stub.commands("agent.sign_in")[0]
+    assert sent == {"phone": "outside", "number": "057487120000" if numbers else "0574 8712 0000"}
 
 
 async def test_the_microphone_is_tried_in_two_clicks(
