@@ -62,7 +62,7 @@ def sign_out(turn: Turn, event: SignOut) -> None:
     if agent.state in BUSY:
         turn.put_agent(replace(agent, next_state=S.LOGGED_OUT, next_reason=""))
     elif agent.state is not S.LOGGED_OUT:
-        turn.move(agent, T.SIGN_OUT, by="agent", endpoint=None, outside_number="")
+        turn.move(agent, T.SIGN_OUT, by="agent")
 
 
 def say_ready(turn: Turn, event: SayReady) -> None:

@@ -161,10 +161,8 @@ def dialled(turn: Turn, event: ev.LegDialled) -> None:
 def ring(turn: Turn, agent: Agent, entry: QueueEntry, leg: tuple[LegId, Endpoint] | None) -> None:
     """The agent's phone is being called for this queue's caller."""
     rules = turn.configuration.rules(entry.queue)
-    deadline_at = turn.now + rules.ring_time + turn.limits.ring_margin_time
-    if is_outside_phone(agent.endpoint or ""):
-        deadline_at += turn.limits.outside_time
-    elif not rules.manner.is_plain:
+    deadline_at = turn.now + turn.limits.ring_time(rules, agent.endpoint)
+    if not rules.manner.is_plain and not is_outside_phone(agent.endpoint or ""):
         deadline_at += turn.limits.meeting_time
     parties.ring(
         turn, agent, entry.call_id, leg, kind="queue", queue=entry.queue, deadline_at=deadline_at

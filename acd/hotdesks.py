@@ -30,4 +30,4 @@ def clear(turn: Turn, agent: Agent, endpoint: Endpoint) -> None:
     if sitter.state in BUSY:
         raise CommandRefused("desk_taken", "Somebody is in a call at this phone: take another.")
     if sitter.state is not AgentState.LOGGED_OUT:
-        turn.move(sitter, Trigger.SIGN_OUT, endpoint=None, outside_number="")
+        turn.move(sitter, Trigger.SIGN_OUT)

@@ -34,7 +34,7 @@ from acd.turn import Turn
 from cti.domain.demands import read_back
 from cti.domain.events import AgentReserved
 from cti.domain.evolving import replace
-from cti.domain.ids import AgentId, Endpoint, is_outside_phone
+from cti.domain.ids import AgentId, Endpoint
 
 _MANY = 16
 """From so many free agents on the longest idle one is looked for from the top."""
@@ -274,9 +274,7 @@ def _reserve_agent(turn: Turn, entry: QueueEntry, agent: Agent, **afterwards: An
     )
     timeout = turn.limits.reservation_timeout
     if entry.is_callback:  # his phone is called while he is reserved
-        timeout = rules.ring_time + turn.limits.ring_margin_time
-        if is_outside_phone(endpoint):
-            timeout += turn.limits.outside_time
+        timeout = turn.limits.ring_time(rules, endpoint)
     turn.move(
         agent,
         Trigger.RESERVE,

@@ -69,4 +69,4 @@ def _send_home(turn: Turn, agent: Agent) -> None:
     if agent.state in BUSY:
         turn.put_agent(replace(agent, next_state=S.LOGGED_OUT, next_reason=""))
     elif agent.state is not S.LOGGED_OUT:
-        turn.move(agent, T.SIGN_OUT, endpoint=None, outside_number="")
+        turn.move(agent, T.SIGN_OUT)

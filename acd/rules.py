@@ -11,7 +11,7 @@ from typing import Any
 from acd.callback_rules import CallbackRules
 from acd.strategy import Strategy
 from cti.domain.demands import is_met, lowered, read_back
-from cti.domain.ids import AgentId, Endpoint, QueueName
+from cti.domain.ids import AgentId, Endpoint, QueueName, is_outside_phone
 from cti.domain.manners import PLAIN, Manner
 from cti.domain.opening import Opening
 from cti.domain.targets import Target
@@ -168,10 +168,13 @@ class Limits:
     doubt_time: timedelta = timedelta(seconds=3)  # a busy agent whose phone says that it isn't
     extension_time: timedelta = timedelta(minutes=1)  # of a wrap-up
     meeting_time: timedelta = timedelta(seconds=10)  # answered → connected, where something is said
-    outside_time: timedelta = timedelta(
-        seconds=40
-    )  # a phone outside: set-up, and the key asked for
+    outside_time: timedelta = timedelta(seconds=40)  # of a phone outside: set-up, key asked for
     ring_limit_time: timedelta = timedelta(minutes=2)  # of a ring that is not a queue's offer
+
+    def ring_time(self, rules: QueueRules, endpoint: Endpoint | None) -> timedelta:
+        """How long it takes at most until it is known what became of a queue's ring at a phone."""
+        outside_time = self.outside_time if is_outside_phone(endpoint or "") else _ZERO
+        return rules.ring_time + self.ring_margin_time + outside_time
 
 
 @dataclass(frozen=True)

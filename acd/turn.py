@@ -178,7 +178,9 @@ class Turn:
                 changes.setdefault("idle_since_at", self.now)
             changes = {**_NO_CALL, "next_state": None, "next_reason": "", "owed": None, **changes}
         values: dict[str, Any] = {"reason": "", "by": "system", **_NOT_OVER, **changes}
-        if state is AgentState.NOT_READY:
+        if state is AgentState.LOGGED_OUT:
+            values.update(endpoint=None, outside_number="")  # nobody sits anywhere then
+        elif state is AgentState.NOT_READY:
             values.update(self._break(agent, values["reason"]))
         if state is not agent.state or values["reason"] != agent.reason:
             values["since_at"] = self.now
@@ -273,9 +275,7 @@ class Turn:
                 agent = replace(agent, next_state=AgentState.NOT_READY, next_reason=penalty)
             return self._wrap_up(agent, owed, is_unnamed=True, **changes)
         if agent.next_state is AgentState.LOGGED_OUT:
-            return self.move(
-                agent, Trigger.SIGN_OUT, by="agent", endpoint=None, outside_number="", **changes
-            )
+            return self.move(agent, Trigger.SIGN_OUT, by="agent", **changes)
         if agent.next_state is AgentState.NOT_READY:
             reason = agent.next_reason
             return self.move(agent, Trigger.PAUSE, reason=reason, by="agent", **changes)
