@@ -23,7 +23,7 @@ from cti.company import Company, Hours, Person, Queue
 from cti.company_base import WrapUp
 from cti.company_overflow import ways_out
 from cti.domain.errors import ConfigError
-from cti.domain.ids import AgentId, Endpoint, QueueName
+from cti.domain.ids import AgentId, Endpoint, QueueName, own_phone
 from cti.domain.numbers import DialPlan, read_number
 from cti.domain.opening import Opening, is_open, opening_of
 from cti.domain.people import Permission, User
@@ -161,9 +161,9 @@ def _profile(user: User, rank: int, person: Person | None) -> Profile:
 
 
 def _phones(user: User, person: Person | None) -> tuple[Endpoint, ...]:
-    own = (Endpoint(user.extension), Endpoint(f"{user.extension}w"))
+    own = (Endpoint(user.extension), own_phone(user.extension, "browser"))
     is_outside = person is not None and person.outside_phone is not None
-    return (*own, Endpoint(f"{user.extension}r")) if is_outside else own
+    return (*own, own_phone(user.extension, "outside")) if is_outside else own
 
 
 def _ids(ids: Mapping[str, AgentId], logins: Iterable[str]) -> tuple[AgentId, ...]:

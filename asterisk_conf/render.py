@@ -34,6 +34,7 @@ from cti.builtin_flows import flows_of
 from cti.company import Company
 from cti.config import Settings
 from cti.domain.errors import ConfigError
+from cti.domain.ids import own_phone
 
 LANGUAGES = ("en", "zh")
 
@@ -189,7 +190,7 @@ def _facts(
                 "language": person.language,
                 "is_simulated": is_simulated(person.login),
                 "desk_secret": secrets.endpoint(person.extension),
-                "browser_secret": secrets.endpoint(f"{person.extension}w"),
+                "browser_secret": secrets.endpoint(own_phone(person.extension, "browser")),
             }
             for person in company.people
         ],

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cti.company import Company
 from cti.domain.errors import ConfigError
+from cti.domain.ids import own_phone
 from cti.private_file import write_private
 
 AMI_USER = "ringdesk"
@@ -65,7 +66,7 @@ class Secrets:
 
 def endpoint_names(company: Company) -> tuple[str, ...]:
     """Return the name of every phone: per person the desk phone, then the browser phone; then the shared ones."""
-    own = [name for p in company.people for name in (p.extension, f"{p.extension}w")]
+    own = [own_phone(p.extension, kind) for p in company.people for kind in ("desk", "browser")]
     return (*own, *(phone.extension for phone in company.desk_phones))
 
 

@@ -17,6 +17,7 @@ from cti.domain.ids import (
     Endpoint,
     is_browser_phone,
     is_outside_phone,
+    own_phone,
     parse_call_id,
 )
 from cti.domain.people import Permission
@@ -270,7 +271,7 @@ class CallCommands:
 
     def _move(self, desk: Desk, args: MoveArgs, _: str) -> Work:
         call_id, here = self._own(desk, args.call_id, "move"), self._phone_in(desk)
-        there = Endpoint(desk.user.extension + ("w" if args.phone == "browser" else ""))
+        there = own_phone(desk.user.extension, args.phone)
         if here == there:
             raise CommandRefused("same_phone", "You talk on this phone already.")
         return lambda: self._confirmed(

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused, InvalidValue, SwitchUnavailable
-from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, TicketId, parse_call_id
+from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, TicketId, own_phone, parse_call_id
 from cti.domain.people import Permission
 from cti.ports import Clock, EventBus, Journal
 from screenpop.call_commands import CallCommands
@@ -60,9 +60,6 @@ _OWN_LANES = frozenset({"call.hang_up", "call.move"})  # they wait for nobody, o
 _NO_IDS = frozenset(
     {"text", "name", "company", "call_id", "target", "digits", "why", "number"}
 ) | frozenset(QualityArgs.model_fields)  # the event holds the figures
-
-_MARKS = {"browser": "w", "outside": "r"}
-"""What the names of somebody's own phones end with."""
 
 
 class CommandDesk:
@@ -223,7 +220,7 @@ class CommandDesk:
     # ---- the agent -----------------------------------------------------------------------------
 
     def _sign_in(self, desk: Desk, args: SignInArgs) -> Work:
-        own = desk.user.extension + _MARKS.get(args.phone, "")
+        own = own_phone(desk.user.extension, args.phone)
         if (args.phone == "shared") is not (args.extension is not None):
             raise CommandRefused("not_your_phone", "Say which of the shared phones, or none.")
         endpoint, number = Endpoint(args.extension or own), args.number or ""

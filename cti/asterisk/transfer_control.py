@@ -22,13 +22,7 @@ from cti.asterisk.channels import (
 )
 from cti.asterisk.link import AmiLink
 from cti.domain.errors import CommandRefused
-from cti.domain.ids import (
-    CallId,
-    Endpoint,
-    is_phone,
-    parse_call_id,
-    parse_endpoint,
-)
+from cti.domain.ids import CallId, Endpoint, is_phone, own_phone, parse_call_id, parse_endpoint
 from cti.domain.targets import Target
 from cti.ports import Clock
 
@@ -312,7 +306,7 @@ class TransferControl:
 
     def _phone_of(self, extension: str) -> Endpoint:
         """Which of a person's two phones to ring: the one that is there."""
-        desk, browser = Endpoint(extension), parse_endpoint(f"{extension}w")
+        desk, browser = Endpoint(extension), parse_endpoint(own_phone(extension, "browser"))
         is_there = self._registry.phones.get(browser, "unavailable") != "unavailable"
         return browser if is_there else parse_endpoint(desk)
 

@@ -30,6 +30,7 @@ RecordingId = NewType("RecordingId", str)
 
 _CALL_ID = re.compile(r"[A-Za-z0-9_]{1,32}-[0-9]{1,12}\.[0-9]{1,12}-[0-9]{1,10}")
 _ENDPOINT = re.compile(r"[0-9]{2,6}[rw]?")
+_MARKS = {"browser": "w", "outside": "r"}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
@@ -60,14 +61,19 @@ def is_phone(endpoint: str) -> bool:
     return _ENDPOINT.fullmatch(endpoint) is not None
 
 
+def own_phone(extension: str, kind: str) -> Endpoint:
+    """The phone of somebody with this extension: ``browser``, ``outside``, or else the one on his desk."""
+    return Endpoint(extension + _MARKS.get(kind, ""))
+
+
 def is_browser_phone(endpoint: str) -> bool:
     """Whether this is the phone in somebody's page: it may vanish without a word, and come back."""
-    return is_phone(endpoint) and endpoint.endswith("w")
+    return is_phone(endpoint) and endpoint.endswith(_MARKS["browser"])
 
 
 def is_outside_phone(endpoint: str) -> bool:
     """Whether this is somebody's own phone outside (remote): nobody sees whether it is there, and anybody may answer it."""
-    return is_phone(endpoint) and endpoint.endswith("r")
+    return is_phone(endpoint) and endpoint.endswith(_MARKS["outside"])
 
 
 def extension_of(endpoint: str) -> str:
