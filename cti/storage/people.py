@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -162,16 +163,7 @@ class SqlSessions:
     async def add(self, session: Session) -> None:
         """See the port."""
         async with self._database.write() as db:
-            db.add(
-                SessionRow(
-                    token_hash=session.token_hash,
-                    user_id=session.user_id,
-                    csrf_token=session.csrf_token,
-                    created_at=session.created_at,
-                    last_seen_at=session.last_seen_at,
-                    expires_at=session.expires_at,
-                )
-            )
+            db.add(SessionRow(**asdict(session)))
 
     @_told_plainly
     async def find(self, token_hash: str) -> Session | None:
@@ -221,16 +213,7 @@ class SqlApiTokens:
     async def add(self, token: ApiToken) -> None:
         """See the port."""
         async with self._database.write() as db:
-            db.add(
-                ApiTokenRow(
-                    token_id=token.token_id,
-                    token_hash=token.token_hash,
-                    user_id=token.user_id,
-                    label=token.label,
-                    created_at=token.created_at,
-                    last_used_at=token.last_used_at,
-                )
-            )
+            db.add(ApiTokenRow(**asdict(token)))
 
     @_told_plainly
     async def find(self, token_hash: str) -> ApiToken | None:

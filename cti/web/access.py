@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import structlog
 from aiohttp import web
@@ -18,7 +17,6 @@ from aiohttp.typedefs import Middleware
 from cti.domain.errors import CommandRefused, InvalidValue, SwitchUnavailable
 from cti.domain.ids import AgentId
 from cti.domain.people import Permission, Role, User
-from cti.ports import Session
 from cti.web.routing import SIGNED_IN, Access, ApiError, Handler, Rule, SignedIn, error_answer
 from cti.web.security import SAFE_METHODS, OriginRule, is_loopback
 from cti.web.signin import SignInDesk
@@ -163,9 +161,7 @@ def _command(request: web.Request, desk: SignInDesk, tokens: Tokens) -> SignedIn
     if not _is_here(request) or not _is_same(given, tokens.command):
         desk.note("token_refused", detail=_route_name(request))
         raise ApiError(401, "token_refused", "This token isn't ours.")
-    long_ago = datetime.fromtimestamp(0, UTC)
-    session = Session("", COMMAND.user_id, "", long_ago, long_ago, long_ago)
-    return SignedIn(COMMAND, session)
+    return SignedIn.by_token(COMMAND)
 
 
 async def _check_session(request: web.Request, desk: SignInDesk, rule: Rule) -> SignedIn:

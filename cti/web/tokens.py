@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from cti.domain.events import SecurityNoted
 from cti.domain.ids import AgentId
 from cti.domain.people import User
-from cti.ports import Accounts, ApiToken, ApiTokens, Clock, EventBus, Session
+from cti.ports import Accounts, ApiToken, ApiTokens, Clock, EventBus
 from cti.web.routing import ApiError, SignedIn
 from cti.web.signin import token_hash
 
@@ -84,8 +84,7 @@ class TokenDesk:
         now = self._clock.now()
         if token.last_used_at is None or now - token.last_used_at > _TOLD_EVERY:
             await self._tokens.used(token.token_id, now)
-        long_ago = datetime.fromtimestamp(0, UTC)
-        return SignedIn(user, Session("", user.user_id, "", long_ago, long_ago, long_ago))
+        return SignedIn.by_token(user)
 
     def _note(self, what: str, by: AgentId, token_id: str) -> None:
         self._bus.publish(SecurityNoted(at=self._clock.now(), what=what, by=by, detail=token_id))
