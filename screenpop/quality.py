@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import get_args
 
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused, InvalidValue
@@ -47,7 +48,9 @@ class QualityReports:
         self._desks = desks
         self._talks: dict[AgentId, OrderedDict[CallId, _Talk]] = {}
         self._live: dict[CallId, list[_Talk]] = {}  # of calls that go on
-        bus.subscribe(self.take, *_BEGINNINGS, ev.ConnectionMeasured, ev.LegEnded, ev.CallEnded)
+        bus.subscribe(
+            self.take, *get_args(_Beginning), ev.ConnectionMeasured, ev.LegEnded, ev.CallEnded
+        )
 
     def take(self, event: ev.Event) -> None:
         """Know who is in which call; of the past, what the journal tells."""
@@ -62,7 +65,7 @@ class QualityReports:
             case ev.LegEnded():
                 if (talk := self._talk(event.endpoint, event.call_id)) is not None:
                     talk.ended = self._when(event)
-            case ev.CallEvent() if isinstance(event, _BEGINNINGS):
+            case ev.CallEvent() if isinstance(event, _Beginning):
                 self._begin(event, _phone_of(event))
 
     def _begin(self, event: ev.CallEvent, endpoint: Endpoint | None) -> None:
@@ -136,14 +139,6 @@ _Beginning = (
     | ev.CallRecovered
     | ev.PartyJoined
     | ev.ConsultConnected
-)
-_BEGINNINGS = (
-    ev.CallOffered,
-    ev.CallAnchored,
-    ev.CallConnected,
-    ev.CallRecovered,
-    ev.PartyJoined,
-    ev.ConsultConnected,
 )
 
 
