@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bench.processes import CpuTime, cpu_time
+from bench.product import asterisk_pid, service_pid
 from bench.report import Figure, Part, Spoilt
 from cti.builtin import SIM_NUMBER, sim_login
 from cti.domain import events as ev
@@ -92,7 +93,7 @@ async def measure(calls: int, repetitions: int) -> list[Round]:
 
 
 async def _round(product: Live, calls: int, tone: Path) -> Round:
-    service, asterisk = _pids(product)
+    service, asterisk = service_pid(product), asterisk_pid(product.pbx)
     quiet = cpu_time(service)
     await asyncio.sleep(IDLE_S)
     before = cpu_time(service)
@@ -135,13 +136,6 @@ async def _calls(product: Live, calls: int, tone: Path) -> tuple[int, int]:
     if recorded < _LEAST_SHARE * calls:
         raise Spoilt(f"{calls - recorded} of {calls} calls have no recording: {dict(failed)}")
     return recorded, failed[_SHORT]
-
-
-def _pids(product: Live) -> tuple[int, int]:
-    asterisk = product.pbx.process.pid()
-    if product.process is None or asterisk is None:
-        raise Spoilt("the service or Asterisk has ended")
-    return product.process.pid, asterisk
 
 
 def describe(rounds: list[Round], seconds: float) -> Part:

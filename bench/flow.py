@@ -32,6 +32,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bench.processes import CpuTime, cpu_time, resident_mb
+from bench.product import asterisk_pid, recording, service_pid
 from bench.report import Figure, Part, Spoilt, percentile
 from cti.builtin import SIM_NUMBER, SIM_QUEUE, sim_login
 from sip_sim import tones
@@ -210,7 +211,7 @@ def highest(flows: Sequence[Flow]) -> float:
 
 
 async def _flow(product: Live, calls: int, per_second: float, tone: Path) -> Flow:
-    service, asterisk = _pids(product)
+    service, asterisk = service_pid(product), asterisk_pid(product.pbx)
     start = await product.last()
     before, asterisk_before, ours = cpu_time(service), cpu_time(asterisk), cpu_time(os.getpid())
     memory_mb = resident_mb(service)
@@ -288,9 +289,7 @@ async def _peer(
 ) -> Flow:
     """The same calls without the service."""
     pbx, sims = product.pbx, [product.agent(sim_login(i)) for i in range(people)]
-    spool = product.settings.spool_dir / "peer"
-    spool.mkdir(exist_ok=True)
-    record = f"MixMonitor(,abr({spool}/${{UNIQUEID}}.c.raw)t({spool}/${{UNIQUEID}}.a.raw))"
+    record = recording(product)
     for place in (
         f"{PEER_NUMBER},1,Answer into rd-trunk",
         f'{PEER_NUMBER},2,"Goto(rd-peer,s,1)" into rd-trunk',
@@ -301,9 +300,7 @@ async def _peer(
         "1,4,Hangup into rd-peer",
     ):
         await pbx.rx(f"dialplan add extension {place}")
-    _, asterisk = None, pbx.process.pid()
-    if asterisk is None:
-        raise Spoilt("Asterisk has ended")
+    asterisk = asterisk_pid(pbx)
     calls = max(1, int(peer_time.total_seconds() * per_second))
     async with phones(product.place, sims, answer_after=RING, talk=TALK, tone=None):
         for person in sims:
@@ -432,13 +429,6 @@ class Tally:
 
 def _reader(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-
-
-def _pids(product: Live) -> tuple[int, int]:
-    asterisk = product.pbx.process.pid()
-    if product.process is None or asterisk is None:
-        raise Spoilt("the service or Asterisk has ended")
-    return product.process.pid, asterisk
 
 
 def describe(flows: Sequence[Flow], peer: Flow, seconds: float) -> Part:

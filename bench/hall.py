@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from bench.flow import Tally
 from bench.processes import CpuTime, cpu_time
+from bench.product import asterisk_pid, recording, service_pid
 from bench.report import Spoilt
 from bench.sip_trace import SipMessage, messages
 from cti.builtin import is_simulated
@@ -113,7 +114,7 @@ async def ours(
 ) -> Run:
     """Callers of these queues, in turn, routed by the service; ends when all recordings are done."""
     start = await product.last()
-    service, tally = _pid(product), Tally(product.settings.database_file, start)
+    service, tally = service_pid(product), Tally(product.settings.database_file, start)
     async with agents(
         product.place,
         _people(product),
@@ -156,9 +157,7 @@ async def peer(product: Live, talk: Talk, load: Load, queues: Sequence[int]) -> 
 async def _run(
     product: Live, running: Party, numbers: Sequence[str], load: Load, service: int | None
 ) -> Run:
-    asterisk = product.pbx.process.pid()
-    if asterisk is None:
-        raise Spoilt("Asterisk has ended")
+    asterisk = asterisk_pid(product.pbx)
     nobody = CpuTime(0.0, 0.0)
     fields = [
         (f"8613900{n:06}", f"Simulated caller {n}", numbers[n % len(numbers)])
@@ -210,9 +209,7 @@ def _length(event: Mapping[str, str]) -> int:
 
 
 async def _dialplan(product: Live, queues: Sequence[int]) -> None:
-    spool = product.settings.spool_dir / "peer"
-    spool.mkdir(exist_ok=True)
-    record = f"MixMonitor(,abr({spool}/${{UNIQUEID}}.c.raw)t({spool}/${{UNIQUEID}}.a.raw))"
+    record = recording(product)
     for index in queues:
         line, name = _peer_number(index), product.company.queues[index].name
         for place in (
@@ -251,9 +248,3 @@ def _peer_number(index: int) -> str:
 def _people(product: Live) -> list[SimAgent]:
     logins = [person.login for person in product.company.people]
     return [product.agent(login) for login in logins if not is_simulated(login)]
-
-
-def _pid(product: Live) -> int:
-    if product.process is None:
-        raise Spoilt("the service has ended")
-    return product.process.pid
