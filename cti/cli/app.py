@@ -16,7 +16,7 @@ from typing import Annotated, ParamSpec, TypeVar
 import typer
 
 from cti.config import Settings, load_settings
-from cti.domain.errors import RingdeskError
+from cti.domain.errors import ConfigError, RingdeskError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,6 +33,18 @@ SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="Settings file (default: ./ringdesk.toml)")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+Picture = Annotated[Path | None, typer.Option("--plot", help="Write the picture (SVG) here.")]
+
+
+def see_that_it_can_be_drawn(picture: Path | None) -> None:
+    """Told before anything is simulated.
+
+    Raises:
+        ConfigError: there is no folder to write it into.
+    """
+    if picture is not None and not picture.parent.is_dir():
+        raise ConfigError(f"plot: there is no folder {picture.parent}; make it, or write elsewhere")
 
 
 def say(text: str) -> None:

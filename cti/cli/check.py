@@ -17,7 +17,15 @@ import typer
 from asterisk_conf.secrets import load_or_make_secrets
 from cti.builtin import SIM_NUMBER, SIM_QUEUE, sim_login
 from cti.cli import deployment
-from cti.cli.app import AsJson, SettingsFile, app, say, told_plainly
+from cti.cli.app import (
+    AsJson,
+    Picture,
+    SettingsFile,
+    app,
+    say,
+    see_that_it_can_be_drawn,
+    told_plainly,
+)
 from cti.cli.service import current_settings, is_running, place_of
 from cti.config import Settings
 from cti.domain.errors import ConfigError
@@ -96,16 +104,14 @@ def simulate(
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.1, help="How long a storm lasts.")] = 10.0,
     patience: Annotated[
-        float,
-        typer.Option(
-            min=1, help="Seconds of waiting until a caller in a storm gives up, on average."
-        ),
+        float, typer.Option(min=1, help="Mean seconds until a caller in a storm gives up.")
     ] = 60.0,
-    plot: Annotated[Path | None, typer.Option(help="Write the picture (SVG) here.")] = None,
+    plot: Picture = None,
     settings_file: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Load: many simulated calls through the running system; prints and plots what happened."""
+    see_that_it_can_be_drawn(plot)
     settings = _running(settings_file)
     plan = simulate_run.Plan(
         total, concurrent, rate, timedelta(seconds=talk),

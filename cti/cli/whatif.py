@@ -26,7 +26,15 @@ from acd.simulation.plot import drawing
 from acd.simulation.whatif import CHANGES, Result, Scene, changed, clock, play
 from acd.wiring import configure
 from cti.cli import deployment
-from cti.cli.app import AsJson, SettingsFile, app, say, told_plainly
+from cti.cli.app import (
+    AsJson,
+    Picture,
+    SettingsFile,
+    app,
+    say,
+    see_that_it_can_be_drawn,
+    told_plainly,
+)
 from cti.cli.service import current_settings
 from cti.config import Settings
 from cti.domain.errors import ConfigError
@@ -75,7 +83,7 @@ def whatif(
     agents: Annotated[int | None, typer.Option(min=1, max=2000, help="Agents there are.")] = None,
     seeds: Annotated[int, typer.Option(min=2, max=1000, help="Simulated days each.")] = 10,
     target_time: Annotated[float, typer.Option(help="Answered within so many seconds.")] = 20.0,
-    plot: Annotated[Path | None, typer.Option(help="Write the picture (SVG) here.")] = None,
+    plot: Picture = None,
     settings_file: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -98,8 +106,7 @@ def whatif(
                 "agents: give --agents with --calls-per-hour or --profile, or --day for a day of the journal"
             )
         scene = _described(lines, agents, aht, wrap_up, patience, answer)
-    if plot is not None and not plot.parent.is_dir():  # told before the days are simulated
-        raise ConfigError(f"plot: there is no folder {plot.parent}; make it, or write elsewhere")
+    see_that_it_can_be_drawn(plot)
     scenes = {PRESENT: scene} | {text: changed(scene, text) for text in change or ()}
     results = []
     for name, each in scenes.items():

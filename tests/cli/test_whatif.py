@@ -159,3 +159,10 @@ def test_a_day_of_the_journal(ringdesk: Ring, home: Path) -> None:
     assert present["left"]["mean"] == 0
     assert early["left"]["mean"] > 0  # nobody hangs up, and the only agent goes home
     assert "nobody was answered" in refusal(ringdesk("whatif", "--day", "2026-11-21"))
+
+
+@pytest.mark.unit
+def test_a_storms_picture_is_refused_as_early(ringdesk: Ring, tmp_path: Path) -> None:
+    nowhere = tmp_path / "none" / "storm.svg"
+    told = refusal(ringdesk("simulate", "--storm", "3", "--plot", str(nowhere)))
+    assert told == f"plot: there is no folder {nowhere.parent}; make it, or write elsewhere"
