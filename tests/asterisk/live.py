@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import aiohttp
+import soundfile
 
 from cti.applying import keep_people
 from cti.builtin import with_simulators
@@ -32,6 +33,7 @@ from cti.storage.database import Database
 from cti.storage.people import SqlAccounts
 from cti.web.passwords import Passwords
 from ivr.adapters.prompts import PromptFolder
+from sip_sim import tones
 from sip_sim.farm import Place, SimAgent
 from tests.asterisk.ami_proxy import AmiProxy
 from tests.asterisk.pbx import Pbx, free_port
@@ -137,6 +139,13 @@ class Live:
 
         found: list[E] = await until(enough, within)
         return found
+
+
+def record_prompt(settings: Settings, name: str, frequency: float, seconds: float) -> None:
+    """Record a tone in place of what would be spoken, in English, before the service starts."""
+    file = settings.sounds_dir / "en" / "recorded" / f"{name}.wav"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(file, tones.sine(frequency, seconds), tones.RATE, "PCM_16")
 
 
 @contextlib.asynccontextmanager

@@ -16,16 +16,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
-import soundfile
 
 from cti.company import Company, Flow, Node, Number, Person, Queue
 from cti.company_agents import DeskPhone
 from cti.config import Settings
 from cti.domain import events as ev
-from sip_sim import tones
 from sip_sim.desktop import DesktopRefused, HeadlessDesktop, signed_in
 from sip_sim.phone import Heard, SoftPhone, soft_phone
-from tests.asterisk.live import PASSWORD, Live, live
+from tests.asterisk.live import PASSWORD, Live, live, record_prompt
 from tests.asterisk.test_phones import (
     AGENT,
     HEARD,
@@ -86,9 +84,7 @@ def record_prompts(settings: Settings) -> None:
         "meet-queue-line": (NAME, NAME_TIME), "meet-staff-1001": number, "meet-staff-1002": number,
     }  # fmt: skip
     for name, (frequency, length) in names.items():
-        file = settings.sounds_dir / "en" / "recorded" / f"{name}.wav"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(file, tones.sine(frequency, length), tones.RATE, "PCM_16")
+        record_prompt(settings, name, frequency, length)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

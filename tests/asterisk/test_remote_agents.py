@@ -17,17 +17,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
-import soundfile
 
 from cti.company import Company, Flow, Node, Number, Outbound, Person, Queue
 from cti.company_agents import OutsidePhone
 from cti.config import Settings
 from cti.domain import events as ev
 from cti.domain.records import to_record
-from sip_sim import tones
 from sip_sim.desktop import DesktopRefused, HeadlessDesktop, signed_in
 from sip_sim.phone import Heard, SoftPhone, soft_phone
-from tests.asterisk.live import PASSWORD, Live, live
+from tests.asterisk.live import PASSWORD, Live, live, record_prompt
 from tests.asterisk.pbx import OUTSIDE_PORT
 from tests.asterisk.test_phones import (
     AGENT,
@@ -83,9 +81,7 @@ def company() -> Company:
 def record_prompts(settings: Settings) -> None:
     """A tone in place of what would be asked."""
     for name in ("remote-queue-line", "remote-any"):
-        file = settings.sounds_dir / "en" / "recorded" / f"{name}.wav"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(file, tones.sine(ASKED, ASKED_TIME), tones.RATE, "PCM_16")
+        record_prompt(settings, name, ASKED, ASKED_TIME)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
