@@ -1,55 +1,69 @@
-// Beside the ticket: what this customer called about before.
+// Beside the ticket: tabs, each with a panel of its own (beside.ts). By the ARIA pattern of tabs: one stop for the Tab
+// key, arrows move and open, Home and End go to the ends.
 
+import { useEffect, useRef } from "preact/hooks";
+import { TABS } from "../beside";
+import type { BesideTab } from "../beside";
+import { besideTab, openBeside } from "../besideTab";
 import { t } from "../i18n";
-import type { Key } from "../i18n";
-import { sections } from "../store";
-import { queueLabel } from "../journey";
-import { tame } from "../line";
-import type { HistoryRow } from "../protocol";
-import { duration } from "../time";
-import { PlayButton } from "./TicketColumn";
-import { When } from "./When";
 
-const OUTCOME_WORDS: Record<string, Key> = {
-  answered: "outcome.answered",
-  abandoned: "outcome.abandoned",
-  unanswered: "outcome.unanswered",
-  menu: "outcome.menu",
-};
-
-function Row({ row }: { row: HistoryRow }) {
-  const key = OUTCOME_WORDS[row.outcome];
-  const queue = queueLabel(row.queue);
-  const isOver = row.outcome !== "";
+export function BesideColumn() {
+  const seen = useRef(new Set<string>());
+  const chosen = TABS.find((tab) => tab.id === besideTab.value) ?? TABS[0]!;
+  seen.current.add(chosen.id);
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [chosen.id]);
   return (
-    <li>
-      <When at={row.at} />
-      <span class="figures history-length">{isOver ? duration(row.duration_s) : ""}</span>
-      <span class="history-what">
-        <span class={`outcome ${row.outcome}`}>{key ? t(key) : row.outcome || t("outcome.live")}</span>
-        {queue && <span>{queue}</span>}
-        {row.agent && <bdi class="faint">{tame(row.agent)}</bdi>}
-      </span>
-      {row.recording_id ? <PlayButton id={row.recording_id} title={queue} at={row.at} agent={row.agent} seconds={row.duration_s} /> : <span />}
-    </li>
+    <section class="column beside" aria-label={t("beside.title")}>
+      <div ref={list} class="tabs" role="tablist" aria-label={t("beside.title")} onKeyDown={move}>
+        {TABS.map((tab) => (
+          <Tab key={tab.id} tab={tab} isChosen={tab === chosen} />
+        ))}
+      </div>
+      {TABS.filter((tab) => tab === chosen || (tab.isKept && seen.current.has(tab.id))).map((tab) => (
+        <div
+          key={tab.id}
+          id={`beside-panel-${tab.id}`}
+          class="beside-panel"
+          role="tabpanel"
+          aria-labelledby={`beside-tab-${tab.id}`}
+          tabIndex={0}
+          hidden={tab !== chosen}
+        >
+          <tab.Component />
+        </div>
+      ))}
+    </section>
   );
 }
 
-
-export function BesideColumn() {
-  const customer = sections.customer.value;
+function Tab({ tab, isChosen }: { tab: BesideTab; isChosen: boolean }) {
+  const count = tab.count?.();
   return (
-    <section class="column beside" aria-label={t("history.title")}>
-      <h2>{t("history.title")}</h2>
-      {!customer && <p class="teach">{t("history.teach")}</p>}
-      {customer && customer.history.length === 0 && <p class="teach">{t("history.none")}</p>}
-      {customer && customer.history.length > 0 && (
-        <ul class="history">
-          {customer.history.map((row) => (
-            <Row key={row.call_id} row={row} />
-          ))}
-        </ul>
-      )}
-    </section>
+    <button
+      type="button"
+      id={`beside-tab-${tab.id}`}
+      class="tab"
+      role="tab"
+      data-tab={tab.id}
+      aria-selected={isChosen}
+      aria-controls={isChosen ? `beside-panel-${tab.id}` : undefined}
+      tabIndex={isChosen ? 0 : -1}
+      onClick={() => openBeside(tab.id)}
+    >
+      {t(tab.label)}
+      {count !== undefined && <span class={`count figures ${count ? "" : "none"}`}>{count}</span>}
+    </button>
   );
+}
+
+function move(event: KeyboardEvent): void {
+  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const at = TABS.findIndex((tab) => tab.id === besideTab.peek());
+  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: TABS.length - 1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  openBeside(TABS[(to + TABS.length) % TABS.length]!.id, true);
 }

@@ -1,6 +1,9 @@
 // The bar at the bottom: the agent's day.
 
 import type { ComponentChildren } from "preact";
+import { TABS } from "../beside";
+import type { BesideTab } from "../beside";
+import { openBeside } from "../besideTab";
 import { t } from "../i18n";
 import { sections } from "../store";
 import { duration } from "../time";
@@ -12,6 +15,15 @@ function Figure({ name, children, title }: { name: string; children: ComponentCh
     <span title={title}>
       {name} <b class="figures">{children}</b>
     </span>
+  );
+}
+
+/** A count that opens the tab where its things stand. */
+function TabCount({ tab }: { tab: BesideTab }) {
+  return (
+    <button type="button" class="quiet-button bar-count" data-opens={tab.id} onClick={() => openBeside(tab.id, true)}>
+      {t(tab.inBar ?? tab.label)} <span class="count figures">{tab.count?.()}</span>
+    </button>
   );
 }
 
@@ -40,6 +52,9 @@ export function BottomBar() {
         {today.occupancy === null ? "–" : `${Math.round(today.occupancy * 100)} %`}
       </Figure>
       <Figure name={t("today.missed")}>{today.missed}</Figure>
+      {TABS.filter((tab) => tab.inBar).map((tab) => (
+        <TabCount key={tab.id} tab={tab} />
+      ))}
       <Alarm />
       <Parked />
     </footer>

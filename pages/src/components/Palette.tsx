@@ -4,6 +4,8 @@ import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { attachTo, layer, reasonAction, signOutAction, strip } from "../actions";
 import type { Action } from "../actions";
+import { TABS } from "../beside";
+import { openBeside } from "../besideTab";
 import { language, setLanguage, t } from "../i18n";
 import { perform } from "../keys";
 import { tame } from "../line";
@@ -47,13 +49,20 @@ function entries(): Entry[] {
     const text = `${t("player.play")}: ${relative(row.at)} ${tame(row.agent)}`;
     return [{ id: `play.${id}`, text, key: "", blocked: "", run: () => play({ id, title: row.queue, at: row.at }) }];
   });
+  const beside = TABS.map((tab) => ({
+    id: `beside.${tab.id}`,
+    text: t("beside.show", { name: t(tab.label) }),
+    key: "",
+    blocked: "",
+    run: () => openBeside(tab.id, true),
+  }));
   const other = language.value === "zh" ? "en" : "zh";
   const rest = [
     { id: "language", text: t("language.switch"), key: "", blocked: "", run: () => setLanguage(other) },
     { id: "links", text: t("links.title"), key: "", blocked: "", run: () => void (layer.value = "links") },
     { id: "keys", text: t("keys.title"), key: "?", blocked: "", run: () => void (layer.value = "keys") },
   ];
-  return [...actions, ...tickets, ...recordings, ...rest];
+  return [...actions, ...tickets, ...recordings, ...beside, ...rest];
 }
 
 /** All words of the question occur in the text. */
