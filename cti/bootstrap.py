@@ -60,7 +60,7 @@ from cti.company_text import Versions
 from cti.config import Settings
 from cti.domain import events as ev
 from cti.domain.calls import CallTable
-from cti.domain.ids import QueueName
+from cti.domain.ids import AgentId, QueueName
 from cti.domain.people import User
 from cti.ports import Accounts, ApiTokens, Clock, EventBus, Journal, Sessions
 from cti.servers import is_embedded, open_database, shared_bus
@@ -80,6 +80,9 @@ from ivr.wiring import wire as build_ivr
 from recorder.adapters.sql import SqlBook
 from recorder.ports import Encoder, RecordingBook, RecordingStore, Spool
 from recorder.wiring import RecorderParts, build_recorder
+from screenpop.adapters.day_rows import day_projections
+from screenpop.adapters.day_sql import SqlDay
+from screenpop.ports import DayBook, DayFigures
 from screenpop.wiring import ScreenPops, build_pop, build_screenpop, dial_rules
 from tickets.adapters.sql import SqlTicketStore
 from tickets.ports import TicketStore
@@ -136,6 +139,7 @@ class Keeping:
     close: Callable[[], Awaitable[None]]
     projections: ProjectionKeeper | None = None  # None: nobody reads such tables (tests)
     figures: FiguresBook | None = None  # None: counted in memory
+    day: DayBook | None = None  # None: known from the journal's last events
     spool: Spool | None = None
     store: RecordingStore | None = None
     encoder: Encoder | None = None
@@ -209,6 +213,8 @@ class Service:
             await self.screenpop.pop.start(self.agents, self.acd)
             self.screenpop.pop.restore(past)
             self.screenpop.commands.restore(past)
+            counted = self._counted if self.keeping.figures is not None else None
+            await self.screenpop.start_day(past, counted)
             self.hands.restore(past)
             stack.push_async_callback(self.screenpop.stop)
             self.watch.start()
@@ -241,6 +247,21 @@ class Service:
         await self._stack.aclose()
         log.info("service stopped")
 
+    async def _counted(self) -> dict[AgentId, DayFigures]:
+        """Everybody's day so far, from the tables."""
+        found = await self.figures.today_of_agents(self.clock.now())
+        return {
+            agent_id: DayFigures(
+                calls=f.handled,
+                missed=f.rona + f.declined + f.unreachable,
+                talk_s=f.talk_ms / 1000,
+                hold_s=f.hold_ms / 1000,
+                wrap_up_s=f.wrap_up_ms / 1000,
+                ready_s=f.ready_ms / 1000,
+            )
+            for agent_id, f in found.items()
+        }
+
     async def _start(self, stack: contextlib.AsyncExitStack, part: Any) -> None:
         await part.start()
         stack.push_async_callback(part.stop)
@@ -267,9 +288,8 @@ class Service:
 
 def projections_of(database: Database) -> ProjectionKeeper:
     """All tables that are derived from the journal."""
-    return ProjectionKeeper(
-        database, [CallsProjection(), VisitsProjection(), AgentTimesProjection()]
-    )
+    of_figures = (CallsProjection(), VisitsProjection(), AgentTimesProjection())
+    return ProjectionKeeper(database, [*of_figures, *day_projections()])
 
 
 async def keep_in_database(settings: Settings) -> Keeping:
@@ -281,6 +301,7 @@ async def keep_in_database(settings: Settings) -> Keeping:
         journal=journal,
         projections=projections,
         figures=SqlFigures(database),
+        day=SqlDay(database, projections.catch_up),
         accounts=SqlAccounts(database),
         sessions=SqlSessions(database),
         api_tokens=SqlApiTokens(database),
@@ -355,7 +376,7 @@ async def build(
     screenpop = build_screenpop(
         pop, bus=bus, clock=clock, journal=journal, agents=acd, calls=control,
         tickets=tickets.office, hands=hands, sign_in=desk, origins=origins, company=company,
-        plan=plan,
+        plan=plan, scope=figures.scope, standing=acd.callbacks.views, book=kept.day,
     )  # fmt: skip
     ivr = build_ivr(
         company, settings.sounds_dir, bus=bus, clock=clock, calls=calls,

@@ -14,12 +14,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import (
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from cti.company_agents import AgentRules, DeskPhone, OutsidePhone, outside_problems
 from cti.company_base import (
@@ -349,6 +344,7 @@ class Company(Part):
         Literal["direct", "internal", "outbound", "consult", "transfer"], WrapUp
     ] = Field(default_factory=dict)
     wrap_up_extensions: Annotated[int, Field(ge=0, le=100)] = 5  # by a minute each
+    missed_days: Annotated[int, Field(ge=1, le=31)] = 3  # so long a missed call is listed
     last_agent_days: Annotated[int, Field(ge=0, le=3650)] = 0  # 0: who spoke last isn't sought
     own_agent_timeout: timedelta = timedelta(seconds=60)  # to wait for him while he talks
     strict_priority: bool = False  # more credit always goes first, however long others wait

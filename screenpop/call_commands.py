@@ -48,6 +48,10 @@ Check = Callable[[Desk, Any, str], Work]
 
 DIAL_TIMEOUT = timedelta(seconds=10)
 MOVE_TIMEOUT = timedelta(seconds=25)  # somebody has to lift the other receiver
+_LIMITS = {
+    **dict.fromkeys(("call.dial", "missed.call", "promise.call"), DIAL_TIMEOUT),
+    "call.move": MOVE_TIMEOUT,
+}
 _BUSY = frozenset({"RESERVED", "RINGING", "TALKING"})
 _SPEAKS = (ev.CallConnected, ev.ConsultConnected, ev.PartyJoined)
 
@@ -95,10 +99,18 @@ class CallCommands:
         self._rules = rules
         self._conference_goes_on = conference_goes_on
 
+    def callback_number(self, number: str) -> str:
+        """A caller's number as it is dialled to call him back, by the rules of now.
+
+        Raises:
+            CommandRefused: it may not be called, or it is none.
+        """
+        return self._rules.callback(number).value
+
     @staticmethod
     def limit_of(name: str) -> timedelta:
         """How long the confirmation of a command may take."""
-        return {"call.dial": DIAL_TIMEOUT, "call.move": MOVE_TIMEOUT}.get(name, CONFIRM_TIMEOUT)
+        return _LIMITS.get(name, CONFIRM_TIMEOUT)
 
     # ---- begin ---------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, TicketId, own_
 from cti.domain.people import Permission
 from cti.ports import Clock, EventBus, Journal
 from screenpop.call_commands import CallCommands
+from screenpop.day_commands import DayCommands
 from screenpop.desks import Desk
 from screenpop.messages import (
     Args,
@@ -75,6 +76,7 @@ class CommandDesk:
         calls: CallCommands,
         tickets: TicketDesk,
         queues: QueueCommands,
+        day: DayCommands | None = None,
         timeout: timedelta = COMMAND_TIMEOUT,
     ) -> None:
         self._pop = pop
@@ -85,7 +87,8 @@ class CommandDesk:
         self._calls = calls
         self._tickets = tickets
         self._quality = QualityReports(bus, clock, pop.desks)
-        self._with_id = {**calls.table, **queues.table}  # these are told the command's id
+        # These are told the command's id.
+        self._with_id = {**calls.table, **queues.table, **(day.table if day is not None else {})}
         self._timeout = timeout
         self._answers: dict[AgentId, OrderedDict[str, asyncio.Future[Answer] | Answer]] = {}
         self._lanes: dict[tuple[AgentId, str], asyncio.Lock] = {}
@@ -152,7 +155,7 @@ class CommandDesk:
     async def _run(self, desk: Desk, command_id: str, name: str, args: Any) -> Answer:
         lane = name if name in _OWN_LANES else name.split(".")[0]
         limit = self._timeout
-        if name.startswith("call."):
+        if name.startswith("call.") or name.endswith(".call"):
             limit += self._calls.limit_of(name)  # its confirmation has a limit of its own
         lock = self._lanes.setdefault((desk.user.user_id, lane), asyncio.Lock())
         try:

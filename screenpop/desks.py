@@ -11,6 +11,7 @@ from cti.domain.ids import AgentId, Endpoint, extension_of
 from cti.domain.manners import Manner
 from cti.domain.people import PERMISSIONS, User
 from screenpop.connection import CloseCode, Connection, to_json
+from screenpop.day_values import NO_CALLBACKS, NO_MESSAGES, NOTHING_MISSED
 from screenpop.model import DesktopState, Update
 from screenpop.sections import (
     AgentSection,
@@ -67,6 +68,7 @@ def me_section(user: User, language: str, now: datetime, config: DeskConfig) -> 
         queue_labels=dict(config.queue_labels),
         shared_phones=list(config.shared_phones),
         outside_phone=_outside_phone(config.outside_numbers.get(user.extension)),
+        time_zone=str(config.zone),
     )
 
 
@@ -111,6 +113,9 @@ class Desk:
             link={"switch": "down", "text": ""},
             parked=[],
             directory=None,
+            missed=NOTHING_MISSED,
+            callbacks=NO_CALLBACKS,
+            messages=NO_MESSAGES,
         )
         self.state = DesktopState(
             user, sections, config.queue_labels, config.country, name_of, config.manners

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from cti.domain.events import QueueChanged
 from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, TicketId
 from cti.domain.people import User
+from screenpop.contact import Contact
+from screenpop.notices import Message
+from screenpop.promises import Promise
 from screenpop.sections import SipValue
 from screenpop.views import AgentView, CallerView, TicketView
 
@@ -159,3 +162,28 @@ class PhoneSecrets(Protocol):
 
     def sip_account(self, endpoint: Endpoint) -> SipAccount | None:
         """The account of a browser phone; None where there is none."""
+
+
+class DayBook(Protocol):
+    """What the journal tells of missed calls, promises and messages, as of now. All raise ``OSError``: it can't be read."""
+
+    async def contacts(self, since_at: datetime) -> list[tuple[Contact, str]]:
+        """Calls of which something was told since then, each with its number (empty: withheld or erased)."""
+
+    async def promises(self) -> list[Promise]:
+        """Those that stand."""
+
+    async def messages(self, since_at: datetime) -> list[Message]:
+        """Those sent since then."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayFigures:
+    """One agent's day so far, or one quarter of an hour of it, counted as docs/figures.md says. Times in seconds."""
+
+    calls: int = 0
+    missed: int = 0
+    talk_s: float = 0.0
+    hold_s: float = 0.0
+    wrap_up_s: float = 0.0
+    ready_s: float = 0.0

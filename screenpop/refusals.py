@@ -58,6 +58,14 @@ REFUSALS: Mapping[str, frozenset[str]] = MappingProxyType(
             ),
             frozenset[str](),
         ),
+        # of missed calls, own callbacks, messages
+        **dict.fromkeys(
+            (
+                "entry_taken", "no_such_entry", "no_such_message", "no_such_promise", "no_such_team",
+                "nobody_there", "not_taken", "promise_stands",
+            ),
+            frozenset[str](),
+        ),
         # of tickets and customers
         **dict.fromkeys(
             (

@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
+from screenpop.day_values import CallbacksSection, MessagesSection, MissedSection, TeamValue
+
 SectionName = Literal[
     "me",
     "phone",
@@ -20,6 +22,9 @@ SectionName = Literal[
     "link",
     "parked",
     "directory",
+    "missed",
+    "callbacks",
+    "messages",
 ]
 Labels = dict[str, str]
 
@@ -51,6 +56,7 @@ class MeSection(TypedDict):
     shared_phones: list[SharedPhoneValue]
     outside_phone: OutsidePhoneValue | None  # none: he may not take calls outside
     queue_labels: dict[str, Labels]  # of all queues: the history names those of other agents too
+    time_zone: str  # the company's: a callback is promised for a time there
 
 
 class SipValue(TypedDict):
@@ -243,9 +249,11 @@ class TodaySection(TypedDict):
 
     calls: int
     talk_s: float
+    hold_s: float
     wrap_up_s: float
     missed: int
     occupancy: float | None
+    team: TeamValue | None  # None: fewer than three, with whom nobody is compared
 
 
 class ColleagueValue(TypedDict):
@@ -320,6 +328,9 @@ class Sections(TypedDict):
     link: LinkSection
     parked: list[ParkedValue]
     directory: DirectorySection | None  # None: not asked for
+    missed: MissedSection
+    callbacks: CallbacksSection
+    messages: MessagesSection
 
 
 def iso(at: datetime) -> str:

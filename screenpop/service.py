@@ -32,15 +32,14 @@ from screenpop.desks import Desk, DeskConfig, Desks, me_section
 from screenpop.directory import Directory
 from screenpop.facts import CallFacts
 from screenpop.lookups import Interest, Lookups
+from screenpop.own_figures import OwnFigures
 from screenpop.parking import Parking
 from screenpop.ports import AgentDesk, PhoneSecrets, TicketDesk
 from screenpop.queue_board import QueueBoard
-from screenpop.sections import (
-    CustomerSection,
-    TicketSection,
-)
+from screenpop.sections import CustomerSection, TicketSection
 from screenpop.shown import OVER, Shown
 from screenpop.timing import PopTimes
+from screenpop.today import HOLDING
 from screenpop.views import agent_section, phone_section
 
 log = structlog.get_logger(__name__)
@@ -65,6 +64,7 @@ class ScreenPop:
         self.boot = secrets.token_hex(8)
         self.desks = Desks(config, self.boot)
         self._board = QueueBoard(self.desks, clock, config.queue_labels)
+        self.figures = OwnFigures(self.desks, clock)
         self.directory = Directory(self.desks, clock, self._board.lines, config=config)
         self.lookups = Lookups(tickets, self._looked_up, self._interest, config.disposition_labels)
         self.parking = Parking(
@@ -114,6 +114,7 @@ class ScreenPop:
     async def stop(self) -> None:
         """Stop listening and close all pages."""
         self._unsubscribe()
+        self.figures.stop()
         for desk in self.desks:
             if desk.connection is not None:
                 desk.connection.close(CloseCode.GOING_AWAY)
@@ -325,7 +326,7 @@ class ScreenPop:
         if desk.state.shown is None:
             self._leave(desk)
         self._follow(desk, event)
-        desk.put("today", desk.today.figures())
+        self.figures.changed(desk)
         self._soon(desk)
 
     def _call_changed(self, event: ev.CallEvent) -> None:
@@ -338,15 +339,13 @@ class ScreenPop:
             desk.send(desk.state.apply(event, facts))
             if desk.state.shown is None:
                 self._leave(desk)
-            if isinstance(event, (ev.CallHeld, ev.CallRetrieved)):
+            if isinstance(event, HOLDING):
                 desk.today.apply(event)
             if isinstance(event, (ev.AgentLegLost, ev.CallConnected)):
                 self._soon(desk)
-        if isinstance(event, (ev.CallAnswered, ev.AgentDidNotAnswer)) and (
-            whose := self.desks.get(event.agent_id)
-        ):
+        if isinstance(event, ev.AgentDidNotAnswer) and (whose := self.desks.get(event.agent_id)):
             whose.today.apply(event)
-            whose.put("today", whose.today.figures())
+            self.figures.changed(whose)
         self.parking.take(event)
         if isinstance(event, ev.CallEnded) or call_facts.came_to_nothing(event):
             self._facts.pop(event.call_id, None)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from cti.domain.ids import (
+    AgentId,
     CallId,
     CustomerId,
     Endpoint,
@@ -210,6 +211,54 @@ class TicketView(OpenTicketView, Protocol):
     def open_tickets(self) -> Sequence[OpenTicketView]: ...
     @property
     def timeline(self) -> Sequence[TimelineView]: ...
+
+
+class ScopeView(Protocol):
+    """What one person may see (docs/figures.md)."""
+
+    @property
+    def queues(self) -> frozenset[QueueName]:
+        """Those that he, or somebody of his team, serves."""
+
+    @property
+    def agents(self) -> frozenset[AgentId]:
+        """Himself, and whom he watches."""
+
+
+class StandingCallback(Protocol):
+    """A callback that a caller asked a queue for (docs/queues.md)."""
+
+    @property
+    def callback_id(self) -> CallId:
+        """The call in which it was asked for."""
+
+    @property
+    def queue(self) -> QueueName:
+        """Whose agents call him."""
+
+    @property
+    def number(self) -> str:
+        """Where; personal."""
+
+    @property
+    def stage(self) -> str:
+        """``waiting``, ``reserved``, ``dialling`` or ``unsure``."""
+
+    @property
+    def requested_at(self) -> datetime:
+        """When he asked."""
+
+    @property
+    def due_at(self) -> datetime:
+        """Not before."""
+
+    @property
+    def expires_at(self) -> datetime:
+        """Not later."""
+
+    @property
+    def attempts(self) -> int:
+        """Calls to him so far."""
 
 
 def agent_section(view: AgentView, reasons: Sequence[ReasonValue], language: str) -> AgentSection:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from cti.company import Company
 from cti.company_base import Language
+from cti.domain.events import Event
+from cti.domain.ids import AgentId
 from cti.domain.numbers import DialPlan
 from cti.domain.people import User
 from cti.ports import CallControl, Clock, EventBus, Journal
@@ -15,16 +18,27 @@ from cti.web.routing import Route
 from cti.web.security import OriginRule
 from cti.web.signin import SignInDesk
 from screenpop.adapters.calls_http import CallsSite
+from screenpop.adapters.messages_http import MessagesSite
 from screenpop.adapters.ws import DesktopSockets
 from screenpop.call_commands import CallCommands
 from screenpop.commands import CommandDesk
 from screenpop.confirming import Confirming
+from screenpop.day import Day, DayConfig
+from screenpop.day_commands import DayCommands
 from screenpop.desks import DeskConfig
 from screenpop.dialling import DialRules, OutsideRules
-from screenpop.ports import AgentDesk, PhoneSecrets, QueueHands, TicketDesk
+from screenpop.ports import (
+    AgentDesk,
+    DayBook,
+    DayFigures,
+    PhoneSecrets,
+    QueueHands,
+    TicketDesk,
+)
 from screenpop.queue_commands import QueueCommands
 from screenpop.sections import Labels
 from screenpop.service import ScreenPop
+from screenpop.views import ScopeView, StandingCallback
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,7 @@ class ScreenPops:
     sockets: DesktopSockets
     calls: CallCommands
     clock: Clock
+    day: Day
 
     def prepare(
         self, company: Company, plan: DialPlan, users: Iterable[User]
@@ -43,6 +58,7 @@ class ScreenPops:
         """Make the new configuration; the function returned takes it, after the ACD took its own."""
         config, rules = desk_config(company, plan.country), dial_rules(company, plan)
         goes_on, working = company.conference_goes_on, list(users)
+        lists = day_config(company)
 
         def swap() -> None:
             pop = self.pop
@@ -51,18 +67,52 @@ class ScreenPops:
             pop.parking.configure(config.park_time)
             pop.directory.configure(config, working)
             pop.configure(config, plan)
+            self.day.configure(lists, plan)
             self.calls.configure(rules, conference_goes_on=goes_on)
 
         return swap
 
     def routes(self) -> list[Route]:
         """For the web application."""
-        return [*self.sockets.routes(), *CallsSite(self.pop, self.commands, self.clock).routes()]
+        parts = self.pop, self.commands, self.clock
+        return [
+            *self.sockets.routes(),
+            *CallsSite(*parts).routes(),
+            *MessagesSite(*parts).routes(),
+        ]
+
+    async def start_day(
+        self,
+        past: Iterable[Event],
+        counted: Callable[[], Awaitable[Mapping[AgentId, DayFigures]]] | None,
+    ) -> None:
+        """Take up the day: its lists, and (``counted``) what the tables tell of each agent's; then follow.
+
+        Raises:
+            OSError: the tables can't be read.
+        """
+        await self.day.start(past)
+        if counted is not None:
+            self.pop.figures.seed(await counted())
+        self.pop.figures.start()
 
     async def stop(self) -> None:
         """Close all pages and let running commands end."""
+        await self.day.stop()
         await self.pop.stop()
         await self.sockets.stop()
+
+
+def day_config(company: Company) -> DayConfig:
+    """What the day's lists must know of the company."""
+    return DayConfig(
+        zone=ZoneInfo(company.time_zone),
+        keep_time=timedelta(days=company.missed_days),
+        queue_labels={queue.name: _labels(queue.label) for queue in company.queues},
+        disposition_labels={
+            name: _labels(text) for name, text in company.disposition_labels.items()
+        },
+    )
 
 
 def desk_config(company: Company, country: str) -> DeskConfig:
@@ -147,8 +197,15 @@ def build_screenpop(
     hands: QueueHands,
     company: Company,
     plan: DialPlan,
+    scope: Callable[[User], ScopeView],
+    standing: Callable[[], Sequence[StandingCallback]],
+    book: DayBook | None,
 ) -> ScreenPops:
-    """Make the rest, when the ACD is there; ``await pop.start(users, agents)`` begins."""
+    """Make the rest, when the ACD is there; ``await pop.start(users, agents)`` begins.
+
+    ``scope`` says who sees whose queues and people, ``standing`` which callbacks callers have asked for, ``book`` what
+    was before (None: only what the journal tells at the start).
+    """
     confirming = Confirming(bus, clock)
     of_calls = CallCommands(
         pop,
@@ -158,6 +215,11 @@ def build_screenpop(
         conference_goes_on=company.conference_goes_on,
     )
     of_queues = QueueCommands(hands, pop.desks)
-    commands = CommandDesk(pop, bus, clock, journal, agents, of_calls, tickets, of_queues)
+    day = Day(
+        pop.desks, bus, clock, tickets, plan, day_config(company),
+        scope=scope, standing=standing, book=book,
+    )  # fmt: skip
+    of_day = DayCommands(day, pop.desks, bus, clock, journal, of_calls)
+    commands = CommandDesk(pop, bus, clock, journal, agents, of_calls, tickets, of_queues, of_day)
     sockets = DesktopSockets(pop, commands, sign_in, origins, clock)
-    return ScreenPops(pop, commands, sockets, of_calls, clock)
+    return ScreenPops(pop, commands, sockets, of_calls, clock, day)

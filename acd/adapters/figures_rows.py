@@ -16,6 +16,7 @@ from acd.figures_counts import estimate_error
 from acd.figures_intervals import quarter_of
 from cti.domain.events import Event
 from cti.domain.ids import AgentId, CallId
+from cti.ports import Recorded
 from cti.storage.projection_rows import put
 
 _MS = timedelta(milliseconds=1)
@@ -90,11 +91,11 @@ class AgentTimesProjection:
         """See the protocol."""
         return AgentTimes(seats(connection))
 
-    def write(self, connection: Connection, memory: Any, events: Sequence[Event]) -> None:
+    def write(self, connection: Connection, memory: Any, events: Sequence[Recorded]) -> None:
         """See the protocol."""
         times: AgentTimes = memory
-        for event in events:
-            times.apply(event)
+        for item in events:
+            times.apply(item.event)
         cells, changed = times.take()
         counted = [_quarter_row(who, at, cell) for (who, at), cell in cells.items()]
         put(connection, self.tables[0], counted, sums=figures_agents.COUNTS)

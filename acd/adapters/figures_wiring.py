@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from acd.adapters.agents_http import AgentsDesk
@@ -11,15 +12,17 @@ from acd.adapters.figures_http import FiguresDesk
 from acd.adapters.figures_memory import MemoryFigures
 from acd.adapters.figures_metrics import QueueMetrics
 from acd.adapters.figures_stream import FiguresStream
+from acd.figures_agents import AgentFigures
 from acd.figures_board import FiguresBoard, Member, QueueProfile
-from acd.figures_book import FiguresBook
+from acd.figures_book import FiguresBook, Period
 from acd.figures_counts import Thresholds
 from acd.figures_estimates import WaitEstimates
+from acd.figures_intervals import bounds_of, day_of
 from acd.figures_scope import Scope, scope_of
 from acd.service import AcdService
 from cti.company import Company
 from cti.domain.events import Event
-from cti.domain.ids import QueueName
+from cti.domain.ids import AgentId, QueueName
 from cti.domain.people import User
 from cti.ports import Clock, EventBus
 from cti.web.routing import Route
@@ -46,6 +49,19 @@ class Figures:
     def scope(self, user: User) -> Scope:
         """What this person may see."""
         return scope_of(user, self.people, self.board.profiles)
+
+    async def today_of_agents(self, now: datetime) -> dict[AgentId, AgentFigures]:
+        """Everybody's day so far, where the company is; what goes on is counted up to ``now``.
+
+        Raises:
+            OSError: it can't be read.
+        """
+        period = Period(*bounds_of(day_of(now, self.board.zone), self.board.zone))
+        cells = await self.board.book.agents(period, {m.agent_id for m in self.people}, now)
+        total: dict[AgentId, AgentFigures] = {}
+        for (agent_id, _), figures in cells.items():
+            total.setdefault(agent_id, AgentFigures()).add(figures)
+        return total
 
     def start(self, acd: AcdService, past: Iterable[Event]) -> None:
         """Begin to follow; the ACD is told of each event before."""

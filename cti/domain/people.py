@@ -31,6 +31,7 @@ class Permission(enum.Enum):
     WATCH_TEAM = "watch_team"
     PULL_CALLS = "pull_calls"  # waiting ones, to oneself, where the queue lets agents
     ORDER_QUEUES = "order_queues"  # hands on waiting callers of one's team's queues
+    SEND_MESSAGES = "send_messages"  # to one's team's desktops
     CONFIGURE = "configure"
 
 
@@ -47,6 +48,7 @@ _SUPERVISOR = _AGENT | {
     Permission.HEAR_TEAM_RECORDINGS,
     Permission.WATCH_TEAM,
     Permission.ORDER_QUEUES,
+    Permission.SEND_MESSAGES,
 }
 PERMISSIONS = {
     Role.AGENT: _AGENT,

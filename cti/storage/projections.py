@@ -101,7 +101,7 @@ class RunningProjection(Protocol):
     def load(self, connection: Connection) -> Any:
         """Take the memory up from the tables."""
 
-    def write(self, connection: Connection, memory: Any, events: Sequence[Event]) -> None:
+    def write(self, connection: Connection, memory: Any, events: Sequence[Recorded]) -> None:
         """Fold events into the memory (which is changed) and bring the tables to the same state."""
 
 
@@ -265,7 +265,7 @@ class ProjectionKeeper:
             rows_of.move(connection, projection.name, projection.version, old, place)
             if kept.memory is None:
                 kept.memory = projection.load(connection)
-            projection.write(connection, kept.memory, [item.event for item in events])
+            projection.write(connection, kept.memory, events)
 
         await self._database.change(write, may_wait=True)
         kept.place = place

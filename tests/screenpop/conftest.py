@@ -25,6 +25,8 @@ from screenpop.call_commands import CallCommands
 from screenpop.commands import CommandDesk
 from screenpop.confirming import Confirming
 from screenpop.connection import Connection
+from screenpop.day import Day, DayConfig
+from screenpop.day_commands import DayCommands
 from screenpop.desks import Desk, DeskConfig
 from screenpop.dialling import DialRules, OutsideRules
 from screenpop.ports import QueueHands, SipAccount
@@ -69,6 +71,29 @@ CONFIG = DeskConfig(
     caller_ids={"1001": [{"number": "400100", "label": {}}, {"number": "400200", "label": {}}]},
     disposition_labels={"sold": {"en": "Sold", "zh": "已售"}, "other": {"en": "Other"}},
 )
+
+
+DAY = DayConfig(
+    zone=CONFIG.zone,
+    keep_time=timedelta(days=3),
+    queue_labels=CONFIG.queue_labels,
+    disposition_labels=CONFIG.disposition_labels,
+)
+
+
+@dataclass(frozen=True)
+class SeenBy:
+    """``screenpop.views.ScopeView``."""
+
+    queues: frozenset[QueueName]
+    agents: frozenset[AgentId]
+
+
+def scope_of(user: User) -> SeenBy:
+    """Lina serves sales, Tom nothing; their supervisor watches both."""
+    if user == BOSS:
+        return SeenBy(frozenset({SALES}), frozenset({LINA.user_id, TOM.user_id, BOSS.user_id}))
+    return SeenBy(frozenset({SALES}) if user == LINA else frozenset(), frozenset({user.user_id}))
 
 
 class State(enum.Enum):
@@ -294,6 +319,7 @@ class World:
     bus: LocalBus
     clock: HandClock
     hands: FakeHands
+    day: Day
     told: list[ev.Event] = field(default_factory=list)
 
     async def settle(self) -> None:
@@ -305,7 +331,7 @@ class World:
             await asyncio.sleep(0)
 
     async def happen(
-        self, kind: type[ev.Event], of_call: CallId | None = CALL, **values: Any
+        self, kind: type[ev.Event], /, of_call: CallId | None = CALL, **values: Any
     ) -> None:
         if of_call is not None:
             values["call_id"] = of_call
@@ -364,21 +390,26 @@ async def world() -> AsyncIterator[World]:
     agents, switch, journal = FakeAgents(), FakeSwitch(bus), FakeJournal()
     hands = FakeHands()
     pop = ScreenPop(bus, clock, tickets.office, FakePhones(), plan, CONFIG)
+    calls = CallCommands(pop, cast(CallControl, switch), Confirming(bus, clock), RULES)
+    day = Day(pop.desks, bus, clock, tickets.office, plan, DAY, scope=scope_of)
     commands = CommandDesk(
         pop,
         bus,
         clock,
         cast(Journal, journal),
         agents,
-        CallCommands(pop, cast(CallControl, switch), Confirming(bus, clock), RULES),
+        calls,
         tickets.office,
         QueueCommands(cast(QueueHands, hands), pop.desks),
+        DayCommands(day, pop.desks, bus, clock, cast(Journal, journal), calls),
         timeout=timedelta(milliseconds=300),
     )
     await tickets.start()
     await pop.start(await accounts.all(), agents)
-    world = World(pop, commands, agents, switch, journal, tickets, bus, clock, hands)
+    await day.start()
+    world = World(pop, commands, agents, switch, journal, tickets, bus, clock, hands, day)
     bus.subscribe(world.told.append)
     yield world
+    await day.stop()
     await pop.stop()
     await tickets.stop()

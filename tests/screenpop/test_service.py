@@ -440,8 +440,8 @@ async def test_the_day_is_counted(world: World) -> None:
     world.clock.advance(30)
     await world.agent("READY", "WRAP_UP")
     await page.read()
-    today = {"calls": 1, "talk_s": 100.0, "wrap_up_s": 30.0, "missed": 0, "occupancy": 0.714}
-    assert page.sections["today"] == today
+    today = {"calls": 1, "talk_s": 100.0, "hold_s": 20.0, "wrap_up_s": 30.0, "missed": 0}
+    assert page.sections["today"] == today | {"occupancy": 0.714, "team": None}
 
 
 async def test_a_restart_takes_up_calls_desktops_and_the_day(world: World) -> None:
@@ -470,6 +470,8 @@ async def test_a_restart_takes_up_calls_desktops_and_the_day(world: World) -> No
         old, new = before.desks.get(user.user_id), fresh.desks.get(user.user_id)
         assert old is not None
         assert new is not None
+        for pop, desk in ((before, old), (fresh, new)):
+            pop.figures.changed(desk)  # both up to now
         for section in ("customer", "ticket", "today"):
             assert new.state.sections[section] == old.state.sections[section], section
         was, is_now = old.state.sections["call"], new.state.sections["call"]
