@@ -37,6 +37,7 @@ KINDS: tuple[type[ev.Event], ...] = (
 )
 """The events that the fold is made of."""
 
+BEGINNINGS = (ev.CallOffered, ev.CallRecovered, CallbackRequested)
 _SPEAKING = frozenset({"talking", "on_hold", "consulting", "conference"})
 _NOT_HIS = frozenset({"internal", "consult"})
 
@@ -90,7 +91,12 @@ class Contact:
 
 
 def apply(contact: Contact, event: ev.Event) -> Contact:
-    """Fold one event in; the contact is changed and returned. Repetitions and strangers change nothing."""
+    """Fold one event in; the contact is changed and returned.
+
+    Repetitions and strangers change nothing, nor does what is told of a call whose beginning isn't known.
+    """
+    if not contact.direction and not isinstance(event, BEGINNINGS):
+        return contact
     match event:
         case ev.CallOffered():
             contact.direction, contact.offered_at = event.direction, event.at

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
+from typing import Any
 
 import structlog
 
@@ -33,6 +34,7 @@ from cti.domain.segments import concerns
 from cti.domain.text import clean_name, hide_digits
 from cti.ports import Clock, EventBus, Timer, Unsubscribe
 from screenpop import contact as contacts
+from screenpop import promises
 from screenpop.contact import Contact
 from screenpop.day_drawing import Drawing
 from screenpop.desks import Desks
@@ -48,8 +50,19 @@ log = structlog.get_logger(__name__)
 TOLD_EVERY = timedelta(seconds=1)
 _LATEST_LOOK = timedelta(hours=1)
 """The timer looks at least so often: a wall clock may have been set."""
+_PATIENCE_TIME = timedelta(seconds=5)
+"""A start waits so long for the tables; a second's worth of events takes a moment."""
 _ENDED_KEPT = 2_000
 _CALLBACKS = (CallbackRequested, CallbackAttempted, CallbackPostponed, CallbackEnded)
+_OF_CONTACTS = frozenset(contacts.KINDS)
+_HEARD = (
+    *contacts.KINDS,
+    *promises.KINDS,
+    *_CALLBACKS,
+    day.MessageSent,
+    day.MessageRead,
+    ev.SubjectErased,
+)
 _CALLABLE = (NumberKind.PUBLIC, NumberKind.SERVICE)
 _HANDS = (day.MissedTaken, day.MissedGivenBack, day.MissedClosed)
 
@@ -111,20 +124,51 @@ class Day:
         Raises:
             OSError: the tables can't be read.
         """
-        if self._book is not None:
-            now = self._clock.now()
-            rows = await self._book.contacts(now - self.config.keep_time)
-            self.missed = replay((c, self._key(number), number) for c, number in rows)
-            self.promises = Promises(await self._book.promises())
-            self.messages = Messages(await self._book.messages(self.midnight(now)))
+        is_read = True
+        try:
+            async with asyncio.timeout(_PATIENCE_TIME.total_seconds()):
+                await self._read()
+        except TimeoutError:
+            log.warning("screenpop: missed calls are still being counted, and will be listed then")
+            is_read = False
         for event in past:
             self._listen(event)
         self._is_live = True
-        self._unsubscribe = self._bus.subscribe(self._listen)
+        self._unsubscribe = self._bus.subscribe(self._listen, *_HEARD)
         self._prune()
         self._look_up([e.entry_id for e in self.missed.open()])
         self._look_up([p.call_id for p in self.promises.standing()])
         self.changed("missed", "callbacks", "messages")
+        if not is_read:
+            self._run(self._read_late())
+
+    async def _read(self) -> None:
+        if self._book is None:
+            return
+        now = self._clock.now()
+        rows = await self._book.contacts(now - self.config.keep_time)
+        standing = Promises(await self._book.promises())
+        messages = Messages(await self._book.messages(self.midnight(now)))
+        self.missed = replay((c, self._key(number), number) for c, number in rows)
+        self.promises, self.messages = standing, messages
+        lately = [c for c in self._contacts.values() if c.at is not None]
+        for contact in sorted(lately, key=lambda c: c.at or now):
+            number = self._numbers.get(contact.call_id, "")
+            self.missed.take(contact, self._key(number), number)
+
+    async def _read_late(self) -> None:
+        """After an upgrade the tables are made from the whole journal: calls don't wait for that."""
+        try:
+            await self._read()
+        except OSError:
+            log.exception("screenpop: what was missed before the start can't be read")
+        self._look_up([e.entry_id for e in self.missed.open()])
+        self.changed("missed", "callbacks", "messages")
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
         """Follow no more."""
@@ -188,7 +232,7 @@ class Day:
 
     def _listen(self, event: ev.Event) -> None:
         call_id = concerns(event)
-        if call_id is not None and type(event) in contacts.KINDS:
+        if call_id is not None and type(event) in _OF_CONTACTS:
             self._contact(call_id, event)
         match event:
             case ev.AgentStateChanged() if "LOGGED_OUT" in (event.state, event.previous):
@@ -228,6 +272,8 @@ class Day:
             self._numbers.setdefault(call_id, event.number)
         contact = self._contacts.get(call_id)
         if contact is None:
+            if not isinstance(event, contacts.BEGINNINGS):
+                return
             contact = self._contacts[call_id] = Contact(call_id)
         contacts.apply(contact, event)
         if contact.outcome:
@@ -257,14 +303,19 @@ class Day:
         soon_at = self._clock.now() + timedelta(hours=1)
         for promise in self.promises.standing():
             is_his = promise.agent_id == contact.agent_id and promise.due_at <= soon_at
-            if is_his and self._key(promise.number) == key and contact.agent_id is not None:
-                ended = day.PromiseEnded(
+            if is_his and self._key(promise.number) == key:
+                asyncio.get_running_loop().call_soon(self._kept, promise)
+
+    def _kept(self, promise: Promise) -> None:
+        if promise.agent_id is not None and promise in self.promises.standing():
+            self._bus.publish(
+                day.PromiseEnded(
                     at=self._clock.now(),
                     call_id=promise.call_id,
-                    by=contact.agent_id,
+                    by=promise.agent_id,
                     result="spoke",
                 )
-                asyncio.get_running_loop().call_soon(self._bus.publish, ended)
+            )
 
     def _key(self, number: str) -> str:
         read = self.read(number)
@@ -284,9 +335,7 @@ class Day:
     def _look_up(self, call_ids: Iterable[CallId]) -> None:
         wanted = [call_id for call_id in call_ids if call_id not in self.names]
         if self._is_live and wanted:
-            task = asyncio.get_running_loop().create_task(self._name(wanted))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._run(self._name(wanted))
 
     async def _name(self, call_ids: Sequence[CallId]) -> None:
         for call_id in call_ids:

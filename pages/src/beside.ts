@@ -2,9 +2,12 @@
 // of its own; column, keys, palette and bottom bar take the rest from the entry.
 
 import type { ComponentType } from "preact";
+import { CallbacksTab } from "./components/CallbacksTab";
 import { HistoryTab } from "./components/HistoryTab";
+import { MessagesTab } from "./components/MessagesTab";
 import { OtherTicketsTab } from "./components/OtherTicketsTab";
 import type { Key } from "./i18n";
+import { openCallbacks, unreadMessages } from "./day";
 import { sections } from "./store";
 
 export interface BesideTab {
@@ -22,4 +25,6 @@ export interface BesideTab {
 export const TABS: readonly BesideTab[] = [
   { id: "history", label: "beside.history", Component: HistoryTab },
   { id: "tickets", label: "beside.tickets", count: () => sections.ticket.value?.open_tickets.length ?? 0, Component: OtherTicketsTab },
+  { id: "callbacks", label: "beside.callbacks", count: openCallbacks, inBar: "beside.callbacks", Component: CallbacksTab },
+  { id: "messages", label: "beside.messages", count: unreadMessages, inBar: "beside.messages", Component: MessagesTab },
 ];

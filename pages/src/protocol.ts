@@ -17,6 +17,8 @@ export interface Me {
   /** Where he may take calls outside: the numbers to choose from, none: any. Null: nowhere. */
   outside_phone: { numbers: string[] } | null;
   queue_labels: Record<string, Labels>;
+  /** The company's: a callback is promised for a time there. */
+  time_zone: string;
 }
 
 export interface SipAccount {
@@ -218,12 +220,102 @@ export interface QueueRow {
   ready: number;
 }
 
+export interface Team {
+  members: number;
+  calls: number;
+  talk_s: number;
+  hold_s: number;
+  wrap_up_s: number;
+  occupancy: number | null;
+}
+
 export interface Today {
   calls: number;
   talk_s: number;
+  hold_s: number;
   wrap_up_s: number;
   missed: number;
   occupancy: number | null;
+  /** A head of those of one's team who worked today; null: fewer than three. */
+  team: Team | null;
+}
+
+/** One number's missed calls; `call_id` names the entry. */
+export interface MissedRow {
+  call_id: string;
+  number: string;
+  place: string;
+  name: string;
+  count: number;
+  first_at: string;
+  last_at: string;
+  queue: string;
+  queue_label: Labels;
+  agents: string[];
+  phones: string[];
+  voicemail: boolean;
+  taken_by: string;
+  taken_name: string;
+  tries: number;
+  last_try: string;
+  last_try_at: string | null;
+  last_try_by: string;
+  closed_at: string | null;
+  how: "" | "got_through" | "called_back" | "by_hand";
+  closed_by: string;
+  result: string;
+  result_label: Labels;
+}
+
+/** A callback that an agent promised. */
+export interface PromiseRow {
+  call_id: string;
+  due_at: string;
+  is_due: boolean;
+  made_at: string;
+  made_by: string;
+  keeper: string;
+  keeper_id: string;
+  is_signed_out: boolean;
+  queue: string;
+  queue_label: Labels;
+  number: string;
+  place: string;
+  name: string;
+  text: string;
+}
+
+/** A callback that a caller asked a queue for. */
+export interface StandingRow {
+  call_id: string;
+  queue: string;
+  queue_label: Labels;
+  number: string;
+  stage: string;
+  requested_at: string;
+  due_at: string;
+  expires_at: string;
+  attempts: number;
+}
+
+export interface ReceivedMessage {
+  message_id: string;
+  at: string;
+  by: string;
+  audience: "agent" | "team" | "all";
+  text: string;
+  is_read: boolean;
+}
+
+export interface SentMessage {
+  message_id: string;
+  at: string;
+  audience: "agent" | "team" | "all";
+  to: string;
+  text: string;
+  recipients: number;
+  read: number;
+  unread_by: string[];
 }
 
 export interface LinkSection {
@@ -277,6 +369,9 @@ export interface Sections {
   link: LinkSection;
   parked: ParkedRow[];
   directory: Directory | null;
+  missed: { open: MissedRow[]; closed: MissedRow[]; more: number };
+  callbacks: { mine: PromiseRow[]; team: PromiseRow[]; queue: StandingRow[]; due: number };
+  messages: { received: ReceivedMessage[]; sent: SentMessage[]; unread: number; teams: string[]; may_send: boolean };
 }
 
 export type SectionName = keyof Sections;
@@ -319,6 +414,19 @@ export interface Commands {
   "call.park": { call_id: string; slot: string };
   "call.fetch": { slot: string };
   "call.move": { call_id: string; phone: "browser" | "desk" };
+  "missed.call": { call_id: string };
+  "missed.take": { call_id: string };
+  "missed.release": { call_id: string };
+  "missed.close": { call_id: string; result: "solved" | "wrong_number" | "no_need" | "other" };
+  "promise.make": { call_id: string; due: string; text: string };
+  "promise.move": { call_id: string; due: string };
+  "promise.snooze": { call_id: string };
+  "promise.hand": { call_id: string; kind: "agent" | "queue"; value: string };
+  "promise.take": { call_id: string };
+  "promise.end": { call_id: string; result: "done" | "withdrawn" };
+  "promise.call": { call_id: string };
+  "message.send": { audience: "agent" | "team" | "all"; target: string; text: string };
+  "message.read": { message_id: string };
   "ticket.note": { ticket_id: number; text: string; version: number };
   "ticket.disposition": { ticket_id: number; call_id: string; disposition: string };
   "ticket.attach": { call_id: string; ticket_id: number };

@@ -19,6 +19,9 @@ export const sections: { [N in SectionName]: Signal<Sections[N] | null> } = {
   link: signal<Sections["link"] | null>(null),
   parked: signal<Sections["parked"] | null>(null),
   directory: signal<Sections["directory"]>(null),
+  missed: signal<Sections["missed"] | null>(null),
+  callbacks: signal<Sections["callbacks"] | null>(null),
+  messages: signal<Sections["messages"] | null>(null),
 };
 
 export const linkPhase = signal<LinkPhase>({ name: "connecting", attempt: 0 });

@@ -10,6 +10,8 @@ import wave
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.browser import scenes_day
+
 Json = dict[str, Any]
 
 CALL_ID = "pbx1-1763770000.17-4711"
@@ -38,6 +40,7 @@ def _base() -> Json:
             "queue_labels": {"billing": {"en": "Billing", "zh": "账单"}},
             "shared_phones": [],
             "outside_phone": None,
+            "time_zone": "Asia/Shanghai",
         },
         "phone": {"kind": "desk", "endpoint": "1001", "state": "idle", "sip": None},
         "agent": _agent("READY", since=ago(761)),
@@ -48,11 +51,17 @@ def _base() -> Json:
             _queue("billing", "Billing", "账单", waiting=3, longest=42, ready=2),
             _queue("help", "Help", "技术支持", waiting=0, longest=None, ready=4),
         ],
-        "today": {"calls": 23, "talk_s": 6130, "wrap_up_s": 1261, "missed": 1, "occupancy": 0.74},
+        "today": {
+            "calls": 23, "talk_s": 6130, "hold_s": 412, "wrap_up_s": 1261, "missed": 1,
+            "occupancy": 0.74, "team": scenes_day.TEAM,
+        },
         "link": {"switch": "up", "text": ""},
         "parked": [parked("3")],
         "directory": None,
-    }
+        "missed": {"open": [scenes_day.missed()], "closed": [], "more": 0},
+        "callbacks": {"mine": [], "team": [], "queue": [], "due": 0},
+        "messages": {"received": [], "sent": [], "unread": 0, "teams": [], "may_send": False},
+    }  # fmt: skip
 
 
 CALLER_IDS: list[Json] = [

@@ -19,7 +19,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from cti.web.pages import page_routes
 from cti.web.security import security_headers
-from tests.browser import scenes
+from tests.browser import scenes, scenes_day
 
 STATIC = Path(__file__).resolve().parents[2] / "cti/web/static"
 LOGIN, PASSWORD = "lina", "tea-and-rice"
@@ -109,6 +109,7 @@ class StubDesktop:
         app.router.add_route("*", "/api/v1/session", self._session)
         app.router.add_route("*", "/api/v1/tokens", self._tokens)
         app.router.add_delete("/api/v1/tokens/{id}", self._revoke)
+        app.router.add_get("/api/v1/agents/figures", self._figures)
         app.router.add_get("/api/v1/recordings/{id}/peaks", self._peaks)
         app.router.add_get("/api/v1/recordings/{id}/audio", self._audio)
         app.on_response_prepare.append(self._headers)
@@ -217,6 +218,9 @@ class StubDesktop:
             "sections": self.sections,
         }
         await socket.send_json(snapshot)
+
+    async def _figures(self, _request: web.Request) -> web.Response:
+        return web.json_response(scenes_day.figures())
 
     async def _peaks(self, request: web.Request) -> web.Response:
         if request.match_info["id"] == "gone":

@@ -5,8 +5,10 @@ import { TABS } from "../beside";
 import type { BesideTab } from "../beside";
 import { openBeside } from "../besideTab";
 import { t } from "../i18n";
+import { tame } from "../line";
 import { sections } from "../store";
 import { duration } from "../time";
+import { DayPanel } from "./DayPanel";
 import { Icon } from "./Icon";
 import { Parked } from "./Parked";
 
@@ -39,22 +41,36 @@ function Alarm() {
   );
 }
 
+/** The newest message that wasn't read: here it covers nothing, and is heard by nobody but a screen reader. */
+function Newest() {
+  const newest = sections.messages.value?.received.find((each) => !each.is_read);
+  const text = newest ? `${tame(newest.by)}: ${tame(newest.text)}` : "";
+  return (
+    <span class="newest" role="status" title={text}>
+      <bdi>{text}</bdi>
+    </span>
+  );
+}
+
+const percent = (share: number | null): string => (share === null ? "–" : `${Math.round(share * 100)} %`);
+
 export function BottomBar() {
   const today = sections.today.value;
   if (!today) return <footer class="bottom-bar" />;
   return (
     <footer class="bottom-bar" aria-label={t("today.title")}>
-      <span class="today-head">{t("today.title")}</span>
+      <DayPanel />
       <Figure name={t("today.calls")}>{today.calls}</Figure>
       <Figure name={t("today.talk")}>{duration(today.talk_s)}</Figure>
       <Figure name={t("today.wrap_up")}>{duration(today.wrap_up_s)}</Figure>
       <Figure name={t("today.occupancy")} title={t("today.occupancy_hint")}>
-        {today.occupancy === null ? "–" : `${Math.round(today.occupancy * 100)} %`}
+        {percent(today.occupancy)}
+        {today.team && <span class="faint"> ({t("today.team_short", { share: percent(today.team.occupancy) })})</span>}
       </Figure>
-      <Figure name={t("today.missed")}>{today.missed}</Figure>
       {TABS.filter((tab) => tab.inBar).map((tab) => (
         <TabCount key={tab.id} tab={tab} />
       ))}
+      <Newest />
       <Alarm />
       <Parked />
     </footer>

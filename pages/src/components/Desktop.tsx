@@ -6,6 +6,7 @@ import { BesideColumn } from "./BesideColumn";
 import { BottomBar } from "./BottomBar";
 import { CallerColumn } from "./CallerColumn";
 import { CallStrip } from "./CallStrip";
+import { DueReminder } from "./DueReminder";
 import { KeyMap } from "./KeyMap";
 import { Links } from "./Links";
 import { Palette } from "./Palette";
@@ -25,6 +26,7 @@ export function Desktop() {
         <BesideColumn />
       </main>
       <Player />
+      <DueReminder />
       <BottomBar />
       <Palette />
       <KeyMap />
