@@ -3,6 +3,7 @@
 
 import { ask, needsLink } from "./actions";
 import type { Action } from "./actions";
+import { openBeside } from "./besideTab";
 import { t } from "./i18n";
 import type { Key } from "./i18n";
 import type { CommandName, Commands, MissedRow, PromiseRow } from "./protocol";
@@ -75,6 +76,12 @@ export function handPromise(row: PromiseRow, kind: "agent" | "queue", value: str
     return !now || now.keeper_id !== keeper || now.queue !== queue;
   };
   return ask(`promise.hand.${row.call_id}`, "promise.hand", { call_id: row.call_id, kind, value }, moved);
+}
+
+/** To the form that promises a callback, with the keyboard in its first field. */
+export function openPromise(): void {
+  openBeside("callbacks");
+  window.setTimeout(() => document.getElementById("promise-due")?.focus());
 }
 
 /** `due`: the time where the company is, as the field gives it. */

@@ -109,7 +109,7 @@ def spoken(call: str, minute: float, ani: str = WANG, way: str = "inbound") -> l
     ]
 
 
-async def entries(place: Place) -> tuple[list[str], list[tuple[str, str]]]:
+async def entries(place: Place) -> tuple[list[str], list[tuple[CallId, str]]]:
     rows = await place.book.contacts(EVER)
     missed = replay((contact, number, number) for contact, number in rows)
     closed = [(e.entry_id, e.how) for e in missed.recently_closed(EVER)]

@@ -132,7 +132,11 @@ async def test_called_back_and_what_came_of_it(world: World) -> None:
 
 async def test_who_was_not_reached_stays_with_the_attempt(world: World) -> None:
     await give_up(world)
-    offered = {"leg_id": LegId("o"), "direction": "outbound", "endpoint": Endpoint("1001w")}
+    offered: dict[str, Any] = {
+        "leg_id": LegId("o"),
+        "direction": "outbound",
+        "endpoint": Endpoint("1001w"),
+    }
     await world.happen(ev.CallOffered, TWO, ani=WANG, **offered)
     await world.happen(ev.DialFailed, TWO, result="busy", cause=17)
     await world.ended(TWO)

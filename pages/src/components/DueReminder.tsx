@@ -1,7 +1,7 @@
 // A promised callback is due: a quiet card over the corner of the third column. Never during a call, never over what is typed.
 
 import { signal } from "@preact/signals";
-import { openBeside } from "../besideTab";
+import { besideTab, openBeside } from "../besideTab";
 import { isTyping } from "../keys";
 import { promiseActions } from "../day";
 import { t } from "../i18n";
@@ -20,7 +20,8 @@ export function DueReminder() {
   const due = (sections.callbacks.value?.mine ?? []).find(
     (row) => row.is_due && row.keeper_id === me && !aside.value.has(`${row.call_id} ${row.due_at}`),
   );
-  if (!due || isLive(sections.call.value)) return null;
+  // In the open list it stands on top already.
+  if (!due || isLive(sections.call.value) || besideTab.value === "callbacks") return null;
   const name = `${due.call_id} ${due.due_at}`;
   if (!shown.has(name) && tick.value && isTyping()) return null; // it waits until the line is typed
   shown.add(name);

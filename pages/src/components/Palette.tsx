@@ -6,6 +6,7 @@ import { attachTo, layer, reasonAction, signOutAction, strip } from "../actions"
 import type { Action } from "../actions";
 import { TABS } from "../beside";
 import { openBeside } from "../besideTab";
+import { openPromise } from "../day";
 import { language, setLanguage, t } from "../i18n";
 import { perform } from "../keys";
 import { tame } from "../line";
@@ -56,13 +57,19 @@ function entries(): Entry[] {
     blocked: "",
     run: () => openBeside(tab.id, true),
   }));
+  const owed = [
+    { id: "promise", text: t("promise.title"), key: "", blocked: noCall, run: openPromise },
+    ...(sections.messages.value?.may_send
+      ? [{ id: "message", text: t("messages.compose"), key: "", blocked: "", run: () => openBeside("messages", true) }]
+      : []),
+  ];
   const other = language.value === "zh" ? "en" : "zh";
   const rest = [
     { id: "language", text: t("language.switch"), key: "", blocked: "", run: () => setLanguage(other) },
     { id: "links", text: t("links.title"), key: "", blocked: "", run: () => void (layer.value = "links") },
     { id: "keys", text: t("keys.title"), key: "?", blocked: "", run: () => void (layer.value = "keys") },
   ];
-  return [...actions, ...tickets, ...recordings, ...beside, ...rest];
+  return [...actions, ...tickets, ...recordings, ...beside, ...owed, ...rest];
 }
 
 /** All words of the question occur in the text. */
