@@ -147,7 +147,7 @@ async def test_who_was_not_reached_stays_with_the_attempt(world: World) -> None:
 async def test_a_callback_that_stands_is_no_missed_call_until_it_expires(world: World) -> None:
     await world.waiting()
     now = world.clock.now()
-    asked = {"queue": SALES, "enqueued_at": now, "expires_at": now, "number": WANG}
+    asked: dict[str, Any] = {"queue": SALES, "enqueued_at": now, "expires_at": now, "number": WANG}
     await world.happen(CallbackRequested, **asked)
     await world.ended()
     assert missed(world)["open"] == []
