@@ -65,8 +65,10 @@ class OwnFigures:
         self._tell(desk)
 
     def _tell(self, desk: Desk) -> None:
-        self._told[desk.user.user_id] = self._clock.monotonic()
-        figures = desk.today.figures(self._clock.now(), self._team(desk.user.team))
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        self._desks.note_time(now, monotonic)  # no event may have come since the clock was set
+        self._told[desk.user.user_id] = monotonic
+        figures = desk.today.figures(now, self._team(desk.user.team))
         desk.put("today", figures)
 
     def _team(self, team: str) -> TeamValue | None:

@@ -125,7 +125,7 @@ async def test_a_message_arrives_beside_what_is_typed(
     await expect(page.locator("#notes")).to_have_value(re.compile("He asks for it$"))
     assert await page.locator(".newest img").count() == 0
     await page.locator("[data-opens=messages]").click()
-    await page.get_by_role("button", name="Read").click()
+    await page.get_by_role("button", name="Read", exact=True).click()
     assert (await sent(stub, "message.read")) == {"message_id": one["message_id"]}
 
 
