@@ -62,6 +62,7 @@ from cti.domain import events as ev
 from cti.domain.calls import CallTable
 from cti.domain.ids import AgentId, QueueName
 from cti.domain.people import User
+from cti.domain.pops import sources_of
 from cti.ports import Accounts, ApiTokens, Clock, EventBus, Journal, Sessions
 from cti.servers import is_embedded, open_database, shared_bus
 from cti.storage.call_rows import CallsProjection
@@ -412,6 +413,7 @@ async def build(
             ],
             registry=_registry(figures),
             connect=[f"ws://{settings.pbx.bind}:{settings.pbx.ws_port}"],
+            frames=lambda: sources_of(applying.company.page_hosts),
             programs=TokenDesk(accounts, kept.api_tokens, clock, bus),
             tokens=Tokens(
                 secrets.command_token, secrets.metrics_token, settings.web.metrics_open_on_loopback

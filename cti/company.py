@@ -35,6 +35,7 @@ from cti.company_base import (
 )
 from cti.company_callback import Callback
 from cti.company_overflow import OverflowRule, company_problems, queue_problems
+from cti.company_pop import AllowsPages, ShowsPops
 from cti.company_waiting import Waiting
 from cti.domain.demands import needs_of, parse_demand
 from cti.domain.errors import ConfigError
@@ -73,7 +74,7 @@ class Tier(Part):
     penalty: Annotated[int, Field(ge=0, le=100)]
 
 
-class Queue(Waiting, AgentRules):
+class Queue(Waiting, AgentRules, ShowsPops):
     """A waiting line and its rules."""
 
     name: Name
@@ -318,7 +319,7 @@ class SampleCustomer(Part):
     note: str = ""
 
 
-class Company(Part):
+class Company(AllowsPages):
     """Everything above, with the references between the parts checked."""
 
     name: str = "ringdesk"

@@ -24,6 +24,7 @@ from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, TicketId, own_
 from cti.domain.people import Permission
 from cti.ports import Clock, EventBus, Journal
 from screenpop.call_commands import CallCommands
+from screenpop.customer_commands import CustomerCommands
 from screenpop.day_commands import DayCommands
 from screenpop.desks import Desk
 from screenpop.messages import (
@@ -112,6 +113,7 @@ class CommandDesk:
             "customer.choose": (ChooseArgs, self._choose),
             "number.reveal": (CallArgs, self._reveal),
             "phone.quality": (QualityArgs, self._quality.report),
+            **CustomerCommands(tickets, pop.lookups).table,
         }
 
     @property

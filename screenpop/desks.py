@@ -13,6 +13,7 @@ from cti.domain.people import PERMISSIONS, User
 from screenpop.connection import CloseCode, Connection, to_json
 from screenpop.day_values import NO_CALLBACKS, NO_MESSAGES, NOTHING_MISSED
 from screenpop.model import DesktopState, Update
+from screenpop.pops import NO_RULES, CardOf, PopRules
 from screenpop.sections import (
     AgentSection,
     CallerIdValue,
@@ -48,6 +49,7 @@ class DeskConfig:
     outside_numbers: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     """By extension: where who may take calls outside can be called; none: wherever he says."""
     manners: Mapping[str, Manner] = field(default_factory=dict)  # by queue
+    pops: PopRules = NO_RULES
 
 
 def _outside_phone(numbers: Sequence[str] | None) -> OutsidePhoneValue | None:
@@ -82,6 +84,7 @@ class Desk:
         boot: str,
         now: datetime,
         name_of: Callable[[str], str] = str,
+        card_of: CardOf = lambda _who, _phone: None,
     ) -> None:
         self.today = Today(config.zone)
         self.connection: Connection | None = None
@@ -116,10 +119,14 @@ class Desk:
             missed=NOTHING_MISSED,
             callbacks=NO_CALLBACKS,
             messages=NO_MESSAGES,
+            colleague=None,
+            outside_page=None,
+            gone=None,
         )
         self.state = DesktopState(
             user, sections, config.queue_labels, config.country, name_of, config.manners
         )
+        self.state.pops, self.state.card_of = config.pops, card_of
 
     @property
     def user(self) -> User:
@@ -186,6 +193,7 @@ class Desks:
         self._origin_s = float("nan")  # the same in seconds
         self._config = config
         self._boot = boot
+        self.card_of: CardOf = lambda _who, _phone: None  # of a colleague
         self._by_agent: dict[AgentId, Desk] = {}
         self._by_extension: dict[str, Desk] = {}
         self._guests: dict[Endpoint, AgentId] = {}  # at shared phones
@@ -209,6 +217,7 @@ class Desks:
             self.take(user, now)
         for desk in self:
             desk.state.configure(config.queue_labels)
+            desk.state.pops = config.pops
             desk.put("me", me_section(desk.user, desk.language, now, config))
 
     def __iter__(self) -> Iterator[Desk]:
@@ -243,7 +252,12 @@ class Desks:
         desk = self._by_agent.get(user.user_id)
         if desk is None:
             desk = self._by_agent[user.user_id] = Desk(
-                user, self._config, self._boot, now, self.name_of
+                user,
+                self._config,
+                self._boot,
+                now,
+                self.name_of,
+                lambda who, phone: self.card_of(who, phone),
             )
         if desk.user.extension != user.extension:
             self._by_extension.pop(desk.user.extension, None)

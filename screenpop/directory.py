@@ -40,6 +40,7 @@ class Directory:
         self._people: dict[AgentId, ColleagueValue] = {}
         self._watching: set[AgentId] = set()
         self._is_due = False
+        self.told: Callable[[AgentId], None] = lambda _: None  # whose state is another one
 
     def configure(self, config: DeskConfig, users: Iterable[User]) -> None:
         """The company has changed: who is left is listed, by his present name and extension."""
@@ -79,6 +80,7 @@ class Directory:
         if not is_same:
             self._note(desk.user, event.state, event.kind, iso(event.at))
             self.changed()
+            self.told(event.agent_id)
 
     def changed(self) -> None:
         """Something that the directory shows is different."""
@@ -90,6 +92,10 @@ class Directory:
         """A colleague's state; empty: he takes no calls."""
         known = self._people.get(agent_id)
         return known["state"] if known is not None else ""
+
+    def person(self, agent_id: AgentId) -> ColleagueValue | None:
+        """A colleague as he is listed; None: he takes no calls."""
+        return self._people.get(agent_id)
 
     def _note(self, user: User, state: str, kind: str, since: str) -> None:
         if user.may(Permission.TAKE_CALLS):

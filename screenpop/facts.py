@@ -7,7 +7,7 @@ menu node never enter it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cti.domain import events as ev
 from cti.domain.callback_events import CallbackAttempted
@@ -50,7 +50,16 @@ class CallFacts:
     is_muted: bool = False
     recording: str = "off"
     callback: Callback | None = None  # it is made for somebody who asked for it
+    left_queue_at: datetime | None = None  # his wait is over since then
+    sent_by: Endpoint | None = None  # the phone that sent him on last
+    sent_how: str = ""  # transfer, parked, consult, added
     talk: Talk = field(default_factory=Talk)
+
+    def wait_time(self, at: datetime) -> timedelta:
+        """How long he waited for somebody, until he was connected; so far, where he wasn't yet."""
+        if self.enqueued_at is None:
+            return timedelta(0)
+        return max((self.left_queue_at or at) - self.enqueued_at, timedelta(0))
 
 
 def begin(
@@ -101,6 +110,7 @@ def fold(facts: CallFacts, event: ev.CallEvent, plan: DialPlan) -> CallFacts:
                 facts,
                 queue=event.queue,
                 enqueued_at=event.enqueued_at,
+                left_queue_at=None,
                 endpoint=None,
                 held_at=None,
                 is_muted=False,
@@ -125,6 +135,7 @@ def _fold_talk(facts: CallFacts, event: ev.CallEvent) -> CallFacts:
                 endpoint=event.endpoint,
                 leg_id=event.leg_id,
                 connected_at=facts.connected_at or event.at,
+                left_queue_at=facts.left_queue_at or event.at,
                 held_at=None,
                 is_muted=facts.is_muted and facts.leg_id == event.leg_id,
             )
@@ -139,10 +150,20 @@ def _fold_talk(facts: CallFacts, event: ev.CallEvent) -> CallFacts:
             )
         case ev.CallHeld() | ev.ConsultStarted():
             return replace(facts, held_at=facts.held_at or event.at)
+        case ev.PartyJoined() if facts.endpoint not in (None, event.endpoint):
+            return replace(facts, held_at=None, sent_by=facts.endpoint, sent_how="added")
         case ev.CallRetrieved() | ev.PartyJoined():
             return replace(facts, held_at=None)
         case ev.CallTransferred() | ev.CallParked():
-            return replace(facts, endpoint=None, held_at=None, is_muted=False)
+            facts = replace(facts, endpoint=None, held_at=None, is_muted=False)
+            if event.endpoint is None:
+                return facts
+            is_parked = isinstance(event, ev.CallParked)
+            how = "parked" if is_parked else "transfer"
+            return replace(facts, sent_by=event.endpoint, sent_how=how)
+        case ev.ConsultEnded(result="completed" | "joined"):
+            how = "consult" if event.result == "completed" else "added"
+            return replace(facts, sent_by=event.endpoint, sent_how=how)
         case ev.LegMuted() if event.leg_id == facts.leg_id:
             return replace(facts, is_muted=event.is_muted)
         case _:

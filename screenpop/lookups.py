@@ -106,7 +106,7 @@ class Lookups:
                 ticket = await self._desk.ticket(call_id) if is_shown else None
                 labels = self._disposition_labels
                 values = (
-                    customer_section(caller) if caller is not None else None,
+                    customer_section(caller, labels) if caller is not None else None,
                     ticket_section(ticket, labels) if ticket is not None else None,
                 )
                 interest = self._interest(call_id)

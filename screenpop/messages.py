@@ -188,6 +188,34 @@ class ChooseArgs(CallArgs):
     customer_id: _Id
 
 
+class AssignArgs(CallArgs):
+    """Which customer calls; ``keep_number``: he is found by this number from now on."""
+
+    customer_id: _Id
+    keep_number: bool
+
+
+class CreateArgs(CallArgs):
+    """A new file."""
+
+    name: Annotated[str, Field(max_length=200)]
+    company: Annotated[str, Field(max_length=200)]
+
+
+class CustomerNoteArgs(Args):
+    """A customer's note, anew."""
+
+    customer_id: _Id
+    text: Annotated[str, Field(max_length=2_000)]
+
+
+class WarnArgs(Args):
+    """A customer's warning, anew; empty: none."""
+
+    customer_id: _Id
+    text: Annotated[str, Field(max_length=200)]
+
+
 class Hello(Args):
     """The first message: what the page has seen already."""
 

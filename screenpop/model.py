@@ -25,6 +25,7 @@ from cti.domain.numbers import NumberKind, mask, place_of
 from cti.domain.people import Permission, User
 from screenpop.abilities import Situation, can
 from screenpop.facts import CallFacts
+from screenpop.pops import NO_RULES, CardOf, outside_page, sent_by, why_gone
 from screenpop.sections import (
     CallbackValue,
     CallSection,
@@ -44,6 +45,7 @@ from screenpop.talk import Talk
 RING_LENGTH = 500
 """Updates that a page which lost its link can catch up with; beyond, it gets a snapshot."""
 
+_OF_CALL: tuple[SectionName, ...] = ("call", "customer", "ticket", "colleague", "outside_page")
 _REST = frozenset({"READY", "NOT_READY", "LOGGED_OUT"})
 
 
@@ -72,6 +74,8 @@ class DesktopState:
         self.seq = 0
         self.shown: Shown | None = None
         self.seat: Endpoint | None = None  # the phone that he is signed in with
+        self.pops = NO_RULES
+        self.card_of: CardOf = lambda _who, _phone: None  # of a colleague
         self.last_ticket: tuple[CallId | None, int] = (None, 0)
         """The call and ticket that stood here before, for what was typed in the last moment."""
         self._facts: CallFacts | None = None
@@ -135,13 +139,15 @@ class DesktopState:
             self._remember_ticket()
             updates += self._put("customer", None) + self._put("ticket", None)
         self.shown, self._facts = shown, facts
-        return updates + self._draw()
+        return updates + self._put("gone", None) + self._draw()
 
-    def withdraw(self) -> list[Update]:
-        """Nothing of the call stays."""
+    def withdraw(self, event: ev.Event) -> list[Update]:
+        """Nothing of the call stays, but, where he never spoke with the caller, a line why."""
         self._remember_ticket()
+        gone = why_gone(self.shown, event, self._name_of) if self.shown is not None else None
         self.shown = self._facts = None
-        return self._put("call", None) + self._put("customer", None) + self._put("ticket", None)
+        updates = [update for name in _OF_CALL for update in self._put(name, None)]
+        return updates + (self._put("gone", gone) if gone is not None else [])
 
     def _remember_ticket(self) -> None:
         ticket = self._sections["ticket"]
@@ -152,7 +158,7 @@ class DesktopState:
         """Who calls, if the call still stands here."""
         if self.shown is None or self.shown.call_id != call_id:
             return []
-        return self._put("customer", value)
+        return self._put("customer", value) + self._draw_page()
 
     def set_ticket(self, call_id: CallId, value: TicketSection | None) -> list[Update]:
         """The call's ticket, if the call still stands here."""
@@ -197,7 +203,7 @@ class DesktopState:
         talk = self._facts.talk if self._facts is not None else Talk()
         moved = move(self.shown, event, Desk(self.user.user_id, self.owns, talk))
         if moved is None:
-            return self.withdraw()
+            return self.withdraw(event)
         self.shown = moved
         return self._draw()
 
@@ -212,7 +218,7 @@ class DesktopState:
         if is_rung and (shown.is_offer or event.previous != "RINGING"):
             return []
         is_over = event.previous in {"RINGING", "TALKING", "WRAP_UP"}
-        return self.withdraw() if is_over else []
+        return self.withdraw(event) if is_over else []
 
     def take_up_again(self, call_id: CallId | None) -> tuple[Shown, CallFacts] | None:
         """The call whose wrap-up goes on, if it stood here before another one came."""
@@ -258,9 +264,25 @@ class DesktopState:
             consult=self._consult(facts.talk),
             parties=self._parties(shown, facts.talk),
             slot=facts.talk.slot,
+            sent_by=sent_by(shown, facts, self.owns, self._name_of),
+            fields=list(self.pops.of(queue).fields),
+            mute=self.pops.of(queue).mute,
             can=can(self.situation(), language),
         )
-        return self._put("call", section)
+        other = self._other_phone(facts)
+        card = self.card_of(self.user, other) if other is not None else None
+        return self._put("call", section) + self._put("colleague", card) + self._draw_page()
+
+    def _draw_page(self) -> list[Update]:
+        shown, facts, call = self.shown, self._facts, self._sections["call"]
+        if shown is None or facts is None or call is None:
+            return []
+        language, customer = self._sections["me"]["language"], self._sections["customer"]
+        page = outside_page(
+            self.pops, shown, facts, self.user,
+            number=call["number"], language=language, customer=customer,
+        )  # fmt: skip
+        return self._put("outside_page", page)
 
     def situation(self) -> Situation:
         """What counts for what the agent can do with the call."""
@@ -321,12 +343,15 @@ class DesktopState:
 
     def _other_side(self, facts: CallFacts) -> str:
         """Whom the agent speaks with in a call between phones of ours: a name; empty: a customer."""
+        other = self._other_phone(facts)
+        return self._label(other) if other is not None else ""
+
+    def _other_phone(self, facts: CallFacts) -> str | None:
+        """The phone, extension or queue at the other end of such a call."""
         if facts.direction != "internal":
-            return ""
+            return None
         began_by = facts.talk.began_by
-        if self.owns(began_by):
-            return self._label(facts.talk.dialled)
-        return self._name_of(began_by) if began_by is not None else ""
+        return facts.talk.dialled if self.owns(began_by) else began_by
 
 
 def _is_made_for_him(shown: Shown, facts: CallFacts) -> bool:

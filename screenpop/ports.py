@@ -17,7 +17,7 @@ from screenpop.contact import Contact
 from screenpop.notices import Message
 from screenpop.promises import Promise
 from screenpop.sections import SipValue
-from screenpop.views import AgentView, CallerView, TicketView
+from screenpop.views import AgentView, CallerView, CandidateView, TicketView
 
 
 class AgentDesk(Protocol):
@@ -134,6 +134,21 @@ class TicketDesk(Protocol):
 
     async def choose(self, call_id: CallId, customer_id: CustomerId) -> None:
         """Say which of the candidates calls."""
+
+    async def search(self, query: str, number_key: str) -> Sequence[CandidateView]:
+        """Customers by name and company, by a whole number, or by its last four digits."""
+
+    async def assign(self, call_id: CallId, customer_id: CustomerId, keeps_number: bool) -> None:
+        """Say that this customer calls; ``keeps_number``: he is found by it from now on."""
+
+    async def create(self, call_id: CallId, name: str, company: str) -> None:
+        """Make a file for whoever calls."""
+
+    async def describe(self, customer_id: CustomerId, note: str) -> None:
+        """Write a customer's note."""
+
+    async def warn(self, customer_id: CustomerId, text: str, by: str) -> None:
+        """Set a customer's warning, or (empty) take it away."""
 
     def on_change(self, listener: Callable[[CallId], None]) -> None:
         """Be told whenever a call's caller or ticket looks different."""

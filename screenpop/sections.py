@@ -25,6 +25,9 @@ SectionName = Literal[
     "missed",
     "callbacks",
     "messages",
+    "colleague",
+    "outside_page",
+    "gone",
 ]
 Labels = dict[str, str]
 
@@ -127,6 +130,16 @@ class CallbackValue(TypedDict):
     attempt: int  # from 1
 
 
+class SentByValue(TypedDict):
+    """Which colleague brought the caller here.
+
+    ``how``: ``transfer``, ``parked``, ``consult`` (he asks, or has handed over), ``added`` (to a conference).
+    """
+
+    name: str
+    how: str
+
+
 class CallSection(TypedDict):
     """The call that rings at, or has as a part, this agent."""
 
@@ -156,7 +169,18 @@ class CallSection(TypedDict):
     consult: ConsultValue | None
     parties: list[PartyValue]
     slot: str
+    sent_by: SentByValue | None
+    fields: list[str]  # what the pop shows, in this order
+    mute: str  # none, ring (no sound), all (nor a notification)
     can: dict[str, str]  # action → empty, or why it can't be done
+
+
+class WarningValue(TypedDict):
+    """What whoever answers must know first."""
+
+    text: str
+    by: str
+    at: str | None
 
 
 class CustomerValue(TypedDict):
@@ -168,6 +192,15 @@ class CustomerValue(TypedDict):
     group: str
     note: str
     is_provisional: bool
+    warning: WarningValue | None
+
+
+class LastContactValue(TypedDict):
+    """When somebody called last, and what came of it."""
+
+    at: str
+    outcome: str
+    agent: str
 
 
 class CandidateValue(TypedDict):
@@ -176,6 +209,7 @@ class CandidateValue(TypedDict):
     id: int
     name: str
     company: str
+    last: LastContactValue | None
 
 
 class HistoryValue(TypedDict):
@@ -189,15 +223,8 @@ class HistoryValue(TypedDict):
     duration_s: float
     agent: str
     recording_id: str | None
-
-
-class CustomerSection(TypedDict):
-    """Who calls, how sure that is, and what was before."""
-
-    match: str
-    customer: CustomerValue | None
-    candidates: list[CandidateValue]
-    history: list[HistoryValue]
+    disposition: str
+    disposition_label: Labels
 
 
 class OpenTicketValue(TypedDict):
@@ -206,6 +233,22 @@ class OpenTicketValue(TypedDict):
     ticket_id: int
     subject: str
     created_at: str
+
+
+class CustomerSection(TypedDict):
+    """Who calls, how sure that is, and what was before.
+
+    ``is_file_of_call``: the file was made for this call, so it may as well be given to another customer's;
+    ``has_number``: a customer can be found by this call's number.
+    """
+
+    match: str
+    customer: CustomerValue | None
+    candidates: list[CandidateValue]
+    history: list[HistoryValue]
+    open_tickets: list[OpenTicketValue]
+    is_file_of_call: bool
+    has_number: bool
 
 
 class TimelineValue(TypedDict):
@@ -314,6 +357,38 @@ class LinkSection(TypedDict):
     text: str
 
 
+class ColleagueCard(TypedDict):
+    """The colleague at the other end of an internal call; ``state`` empty: he takes no calls."""
+
+    user_id: str
+    name: str
+    staff_number: str
+    extension: str
+    team: str
+    state: str
+    kind: str
+    since: str
+
+
+class OutsidePageSection(TypedDict):
+    """Another program's page for the call. ``place``: frame, tab; ``opens``: click, offer, answer."""
+
+    call_id: str
+    url: str
+    label: Labels
+    place: str
+    opens: str
+
+
+class GoneSection(TypedDict):
+    """The pop that was withdrawn last. ``why``: taken (by ``who``), hung_up, missed, elsewhere."""
+
+    call_id: str
+    at: str
+    why: str
+    who: str
+
+
 class Sections(TypedDict):
     """The whole document."""
 
@@ -331,6 +406,9 @@ class Sections(TypedDict):
     missed: MissedSection
     callbacks: CallbacksSection
     messages: MessagesSection
+    colleague: ColleagueCard | None
+    outside_page: OutsidePageSection | None
+    gone: GoneSection | None  # None: the last one was answered
 
 
 def iso(at: datetime) -> str:

@@ -4,8 +4,7 @@ The listener on the bus only folds and puts messages into bounded lines, so it n
 tickets come from ``lookups.py``, looked up ahead of time. Of a thousand desktops an event reaches those it concerns:
 the ones the call stands on, the owner of the phone, the agents of the queue.
 
-An agent's own section is the ACD's view, read after everybody has heard the event (at the next turn of the loop),
-since the ACD itself must hear it first.
+An agent's own section is the ACD's view, read at the next turn of the loop, since the ACD must hear the event first.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from cti.domain.people import User
 from cti.ports import Clock, EventBus, Unsubscribe
 from screenpop import facts as call_facts
 from screenpop import talk as talks
+from screenpop.colleagues import Colleagues
 from screenpop.connection import CloseCode, Connection
 from screenpop.desks import Desk, DeskConfig, Desks, me_section
 from screenpop.directory import Directory
@@ -66,6 +66,7 @@ class ScreenPop:
         self._board = QueueBoard(self.desks, clock, config.queue_labels)
         self.figures = OwnFigures(self.desks, clock)
         self.directory = Directory(self.desks, clock, self._board.lines, config=config)
+        Colleagues(self.desks, self.directory)  # who asks and who tells him keep him
         self.lookups = Lookups(tickets, self._looked_up, self._interest, config.disposition_labels)
         self.parking = Parking(
             self.desks,
@@ -78,7 +79,7 @@ class ScreenPop:
         self._clock = clock
         self._agents: AgentDesk | None = None  # comes with start(): the ACD is made after us
         self._phones = phones
-        self._plan = plan
+        self.plan = plan
         self._config = config
         self._facts: dict[CallId, CallFacts] = {}
         self._on: dict[CallId, set[AgentId]] = {}  # the desktops that a call stands on
@@ -122,7 +123,7 @@ class ScreenPop:
 
     def configure(self, config: DeskConfig, plan: DialPlan) -> None:
         """The company has changed, the ACD and the parts of the desktops know; what agents see is drawn again."""
-        self._config, self._plan = config, plan
+        self._config, self.plan = config, plan
         self._board.configure(config.queue_labels)
         for desk in self.desks:
             self._refresh_agent(desk)
@@ -148,7 +149,7 @@ class ScreenPop:
         desk, facts = self.desks.get(event.agent_id), self._facts.get(event.call_id)
         if desk is None or facts is None:
             return
-        waited = max(event.chosen_at - (facts.enqueued_at or event.chosen_at), timedelta(0))
+        waited = facts.wait_time(event.chosen_at)
         token = secrets.token_hex(8)
         self._place(desk, Shown(event.call_id, token, event.chosen_at, facts.queue, waited), facts)
 
@@ -168,9 +169,9 @@ class ScreenPop:
             self._tell_sent(call_id, agent_id, chosen_at, is_on_desktop=False)
             return
         facts = self._facts.setdefault(call_id, CallFacts(call_id))
-        waited = chosen_at - (facts.enqueued_at or chosen_at)
         token = secrets.token_hex(8)
-        self._place(desk, Shown(call_id, token, chosen_at, queue, max(waited, timedelta(0))), facts)
+        waited = facts.wait_time(chosen_at)
+        self._place(desk, Shown(call_id, token, chosen_at, queue, waited), facts)
         times = PopTimes(call_id, agent_id, token, chosen_at)
         self._times.setdefault(call_id, {})[agent_id] = times
         painted = self._painted[token] = asyncio.Event()
@@ -355,9 +356,9 @@ class ScreenPop:
     def _fold(self, event: ev.CallEvent) -> CallFacts | None:
         known = self._facts.get(event.call_id)
         if known is not None:
-            facts = call_facts.fold(known, event, self._plan)
+            facts = call_facts.fold(known, event, self.plan)
         elif isinstance(event, (ev.CallOffered, ev.CallRecovered, CallbackAttempted)):
-            facts = call_facts.begin(event, self._plan)
+            facts = call_facts.begin(event, self.plan)
         else:
             return None
         self._facts[event.call_id] = facts
@@ -369,8 +370,8 @@ class ScreenPop:
         if served is None or not isinstance(event, (ev.CallConnected, ev.CallEnqueued)):
             return
         endpoint = event.endpoint if isinstance(event, ev.CallConnected) else None
-        served = replace(served, talk=talks.found(served.talk, endpoint))
-        self._facts[served.call_id] = served
+        talk = talks.found(served.talk, endpoint)
+        served = self._facts[served.call_id] = replace(served, talk=talk)
         for desk in self._showing(served.call_id):
             desk.send(desk.state.refresh(served))
 
@@ -410,7 +411,7 @@ class ScreenPop:
             token=secrets.token_hex(8),
             chosen_at=at,
             queue=facts.queue,
-            waited_time=max(at - (facts.enqueued_at or at), timedelta(0)),
+            waited_time=facts.wait_time(at),
             state=state,
             is_consulted=is_consulted,
             is_offer=False,

@@ -29,10 +29,13 @@ from screenpop.sections import (
     AgentSection,
     CustomerSection,
     Labels,
+    LastContactValue,
+    OpenTicketValue,
     PhoneSection,
     ReasonValue,
     SipValue,
     TicketSection,
+    WarningValue,
     iso,
     iso_or_none,
 )
@@ -132,6 +135,12 @@ class CustomerView(Protocol):
     def note(self) -> str: ...
     @property
     def is_provisional(self) -> bool: ...
+    @property
+    def warning(self) -> str: ...
+    @property
+    def warning_by(self) -> str: ...
+    @property
+    def warning_at(self) -> datetime | None: ...
 
 
 class HistoryView(Protocol):
@@ -153,19 +162,19 @@ class HistoryView(Protocol):
     def agent_name(self) -> str: ...
     @property
     def recording_id(self) -> RecordingId | None: ...
+    @property
+    def disposition(self) -> str: ...
 
 
-class CallerView(Protocol):
-    """Who calls."""
+class CandidateView(Protocol):
+    """Somebody who may be meant."""
 
     @property
-    def match(self) -> str: ...
+    def customer(self) -> CustomerView: ...
     @property
-    def customer(self) -> CustomerView | None: ...
+    def last(self) -> HistoryView | None: ...
     @property
-    def candidates(self) -> Sequence[CustomerView]: ...
-    @property
-    def history(self) -> Sequence[HistoryView]: ...
+    def number_keys(self) -> Sequence[str]: ...
 
 
 class OpenTicketView(Protocol):
@@ -177,6 +186,25 @@ class OpenTicketView(Protocol):
     def subject(self) -> str: ...
     @property
     def created_at(self) -> datetime: ...
+
+
+class CallerView(Protocol):
+    """Who calls."""
+
+    @property
+    def match(self) -> str: ...
+    @property
+    def customer(self) -> CustomerView | None: ...
+    @property
+    def candidates(self) -> Sequence[CandidateView]: ...
+    @property
+    def history(self) -> Sequence[HistoryView]: ...
+    @property
+    def open_tickets(self) -> Sequence[OpenTicketView]: ...
+    @property
+    def is_file_of_call(self) -> bool: ...
+    @property
+    def has_number(self) -> bool: ...
 
 
 class TimelineView(Protocol):
@@ -292,24 +320,32 @@ def phone_section(view: AgentView, sip: SipValue | None) -> PhoneSection:
     return PhoneSection(kind=kind, endpoint=view.endpoint, state=state, sip=sip)
 
 
-def customer_section(view: CallerView) -> CustomerSection:
+def customer_section(
+    view: CallerView, disposition_labels: Mapping[str, Labels] | None = None
+) -> CustomerSection:
     """Who calls. Names may be the caller's own words: digits in them are covered like his number."""
-    customer = view.customer
+    customer, labels = view.customer, disposition_labels or {}
     return CustomerSection(
         match=view.match,
         customer=None
         if customer is None
         else {
             "id": int(customer.customer_id),
-            "name": _shown(customer.name),
-            "company": _shown(customer.company),
+            "name": shown_name(customer.name),
+            "company": shown_name(customer.company),
             "group": customer.group,
             "note": customer.note,
             "is_provisional": customer.is_provisional,
+            "warning": _warning(customer),
         },
         candidates=[
-            {"id": int(c.customer_id), "name": _shown(c.name), "company": _shown(c.company)}
-            for c in view.candidates
+            {
+                "id": int(each.customer.customer_id),
+                "name": shown_name(each.customer.name),
+                "company": shown_name(each.customer.company),
+                "last": _last(each.last),
+            }
+            for each in view.candidates
         ],
         history=[
             {
@@ -321,10 +357,42 @@ def customer_section(view: CallerView) -> CustomerSection:
                 "duration_s": round(call.duration_time.total_seconds(), 1),
                 "agent": call.agent_name,
                 "recording_id": call.recording_id,
+                "disposition": call.disposition,
+                "disposition_label": labels.get(call.disposition, {}),
             }
             for call in view.history
         ],
+        open_tickets=_open_tickets(view.open_tickets),
+        is_file_of_call=view.is_file_of_call,
+        has_number=view.has_number,
     )
+
+
+def _warning(customer: CustomerView) -> WarningValue | None:
+    if not customer.warning:
+        return None
+    return {
+        "text": clean_name(customer.warning, 200),
+        "by": customer.warning_by,
+        "at": iso_or_none(customer.warning_at),
+    }
+
+
+def _last(call: HistoryView | None) -> LastContactValue | None:
+    if call is None:
+        return None
+    return {"at": iso(call.at), "outcome": call.outcome, "agent": call.agent_name}
+
+
+def _open_tickets(tickets: Sequence[OpenTicketView]) -> list[OpenTicketValue]:
+    return [
+        {
+            "ticket_id": int(ticket.ticket_id),
+            "subject": ticket.subject,
+            "created_at": iso(ticket.created_at),
+        }
+        for ticket in tickets
+    ]
 
 
 def ticket_section(
@@ -343,14 +411,7 @@ def ticket_section(
         disposition=view.disposition,
         dispositions=list(view.dispositions),
         disposition_labels={name: labels[name] for name in view.dispositions if name in labels},
-        open_tickets=[
-            {
-                "ticket_id": int(ticket.ticket_id),
-                "subject": ticket.subject,
-                "created_at": iso(ticket.created_at),
-            }
-            for ticket in view.open_tickets
-        ],
+        open_tickets=_open_tickets(view.open_tickets),
         timeline=[
             {
                 "at": iso(item.at),
@@ -363,5 +424,6 @@ def ticket_section(
     )
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
+    """A name as it is shown: one clean line, numbers in it covered."""
     return hide_digits(clean_name(name, 100))

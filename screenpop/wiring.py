@@ -18,6 +18,7 @@ from cti.web.routing import Route
 from cti.web.security import OriginRule
 from cti.web.signin import SignInDesk
 from screenpop.adapters.calls_http import CallsSite
+from screenpop.adapters.customers_http import CustomersSite
 from screenpop.adapters.messages_http import MessagesSite
 from screenpop.adapters.ws import DesktopSockets
 from screenpop.call_commands import CallCommands
@@ -27,6 +28,7 @@ from screenpop.day import Day, DayConfig
 from screenpop.day_commands import DayCommands
 from screenpop.desks import DeskConfig
 from screenpop.dialling import DialRules, OutsideRules
+from screenpop.pops import PopRules
 from screenpop.ports import (
     AgentDesk,
     DayBook,
@@ -49,6 +51,7 @@ class ScreenPops:
     commands: CommandDesk
     sockets: DesktopSockets
     calls: CallCommands
+    tickets: TicketDesk
     clock: Clock
     day: Day
 
@@ -79,6 +82,7 @@ class ScreenPops:
             *self.sockets.routes(),
             *CallsSite(*parts).routes(),
             *MessagesSite(*parts).routes(),
+            *CustomersSite(self.tickets, lambda: self.pop.plan).routes(),
         ]
 
     async def start_day(
@@ -145,6 +149,9 @@ def desk_config(company: Company, country: str) -> DeskConfig:
             if person.outside_phone is not None
         },
         manners={queue.name: queue.manner for queue in company.queues},
+        pops=PopRules(
+            {queue.name: queue.pop.rule for queue in company.queues}, frozenset(company.page_hosts)
+        ),
         disposition_labels={
             name: _labels(text) for name, text in company.disposition_labels.items()
         },
@@ -222,4 +229,4 @@ def build_screenpop(
     of_day = DayCommands(day, pop.desks, bus, clock, journal, of_calls)
     commands = CommandDesk(pop, bus, clock, journal, agents, of_calls, tickets, of_queues, of_day)
     sockets = DesktopSockets(pop, commands, sign_in, origins, clock)
-    return ScreenPops(pop, commands, sockets, of_calls, clock, day)
+    return ScreenPops(pop, commands, sockets, of_calls, tickets, clock, day)

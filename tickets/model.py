@@ -48,6 +48,9 @@ class Customer:
     is_provisional: bool = False
     is_touched: bool = False  # somebody wrote into it: it is never removed by itself
     made_by_call: CallId | None = None
+    warning: str = field(default="", repr=False)  # what whoever answers must know first
+    warning_by: str = ""  # the name of who set it
+    warning_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,12 @@ from cti.domain.ids import CallId, CustomerId, TicketId
 from cti.domain.text import clean_name
 from cti.ports import Clock, EventBus
 from tickets import model
+from tickets.identifying import Identifying, caller_view, remove_if_in_vain
 from tickets.model import MAX_NOTE_LENGTH, WRONG_NUMBER, CallFile, Customer, Match, Ticket
 from tickets.ports import Files
 from tickets.service import TicketService
 from tickets.shelf import HISTORY_LENGTH, Reading, read_around
-from tickets.views import CallerView, TicketView, history_call
+from tickets.views import CallerView, CandidateView, TicketView
 
 _MAX_FIELD = 100
 
@@ -44,6 +45,7 @@ class TicketOffice:
         self._clock = clock
         self._dispositions = dispositions  # by queue
         self._default_dispositions = default_dispositions
+        self._identifying = Identifying(service, clock)
 
     def on_change(self, listener: Callable[[CallId], None]) -> None:
         """Be told whenever a call's caller or ticket looks different."""
@@ -61,12 +63,7 @@ class TicketOffice:
         if file is None:
             return None
         reading = await self._read(file)
-        return CallerView(
-            match=file.match.value,
-            customer=reading.customer,
-            candidates=reading.candidates,
-            history=tuple(history_call(c) for c in self._shelf.newest(reading.history)),
-        )
+        return caller_view(file, reading, self._shelf)
 
     async def ticket(self, call_id: CallId) -> TicketView | None:
         """The ticket that a call is on; None while it has none."""
@@ -186,7 +183,7 @@ class TicketOffice:
                 moved = model.note(moved, now, "attached", f"#{from_ticket_id}")
                 files.put_calls([moved])
                 _move_writing(files, source, target)
-                _remove_if_in_vain(files, source.customer_id)
+                remove_if_in_vain(files, source.customer_id)
                 return moved
 
             moved = await self._write(move)
@@ -244,13 +241,35 @@ class TicketOffice:
                     ticket = _ticket(files, file.ticket_id)
                     files.put_ticket(replace(ticket, customer_id=customer_id))
                 if file.customer_id != customer_id:
-                    _remove_if_in_vain(files, file.customer_id)
+                    remove_if_in_vain(files, file.customer_id)
                 return chosen
 
             chosen = await self._write(choose)
             self._service.files.keep(chosen)
             self._shelf.drop([file.customer_id, customer_id], [file.ticket_id])
         self._service.tell_change(call_id)
+
+    # ---- who it is -----------------------------------------------------------------------------
+
+    async def search(self, query: str, number_key: str) -> tuple[CandidateView, ...]:
+        """Customers by name and company, by a whole number (``number_key``) or its last four digits."""
+        return await self._identifying.search(query, number_key)
+
+    async def assign(self, call_id: CallId, customer_id: CustomerId, keeps_number: bool) -> None:
+        """Say that this customer calls; see ``tickets.identifying``."""
+        await self._identifying.assign(call_id, customer_id, keeps_number)
+
+    async def create(self, call_id: CallId, name: str, company: str) -> None:
+        """Make a file for whoever calls; see ``tickets.identifying``."""
+        await self._identifying.create(call_id, name, company)
+
+    async def describe(self, customer_id: CustomerId, note: str) -> None:
+        """Write a customer's note; see ``tickets.identifying``."""
+        await self._identifying.describe(customer_id, note)
+
+    async def warn(self, customer_id: CustomerId, text: str, by: str) -> None:
+        """Set or (empty) take away a customer's warning; see ``tickets.identifying``."""
+        await self._identifying.warn(customer_id, text, by)
 
     async def _write(self, work: Callable[[Files], T]) -> T:
         return await self._service.files.write(work)
@@ -284,16 +303,6 @@ def _move_writing(files: Files, source: Ticket, target: Ticket) -> None:
     disposition = source.disposition or target.disposition
     files.put_ticket(replace(target, note=note, version=version, disposition=disposition))
     files.remove_ticket(source.ticket_id)
-
-
-def _remove_if_in_vain(files: Files, customer_id: CustomerId | None) -> None:
-    """A file that a call made and that nobody needs after the call went elsewhere."""
-    if customer_id is None or (customer := files.customer(customer_id)) is None:
-        return
-    if customer.made_by_call is None or customer.is_touched:
-        return
-    if not files.tickets_of(customer_id) and not files.calls_of(customer_id, 1):
-        files.remove_customer(customer_id)
 
 
 def _mark_in_vain(files: Files, file: CallFile, disposition: str) -> None:

@@ -29,6 +29,18 @@ class Files(Protocol):
     def customer_named(self, name: str, company: str) -> Customer | None:
         """The customer of exactly this name and company, if any."""
 
+    def numbers_of(self, customer_id: CustomerId) -> Sequence[str]:
+        """The numbers by which a customer is found, in the order of their digits."""
+
+    def add_number(self, customer_id: CustomerId, number_key: str) -> None:
+        """One more number of a customer's; one that he has already changes nothing."""
+
+    def customers_ending(self, digits: str, limit: int) -> Sequence[Customer]:
+        """Customers of whom a number ends in these digits, the newest first."""
+
+    def customers_like(self, terms: Sequence[str], limit: int) -> Sequence[Customer]:
+        """Customers in whose name or company all these terms stand (``tickets.search``), the newest first."""
+
     def provisional(self) -> Sequence[Customer]:
         """All provisional files that nobody touched."""
 

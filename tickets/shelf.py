@@ -8,8 +8,8 @@ tickets. They change seldom, and whoever changes them says so here (``drop``). W
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from cti.domain.ids import CallId, CustomerId, TicketId
 from tickets.model import CallFile, Customer, Match, Ticket
@@ -36,6 +36,10 @@ class Reading:
     open_tickets: tuple[Ticket, ...] = ()
     others: tuple[CallFile, ...] = ()
     """The other calls on the ticket, oldest first."""
+    outcomes: Mapping[TicketId, str] = field(default_factory=dict)
+    """What was named as the outcome on the tickets of the history."""
+    last_calls: tuple[CallFile | None, ...] = ()
+    """The last call of each candidate before this one."""
 
     def fits(self, file: CallFile) -> bool:
         """Whether it was read for the file as it is now."""
@@ -59,15 +63,11 @@ def read_new(files: Files, file: CallFile, customer: Customer, ticket: Ticket) -
     """The same for a ticket that was opened just now: nothing else is on it yet."""
     reading = Reading(file.customer_id, file.ticket_id, file.match, ticket=ticket)
     if file.match is Match.MAYBE:
-        return replace(reading, candidates=_candidates(files, file))
+        return _with_candidates(files, file, reading)
     reading = replace(reading, customer=customer)
     if customer.made_by_call == file.call_id:
         return reading  # as new as the ticket
-    return replace(
-        reading,
-        history=_history(files, file, customer),
-        open_tickets=_open_tickets(files, customer.customer_id, ticket),
-    )
+    return _with_past(files, file, customer, reading)
 
 
 def read_around(files: Files, file: CallFile) -> Reading:
@@ -76,22 +76,50 @@ def read_around(files: Files, file: CallFile) -> Reading:
     customer = files.customer(file.customer_id) if is_certain and file.customer_id else None
     ticket = files.ticket(file.ticket_id) if file.ticket_id is not None else None
     others: tuple[CallFile, ...] = ()
-    tickets: tuple[Ticket, ...] = ()
     if ticket is not None:
-        if ticket.customer_id is not None and is_certain:
-            tickets = _open_tickets(files, ticket.customer_id, ticket)
         others = tuple(c for c in files.calls_on(ticket.ticket_id) if c.call_id != file.call_id)
-    return Reading(
+    reading = Reading(
         customer_id=file.customer_id,
         ticket_id=file.ticket_id,
         match=file.match,
         customer=customer,
-        candidates=_candidates(files, file) if file.match is Match.MAYBE else (),
-        history=_history(files, file, customer) if customer is not None else (),
         ticket=ticket,
-        open_tickets=tickets,
         others=others,
     )
+    if file.match is Match.MAYBE:
+        reading = _with_candidates(files, file, reading)
+    return reading if customer is None else _with_past(files, file, customer, reading)
+
+
+def _with_past(files: Files, file: CallFile, customer: Customer, reading: Reading) -> Reading:
+    """What was before: calls, what came of them, what is still open."""
+    tickets = files.tickets_of(customer.customer_id)
+    history = _history(files, file, customer)
+    of_history = {call.ticket_id for call in history}
+    return replace(
+        reading,
+        history=history,
+        open_tickets=tuple(
+            t for t in tickets if t.status == "open" and t.ticket_id != file.ticket_id
+        ),
+        outcomes={
+            t.ticket_id: t.disposition
+            for t in tickets
+            if t.ticket_id in of_history and t.disposition
+        },
+    )
+
+
+def _with_candidates(files: Files, file: CallFile, reading: Reading) -> Reading:
+    candidates = _candidates(files, file)
+    last = [last_call(files, file, customer.customer_id) for customer in candidates]
+    return replace(reading, candidates=candidates, last_calls=tuple(last))
+
+
+def last_call(files: Files, file: CallFile | None, customer_id: CustomerId) -> CallFile | None:
+    """A customer's newest call but this one."""
+    calls = files.calls_of(customer_id, 2)
+    return next((c for c in calls if file is None or c.call_id != file.call_id), None)
 
 
 def _history(files: Files, file: CallFile, customer: Customer) -> tuple[CallFile, ...]:
@@ -102,14 +130,6 @@ def _history(files: Files, file: CallFile, customer: Customer) -> tuple[CallFile
 def _candidates(files: Files, file: CallFile) -> tuple[Customer, ...]:
     found = [files.customer(customer_id) for customer_id in file.candidates]
     return tuple(customer for customer in found if customer is not None)
-
-
-def _open_tickets(files: Files, customer_id: CustomerId, but: Ticket) -> tuple[Ticket, ...]:
-    return tuple(
-        ticket
-        for ticket in files.tickets_of(customer_id)
-        if ticket.status == "open" and ticket.ticket_id != but.ticket_id
-    )
 
 
 class Shelf:

@@ -21,6 +21,16 @@ class HistoryCall:
     duration_time: timedelta
     agent_name: str
     recording_id: RecordingId | None
+    disposition: str = ""  # what its agent named as the outcome
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateView:
+    """Somebody who may be meant: one of several who share a number, or who was found."""
+
+    customer: Customer
+    last: HistoryCall | None = None
+    number_keys: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +39,11 @@ class CallerView:
 
     match: str
     customer: Customer | None
-    candidates: tuple[Customer, ...] = ()
+    candidates: tuple[CandidateView, ...] = ()
     history: tuple[HistoryCall, ...] = ()
+    open_tickets: tuple[Ticket, ...] = ()  # the call's own aside
+    is_file_of_call: bool = False  # the file was made for this call, and may be another's
+    has_number: bool = False  # a customer can be found by the number of this call
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +64,7 @@ class TicketView:
     timeline: tuple[TimelineItem, ...] = field(repr=False)
 
 
-def history_call(file: CallFile) -> HistoryCall:
+def history_call(file: CallFile, disposition: str = "") -> HistoryCall:
     """A call as the history shows it."""
     return HistoryCall(
         call_id=file.call_id,
@@ -62,4 +75,5 @@ def history_call(file: CallFile) -> HistoryCall:
         duration_time=file.duration_time,
         agent_name=file.agent_name,
         recording_id=file.recording_id,
+        disposition=disposition,
     )

@@ -7,7 +7,7 @@ route that isn't in the table of rules is refused, whatever it is.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -39,11 +39,12 @@ _STATUS_IDS = {
 }
 
 
-def headers_middleware(headers: Mapping[str, str]) -> Middleware:
-    """Put the security headers on every answer."""
+def headers_middleware(current: Callable[[], Mapping[str, str]]) -> Middleware:
+    """Put the security headers, as they are now, on every answer."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        headers = current()
         try:
             response = await handler(request)
         except web.HTTPException as exc:

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import functools
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -43,6 +44,7 @@ class WebParts:
     alarms: Alarms = dict
     routes: Sequence[Route] = ()  # of the departments
     connect: Sequence[str] = ()  # the browser phones' WebSocket: ws://host:port
+    frames: Callable[[], Sequence[str]] = tuple  # whose pages may stand in a frame, as it is now
     static_dir: Path = STATIC_DIR
     registry: CollectorRegistry = REGISTRY
     tokens: Tokens = field(default_factory=Tokens)
@@ -60,7 +62,7 @@ def build_app(parts: WebParts) -> web.Application:
     """Make the application. Every address in it is a ``Route`` with a rule."""
     app = web.Application(
         middlewares=[
-            headers_middleware(security_headers(parts.connect)),
+            headers_middleware(_headers(parts)),
             errors_middleware,
             access_middleware(parts.desk, parts.origins, parts.tokens, parts.programs),
         ],
@@ -77,6 +79,16 @@ def build_app(parts: WebParts) -> web.Application:
     for stop in parts.on_stop:
         app.on_shutdown.append(_ignoring_app(stop))
     return app
+
+
+def _headers(parts: WebParts) -> Callable[[], Mapping[str, str]]:
+    """The headers, made anew only when the hosts of the frames have changed."""
+
+    @functools.lru_cache(maxsize=1)
+    def made(frames: tuple[str, ...]) -> Mapping[str, str]:
+        return security_headers(parts.connect, frames)
+
+    return lambda: made(tuple(parts.frames()))
 
 
 def _ignoring_app(

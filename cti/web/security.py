@@ -54,8 +54,11 @@ def is_loopback(remote: str | None) -> bool:
     )
 
 
-def security_headers(connect: Iterable[str] = ()) -> Mapping[str, str]:
-    """Headers of every answer. ``connect``: addresses besides ours that the page may talk to (SIP)."""
+def security_headers(connect: Iterable[str] = (), frames: Iterable[str] = ()) -> Mapping[str, str]:
+    """Headers of every answer.
+
+    ``connect``: addresses besides ours that the page may talk to (SIP); ``frames``: whose pages it may show in a frame.
+    """
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",
@@ -65,6 +68,7 @@ def security_headers(connect: Iterable[str] = ()) -> Mapping[str, str]:
         "connect-src": " ".join(["'self'", *connect]),
         "media-src": "'self' blob:",
         "manifest-src": "'self'",
+        "frame-src": " ".join(frames) or "'none'",
         "base-uri": "'none'",
         "form-action": "'self'",
         "frame-ancestors": "'none'",

@@ -87,6 +87,20 @@ async def test_what_changed_counts_at_once_for_who_waits_and_who_talks_talks_on(
     assert (told.previous, told.digest) == (digest_of(COMPANY), digest_of(new))
 
 
+async def test_a_pop_follows_its_queues_new_rules(centre: Centre) -> None:
+    lina = await centre.agent("lina")
+    pop = {"fields": ["number"], "page": {"url": "https://crm.example.com/?n={number}"}}
+    new = changed(page_hosts=["crm.example.com"], queues=queues("sales", pop=pop))
+    await apply(centre, new)
+    await centre.talking(lina)
+    assert lina.sections["call"]["fields"] == ["number"]
+    url = lina.sections["outside_page"]["url"]
+    assert url.startswith("https://crm.example.com/?n=")
+    assert "%2A%2A%2A%2A" in url  # no more of the number than she sees
+    with pytest.raises(ConfigError, match="isn't among the page_hosts"):
+        await apply(centre, new.model_copy(update={"page_hosts": ()}))
+
+
 async def test_somebody_new_works_at_once_and_who_left_works_until_his_call_is_over(
     centre: Centre,
 ) -> None:

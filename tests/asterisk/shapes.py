@@ -123,12 +123,15 @@ class Centre:
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     shown: dict[CallId, list[tuple[str, ...]]] = field(default_factory=dict)
     """Who the desktops said that the caller is, on every desktop that the call came to."""
+    pops: dict[CallId, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
+    """The call as these desktops showed it."""
 
     # ---- beginning -----------------------------------------------------------------------------
 
     async def begin(self, *ready: str, **answering: int) -> list[Desk]:
         """Make these people ready and the others not; phones answer with 200 unless said otherwise."""
         self.shown.clear()
+        self.pops.clear()
         phones = {**{n: d.phone for n, d in self.desks.items()}, **self.callers}
         for name, phone in {**phones, "carrier": self.carrier}.items():
             phone.events.clear()
@@ -233,6 +236,18 @@ class Centre:
             ),
         )
         self.shown.setdefault(call_id, []).append(found)
+        self.pops.setdefault(call_id, []).append((desk.login, dict(desk.desktop.sections["call"])))
+
+    def handed_over(self, call_id: CallId, to: str, by: str, how: str) -> None:
+        """Compare what the second agent was shown with what the first one saw, and who sent the caller."""
+        pops = self.pops[call_id]
+        before, after = pops[0][1], [call for login, call in pops if login == to][-1]
+        _same("sent by", after["sent_by"], {"name": by.title(), "how": how})
+        for name in ("number", "number_place", "caller_name", "menu_path", "digits"):
+            _same(name, after[name], before[name])
+        if after["queue"] == before["queue"]:
+            # The first one saw it when he was chosen; until he answered it went on.
+            _same("waited no less", after["waited_s"] >= before["waited_s"], True)
 
     async def fact(self, kind: type[E], count: int = 1) -> E:
         """The newest of so many events of a kind since ``begin``."""

@@ -39,6 +39,7 @@ async def test_conference_and_the_agent_leaves_first(at: Centre, made_by: str) -
     call_id, story = await conference(at, made_by)
     await at.desks["ann"].do("hang_up")
     await at.reaches(call_id, "talking", "bob")
+    at.handed_over(call_id, "bob", by="ann", how="added")
     await at.desks["ann"].until("READY")
     await at.desks["bob"].phone.do("hang_up")
     await at.told(

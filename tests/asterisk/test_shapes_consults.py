@@ -73,6 +73,7 @@ async def test_consult_completed(at: Centre, by: str) -> None:
     await at.fact(ev.ConsultConnected)
     await asks.complete()
     await at.reaches(asks.call_id, "talking", "bob")
+    at.handed_over(asks.call_id, "bob", by="ann", how="consult")
     await at.callers["cal"].do("hang_up")
     await at.told(
         asks.call_id,

@@ -26,6 +26,7 @@ async def test_blind_to_an_agent(at: Centre, by: str) -> None:
     call_id = await at.talking("ann")
     await ann.send_on(by, "agent", "1002")
     await at.reaches(call_id, "talking", "bob")
+    at.handed_over(call_id, "bob", by="ann", how="transfer")
     await at.callers["cal"].do("hang_up")
     await at.told(
         call_id,
@@ -78,6 +79,7 @@ async def test_blind_to_a_queue(at: Centre, by: str) -> None:
     call_id = await at.talking("ann")
     await ann.send_on(by, "queue", "help")
     await at.reaches(call_id, "talking", "cai")
+    at.handed_over(call_id, "cai", by="ann", how="transfer")
     await cai.phone.do("hang_up")
     await at.told(
         call_id,
@@ -149,6 +151,7 @@ async def test_parked_and_fetched(at: Centre, by: str) -> None:
     else:
         await bob.desktop.command("call.fetch", slot="3")
     await at.reaches(call_id, "talking", "bob")
+    at.handed_over(call_id, "bob", by="ann", how="parked")
     await at.callers["cal"].do("hang_up")
     await at.told(
         call_id,

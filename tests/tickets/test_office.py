@@ -140,9 +140,10 @@ async def test_choosing_one_of_several(world: World, office: TicketOffice) -> No
     await world.talk(SHARED)
     view = await _caller(office)
     assert view.customer is None
-    ann, ben = view.candidates
+    assert [candidate.last for candidate in view.candidates] == [None, None]
     with pytest.raises(CommandRefused):
         await office.choose(CALL, CustomerId(1))  # exists, but isn't one of the choices
+    ann, ben = (candidate.customer for candidate in view.candidates)
     await office.choose(CALL, ben.customer_id)
     view = await _caller(office)
     assert (view.match, view.candidates) == ("known", ())

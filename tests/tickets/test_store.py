@@ -185,3 +185,37 @@ async def test_order_of_calls_and_tickets(store: TicketStore) -> None:
     assert [c.call_id for c in calls] == ["c0", "c1", "c2", "c3"]
     newest = (await store.read(lambda files: files.tickets_of(customer_id)))[0]
     assert newest.ticket_id == tickets[-1]
+
+
+async def test_customers_are_found_by_what_they_are_called_now(store: TicketStore) -> None:
+    def add(files: Files) -> tuple[Customer, Customer]:
+        one = files.add_customer("王小明", T0, company="Acme GmbH", number_keys=["+8613800138000"])
+        return one, files.add_customer("O'Brien 100%", T0, company="acme", number_keys=["+1"])
+
+    wang, brien = await store.write(add)
+    renamed = replace(brien, name="李娜", warning="pays late", warning_by="Tom", warning_at=T0)
+
+    def look(files: Files) -> None:
+        assert files.customers_like(["小明"], 10) == [wang]
+        assert files.customers_like(["明"], 10) == [wang]
+        assert files.customers_like(["acme"], 10) == [brien, wang]
+        assert files.customers_like(["acme"], 1) == [brien]
+        assert files.customers_like(["acme", "gmbh"], 10) == [wang]
+        assert files.customers_like(["0%"], 10) == [brien]
+        assert files.customers_like(["%%"], 10) == []
+        assert files.customers_ending("8000", 10) == [wang]
+        assert files.customers_ending("0013", 10) == []
+
+    await store.read(look)
+
+    def change(files: Files) -> None:
+        files.put_customer(renamed)
+        files.add_number(brien.customer_id, "+2")
+        files.add_number(brien.customer_id, "+1")
+        assert files.numbers_of(brien.customer_id) == ["+1", "+2"]
+        assert files.customers_like(["o'b"], 10) == []
+        assert files.customers_like(["李"], 10) == [renamed]
+        files.remove_customer(brien.customer_id)
+        assert files.customers_like(["acme"], 10) == [wang]
+
+    await store.write(change)

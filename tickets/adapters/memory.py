@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from cti.domain.ids import CallId, CustomerId, TicketId
+from tickets import search
 from tickets.model import CallFile, Customer, Ticket
 from tickets.ports import Files
 
@@ -45,6 +46,20 @@ class _MemoryFiles:
     def customer_named(self, name: str, company: str) -> Customer | None:
         found = (c for c in self._rows.customers.values() if (c.name, c.company) == (name, company))
         return next(found, None)
+
+    def numbers_of(self, customer_id: CustomerId) -> Sequence[str]:
+        return sorted(key for key, c in self._rows.numbers if c == customer_id)
+
+    def add_number(self, customer_id: CustomerId, number_key: str) -> None:
+        self._rows.numbers.add((number_key, customer_id))
+
+    def customers_ending(self, digits: str, limit: int) -> Sequence[Customer]:
+        ids = {c for key, c in self._rows.numbers if key.endswith(digits)}
+        return [self._rows.customers[c] for c in sorted(ids, reverse=True)][:limit]
+
+    def customers_like(self, terms: Sequence[str], limit: int) -> Sequence[Customer]:
+        found = [c for c in self._rows.customers.values() if search.matches(c, terms)]
+        return sorted(found, key=lambda c: -c.customer_id)[:limit]
 
     def provisional(self) -> Sequence[Customer]:
         return [c for c in self._rows.customers.values() if c.is_provisional and not c.is_touched]

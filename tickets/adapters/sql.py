@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cti.domain.ids import CallId, CustomerId, TicketId
 from cti.storage.database import Database
+from tickets import search
 from tickets.adapters import statements as sql
 from tickets.model import CallFile, Customer, Ticket
 from tickets.ports import Files
@@ -34,6 +35,9 @@ def _customer(row: Any) -> Customer:
         is_provisional=row.is_provisional,
         is_touched=row.is_touched,
         made_by_call=CallId(row.made_by_call) if row.made_by_call else None,
+        warning=row.warning,
+        warning_by=row.warning_by,
+        warning_at=row.warning_at,
     )
 
 
@@ -78,6 +82,32 @@ class _SqlFiles:
     def customer_named(self, name: str, company: str) -> Customer | None:
         row = sql.CUSTOMER_NAMED.first(self._connection, {"name": name, "company": company})
         return _customer(row) if row else None
+
+    def numbers_of(self, customer_id: CustomerId) -> Sequence[str]:
+        rows = sql.NUMBERS_OF.rows(self._connection, {"key": customer_id})
+        return [row.number_key for row in rows]
+
+    def add_number(self, customer_id: CustomerId, number_key: str) -> None:
+        if number_key not in self.numbers_of(customer_id):
+            row = {"number_key": number_key, "customer_id": customer_id}
+            sql.ADD_NUMBER.change(self._connection, row)
+
+    def customers_ending(self, digits: str, limit: int) -> Sequence[Customer]:
+        values = {"pattern": f"%{digits}", "limit": limit}
+        return [_customer(row) for row in sql.CUSTOMERS_ENDING.rows(self._connection, values)]
+
+    def customers_like(self, terms: Sequence[str], limit: int) -> Sequence[Customer]:
+        grams = search.asked_grams(terms)
+        values = {"grams": grams, "wanted": len(grams), "limit": limit}
+        rows = self._connection.execute(sql.CUSTOMERS_WITH_GRAMS, values)
+        found = [_customer(row) for row in rows]
+        return [customer for customer in found if search.matches(customer, terms)]
+
+    def _index(self, customer: Customer) -> None:
+        sql.REMOVE_GRAMS.change(self._connection, {"key": customer.customer_id})
+        grams = sorted(search.grams_of(search.text_of(customer)))
+        rows = [{"gram": gram, "customer_id": customer.customer_id} for gram in grams]
+        sql.ADD_GRAM.change_many(self._connection, rows)
 
     def provisional(self) -> Sequence[Customer]:
         return [_customer(row) for row in sql.PROVISIONAL.rows(self._connection)]
@@ -131,13 +161,16 @@ class _SqlFiles:
                 "is_touched": False,
                 "made_by_call": made_by_call,
                 "created_at": created_at,
+                "warning": "",
+                "warning_by": "",
+                "warning_at": None,
             },
         ).customer_id
         numbers = [
             {"number_key": key, "customer_id": customer_id} for key in dict.fromkeys(number_keys)
         ]
         sql.ADD_NUMBER.change_many(self._connection, numbers)
-        return Customer(
+        added = Customer(
             CustomerId(customer_id),
             name,
             created_at,
@@ -147,6 +180,9 @@ class _SqlFiles:
             is_provisional,
             made_by_call=made_by_call,
         )
+        if name or company:
+            self._index(added)
+        return added
 
     def add_ticket(
         self, customer_id: CustomerId, subject: str, created_at: datetime, opened_by_call: CallId
@@ -180,8 +216,12 @@ class _SqlFiles:
                 "new_note": customer.note,
                 "new_is_provisional": customer.is_provisional,
                 "new_is_touched": customer.is_touched,
+                "new_warning": customer.warning,
+                "new_warning_by": customer.warning_by,
+                "new_warning_at": customer.warning_at,
             },
         )
+        self._index(customer)
 
     def put_ticket(self, ticket: Ticket) -> None:
         sql.PUT_TICKET.change(
@@ -217,6 +257,7 @@ class _SqlFiles:
             sql.FREE_TICKETS,
             sql.FREE_CALLS,
             sql.REMOVE_NUMBERS,
+            sql.REMOVE_GRAMS,
             sql.REMOVE_CUSTOMER,
         ):
             statement.change(self._connection, {"key": customer_id})

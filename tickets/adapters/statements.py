@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, delete, insert, null, select, text, update
+from sqlalchemy import (
+    BindParameter,
+    String,
+    bindparam,
+    delete,
+    func,
+    insert,
+    null,
+    select,
+    text,
+    update,
+)
 
 from cti.storage.base import Base, UtcDateTime
 from cti.storage.prepared import Prepared
-from tickets.adapters.tables import CustomerNumberRow, CustomerRow, TicketCallRow, TicketRow
+from tickets.adapters.tables import (
+    CustomerGramRow,
+    CustomerNumberRow,
+    CustomerRow,
+    TicketCallRow,
+    TicketRow,
+)
 
 CUSTOMERS = Base.metadata.tables[CustomerRow.__tablename__]
 NUMBERS = Base.metadata.tables[CustomerNumberRow.__tablename__]
+GRAMS = Base.metadata.tables[CustomerGramRow.__tablename__]
 TICKETS = Base.metadata.tables[TicketRow.__tablename__]
 CALLS = Base.metadata.tables[TicketCallRow.__tablename__]
 
@@ -31,6 +49,36 @@ CUSTOMER_NAMED = Prepared(
     .where(CUSTOMERS.c.name == bindparam("name"), CUSTOMERS.c.company == bindparam("company"))
     .limit(1)
 )
+NUMBERS_OF = Prepared(
+    select(NUMBERS.c.number_key).where(NUMBERS.c.customer_id == _KEY).order_by(NUMBERS.c.number_key)
+)
+CUSTOMERS_ENDING = Prepared(
+    select(CUSTOMERS)
+    .where(
+        CUSTOMERS.c.customer_id.in_(
+            select(NUMBERS.c.customer_id).where(
+                NUMBERS.c.number_key.like(bindparam("pattern", type_=String))
+            )
+        )
+    )
+    .order_by(CUSTOMERS.c.customer_id.desc())
+    .limit(_LIMIT)
+)
+CUSTOMERS_WITH_GRAMS = (
+    select(CUSTOMERS)
+    .where(
+        CUSTOMERS.c.customer_id.in_(
+            select(GRAMS.c.customer_id)
+            .where(GRAMS.c.gram.in_(bindparam("grams", expanding=True)))
+            .group_by(GRAMS.c.customer_id)
+            .having(func.count() == bindparam("wanted"))
+        )
+    )
+    .order_by(CUSTOMERS.c.customer_id.desc())
+    .limit(_LIMIT)
+)
+REMOVE_GRAMS = Prepared(delete(GRAMS).where(GRAMS.c.customer_id == _KEY))
+ADD_GRAM = Prepared(insert(GRAMS).values({c.name: bindparam(c.name) for c in GRAMS.c}))
 PROVISIONAL = Prepared(
     select(CUSTOMERS).where(CUSTOMERS.c.is_provisional.is_(True), CUSTOMERS.c.is_touched.is_(False))
 )
@@ -79,6 +127,9 @@ PUT_CUSTOMER = Prepared(
                 "note",
                 "is_provisional",
                 "is_touched",
+                "warning",
+                "warning_by",
+                "warning_at",
             )
         }
     )

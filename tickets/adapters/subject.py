@@ -111,7 +111,7 @@ def mentions(
 ) -> bool:
     """Whether any of these numbers stands in what was written about these customers and calls."""
     found = [files_on(connection).customer(customer_id) for customer_id in customers]
-    texts = [text for customer in found if customer for text in (customer.note, customer.name)]
+    texts = [t for c in found if c for t in (c.note, c.name, c.warning)]
     for ticket in tickets_of(connection, customers, call_ids):
         texts += [ticket.note, ticket.subject]
     return any(redact(text, numbers) != text for text in texts)
@@ -161,7 +161,8 @@ def redact_elsewhere(connection: Connection, numbers: Sequence[SubjectNumber]) -
                 files.put_ticket(replace(ticket, note=note, subject=subject))
                 changed += 1
         customers = sql.CUSTOMERS.c
-        near = or_(*(holds_digits(t, number.tail) for t in (customers.note, customers.name)))
+        written = (customers.note, customers.name, customers.warning)
+        near = or_(*(holds_digits(text, number.tail) for text in written))
         for row in connection.execute(select(customers.customer_id).where(near)).all():
             customer = files.customer(CustomerId(row.customer_id))
             assert customer is not None  # noqa: S101 - of the same transaction
@@ -169,6 +170,7 @@ def redact_elsewhere(connection: Connection, numbers: Sequence[SubjectNumber]) -
                 customer,
                 note=redact(customer.note, numbers),
                 name=redact(customer.name, numbers),
+                warning=redact(customer.warning, numbers),
             )
             if clean != customer:
                 files.put_customer(clean)

@@ -29,6 +29,23 @@ class CustomerRow(Base):
     is_touched: Mapped[bool] = mapped_column(Boolean)
     made_by_call: Mapped[str | None] = mapped_column(String(96))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    warning: Mapped[str] = mapped_column(Text, server_default="")
+    warning_by: Mapped[str] = mapped_column(String(100), server_default="")
+    warning_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class CustomerGramRow(Base):
+    """Two neighbouring characters, or one, of a customer's name or company (``tickets/search.py``)."""
+
+    __tablename__ = "customer_grams"
+
+    gram: Mapped[str] = mapped_column(String(2), primary_key=True)
+    customer_id: Mapped[int] = mapped_column(
+        Integer,
+        ForeignKey("customers.customer_id", name="fk_customer_grams_customer_id_customers"),
+        primary_key=True,
+        index=True,
+    )
 
 
 class CustomerNumberRow(Base):

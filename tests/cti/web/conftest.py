@@ -71,6 +71,7 @@ class Site:
     desk: SignInDesk
     app: web.Application
     health: dict[str, bool]
+    frames: list[str]
     noted: list[str] = field(default_factory=list)
 
     async def sign_in(self, login: str = "lina", password: str = PASSWORD) -> str:
@@ -101,12 +102,14 @@ async def site(passwords: Passwords, static_dir: Path) -> AsyncIterator[Site]:
     await accounts.save(BOSS, hashed)
     desk = SignInDesk(accounts, sessions, passwords, clock, bus, timedelta(hours=12))
     health = {"database": True, "switch": True}
+    frames: list[str] = []
     parts = WebParts(
         desk=desk,
         origins=own_origins(["https://desk.example.com"]),
         health=lambda: health,
         routes=ROUTES,
         connect=["ws://127.0.0.1:8088"],
+        frames=lambda: frames,
         static_dir=static_dir,
         registry=CollectorRegistry(),
         tokens=Tokens("command-token", "metrics-token"),
@@ -114,6 +117,6 @@ async def site(passwords: Passwords, static_dir: Path) -> AsyncIterator[Site]:
     )
     app = build_app(parts)
     async with TestClient(TestServer(app)) as client:
-        site = Site(client, clock, accounts, sessions, desk, app, health)
+        site = Site(client, clock, accounts, sessions, desk, app, health, frames)
         bus.subscribe(lambda event: site.noted.append(getattr(event, "what", "")), SecurityNoted)
         yield site

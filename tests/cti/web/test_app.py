@@ -147,6 +147,16 @@ async def test_security_headers_on_every_answer(site: Site, path: str) -> None:
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
+async def test_frames_are_allowed_as_the_company_says_now(site: Site) -> None:
+    async def framed() -> str:
+        policy = (await site.client.get("/")).headers["Content-Security-Policy"]
+        return dict(part.split(" ", 1) for part in policy.split("; "))["frame-src"]
+
+    assert await framed() == "'none'"
+    site.frames.append("https://crm.example.com")
+    assert await framed() == "https://crm.example.com"
+
+
 async def test_health_names_what_is_wrong(site: Site) -> None:
     assert (await site.client.get("/api/v1/health")).status == 200
     site.health["switch"] = False
