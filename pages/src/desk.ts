@@ -9,6 +9,8 @@ import { endEcho } from "./echo";
 import { CommandError } from "./link";
 import { microphone, pluggedNews, reported, watchMicrophone } from "./microphone";
 import { watchNotes } from "./notes";
+import { isAway, isCalling, watchNotifications } from "./notify";
+import { watchOutside } from "./outside";
 import { watchPaint } from "./paint";
 import { unsent } from "./quality";
 import * as phone from "./phone";
@@ -19,6 +21,7 @@ import { CLOSE } from "./protocol";
 import { askSession, isSignedIn, wantsIn } from "./session";
 import * as sounds from "./sounds";
 import { clearSections, isLinked, isLoaded, linkPhase, note, sections } from "./store";
+import { tick } from "./time";
 import { link } from "./wire";
 
 /** Why the page shows no desk although somebody is signed in. */
@@ -36,6 +39,8 @@ export function startDesk(): void {
   watchRing();
   watchDirectory();
   watchTitle();
+  watchNotifications();
+  watchOutside();
   watchMicrophone();
   watchNotes();
   watchPaint();
@@ -160,9 +165,10 @@ function watchRing(): void {
       sounds.stopRinging();
       if (isAuto) sounds.beep();
       void phone.answerPhone().then((isAnswered) => {
-        if (!isAnswered && phone.isRinging.peek()) sounds.startRinging();
+        const isHeard = (call?.mute ?? "none") === "none";
+        if (!isAnswered && isHeard && phone.isRinging.peek()) sounds.startRinging();
       });
-    } else {
+    } else if (!call || call.mute === "none") {
       sounds.startRinging();
     }
   });
@@ -196,6 +202,10 @@ function watchPrefilled(): void {
   });
 }
 
+// A tab in the background says who calls in turn with its plain name: seen, and calm.
+const TITLE_TURN_MS = 1_500;
+const isStill = window.matchMedia("(prefers-reduced-motion: reduce)");
+
 function watchTitle(): void {
   effect(() => {
     const call = sections.call.value;
@@ -209,6 +219,7 @@ function watchTitle(): void {
       conference: t("title.talking", { who }),
       on_hold: t("title.on_hold", { who }),
     };
-    document.title = words[phase.value] ?? "ringdesk";
+    const isTurned = isCalling.value && isAway.value && !isStill.matches && Math.floor(tick.value / TITLE_TURN_MS) % 2 === 1;
+    document.title = (isTurned ? undefined : words[phase.value]) ?? "ringdesk";
   });
 }

@@ -48,6 +48,21 @@ const WORDS: Record<string, Key> = {
   voicemail: "timeline.voicemail",
 };
 
+const OUTCOME_WORDS: Record<string, Key> = {
+  answered: "outcome.answered",
+  abandoned: "outcome.abandoned",
+  callback: "outcome.callback",
+  menu: "outcome.menu",
+  unanswered: "outcome.unanswered",
+  voicemail: "outcome.voicemail",
+};
+
+/** What became of a call. */
+export function outcomeWord(outcome: string): string {
+  const key = OUTCOME_WORDS[outcome];
+  return key ? t(key) : tame(outcome) || t("outcome.live");
+}
+
 /** How calling the customer failed. */
 const IN_VAIN: Record<string, Key> = {
   busy: "in_vain.busy",

@@ -3,7 +3,9 @@
 import { computed, signal } from "@preact/signals";
 import { isLinked, sections } from "./store";
 import { phoneCall } from "./phone";
-import type { CallSection, CallState } from "./protocol";
+import { t } from "./i18n";
+import type { Key } from "./i18n";
+import type { CallSection, CallState, Gone } from "./protocol";
 import { now, secondsSince } from "./time";
 
 export type Phase =
@@ -143,6 +145,28 @@ export const isMuted = computed(() => {
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
 /** Text that a caller chose, made harmless to look at; it is only ever set as text. */
-export function tame(text: string): string {
-  return text.replace(UNSAFE, "").slice(0, 160);
+export function tame(text: string, longest = 160): string {
+  return text.replace(UNSAFE, "").slice(0, longest);
 }
+
+/** What the caller is called by: the file's word, else the network's. */
+export function callerName(): string {
+  const customer = sections.customer.value;
+  const known = customer?.match === "known" ? customer.customer : null;
+  return tame(known?.name || sections.call.value?.caller_name || phoneCall.value?.name || "");
+}
+
+const GONE_WORDS: Record<Gone["why"], Key> = {
+  taken: "gone.taken",
+  hung_up: "gone.hung_up",
+  missed: "gone.missed",
+  elsewhere: "gone.elsewhere",
+};
+const GONE_S = 20;
+
+/** One line on a pop that was withdrawn just now; empty: there is nothing to say. */
+export const goneLine = computed(() => {
+  const gone = sections.gone.value;
+  if (!gone || secondsSince(gone.at) > GONE_S) return "";
+  return gone.why === "taken" && !gone.who ? t("gone.elsewhere") : t(GONE_WORDS[gone.why], { who: tame(gone.who) });
+});

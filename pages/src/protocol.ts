@@ -153,6 +153,12 @@ export interface CallSection {
   parties: PartyRow[];
   /** The parking place where the caller waits. */
   slot: string;
+  /** Which colleague brought the caller here, and how. */
+  sent_by: { name: string; how: "transfer" | "parked" | "consult" | "added" } | null;
+  /** What the pop shows, in this order (docs/pop.md). */
+  fields: string[];
+  /** ring: the page doesn't ring; all: nor does anything else call the agent to it. */
+  mute: "none" | "ring" | "all";
   /** What can be done with the call: empty, or why not, in words. */
   can: Record<CallAction, string>;
 }
@@ -166,6 +172,9 @@ export interface HistoryRow {
   duration_s: number;
   agent: string;
   recording_id: string | null;
+  /** What its agent named as the outcome. */
+  disposition: string;
+  disposition_label: Labels;
 }
 
 export interface Customer {
@@ -175,13 +184,60 @@ export interface Customer {
   group: string;
   note: string;
   is_provisional: boolean;
+  warning: { text: string; by: string; at: string | null } | null;
 }
+
+export type LastContact = { at: string; outcome: string; agent: string } | null;
 
 export interface CustomerSection {
   match: "known" | "maybe" | "none";
   customer: Customer | null;
-  candidates: { id: number; name: string; company: string }[];
+  candidates: { id: number; name: string; company: string; last: LastContact }[];
   history: HistoryRow[];
+  open_tickets: OpenTicket[];
+  /** The file was made for this call alone. */
+  is_file_of_call: boolean;
+  /** There is a number by which a customer could be found again. */
+  has_number: boolean;
+}
+
+/** An answer to a search. */
+export interface FoundCustomer {
+  id: number;
+  name: string;
+  company: string;
+  group: string;
+  /** Masked. */
+  numbers: string[];
+  last: LastContact;
+}
+
+/** The colleague at the other end of an internal call; no state: he takes no calls. */
+export interface ColleagueCard {
+  user_id: string;
+  name: string;
+  staff_number: string;
+  extension: string;
+  team: string;
+  state: AgentStateName | "";
+  kind: string;
+  since: string;
+}
+
+export interface OutsidePage {
+  call_id: string;
+  url: string;
+  label: Labels;
+  place: "frame" | "tab";
+  opens: "click" | "offer" | "answer";
+}
+
+/** The pop that was withdrawn last. */
+export interface Gone {
+  call_id: string;
+  at: string;
+  why: "taken" | "hung_up" | "missed" | "elsewhere";
+  who: string;
 }
 
 export interface OpenTicket {
@@ -372,6 +428,9 @@ export interface Sections {
   missed: { open: MissedRow[]; closed: MissedRow[]; more: number };
   callbacks: { mine: PromiseRow[]; team: PromiseRow[]; queue: StandingRow[]; due: number };
   messages: { received: ReceivedMessage[]; sent: SentMessage[]; unread: number; teams: string[]; may_send: boolean };
+  colleague: ColleagueCard | null;
+  outside_page: OutsidePage | null;
+  gone: Gone | null;
 }
 
 export type SectionName = keyof Sections;
@@ -432,6 +491,10 @@ export interface Commands {
   "ticket.attach": { call_id: string; ticket_id: number };
   "customer.rename": { customer_id: number; name: string; company: string };
   "customer.choose": { call_id: string; customer_id: number };
+  "customer.assign": { call_id: string; customer_id: number; keep_number: boolean };
+  "customer.create": { call_id: string; name: string; company: string };
+  "customer.note": { customer_id: number; text: string };
+  "customer.warn": { customer_id: number; text: string };
   "number.reveal": { call_id: string };
   "phone.quality": QualityReport;
 }

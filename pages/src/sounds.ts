@@ -13,7 +13,8 @@ type Place = "speaker" | "ring";
 type Sounding = AudioContext & { setSinkId?(id: string): Promise<void> };
 
 const contexts: Partial<Record<Place, Sounding>> = {};
-let ringing = 0;
+let ringing: AudioBufferSourceNode | null = null;
+const RING_S = 1.8;
 
 export function setRingVolume(volume: number): void {
   ringVolume.value = volume;
@@ -62,15 +63,42 @@ export function ringOnce(): void {
   tone("ring", 880, 0.22, 0.24, volume);
 }
 
+/** One stroke and the pause behind it, at full volume. */
+function stroke(audio: AudioContext): AudioBuffer {
+  const buffer = audio.createBuffer(1, Math.round(RING_S * audio.sampleRate), audio.sampleRate);
+  const samples = buffer.getChannelData(0);
+  for (const [frequency, start, length] of [[659, 0, 0.2], [880, 0.22, 0.24]] as const) {
+    const first = Math.round(start * audio.sampleRate);
+    const count = Math.round(length * audio.sampleRate);
+    for (let i = 0; i < count; i += 1) {
+      const second = i / audio.sampleRate;
+      const swell = Math.min(1, second / 0.02, Math.max(0, (length - second) / 0.06));
+      samples[first + i] = swell * (2 / Math.PI) * Math.asin(Math.sin(2 * Math.PI * frequency * second));
+    }
+  }
+  return buffer;
+}
+
+/** Rings until told otherwise: a loop of the sound system's own, since the timers of a hidden tab run once a minute. */
 export function startRinging(): void {
   if (ringing) return;
-  ringOnce();
-  ringing = window.setInterval(ringOnce, 1_800);
+  const audio = ready("ring");
+  const gain = audio.createGain();
+  const follow = effect(() => void (gain.gain.value = ringVolume.value * 0.5));
+  ringing = audio.createBufferSource();
+  ringing.buffer = stroke(audio);
+  ringing.loop = true;
+  ringing.connect(gain).connect(audio.destination);
+  ringing.onended = () => {
+    follow();
+    gain.disconnect();
+  };
+  ringing.start();
 }
 
 export function stopRinging(): void {
-  window.clearInterval(ringing);
-  ringing = 0;
+  ringing?.stop();
+  ringing = null;
 }
 
 export function beep(): void {

@@ -22,6 +22,9 @@ export const sections: { [N in SectionName]: Signal<Sections[N] | null> } = {
   missed: signal<Sections["missed"] | null>(null),
   callbacks: signal<Sections["callbacks"] | null>(null),
   messages: signal<Sections["messages"] | null>(null),
+  colleague: signal<Sections["colleague"]>(null),
+  outside_page: signal<Sections["outside_page"]>(null),
+  gone: signal<Sections["gone"]>(null),
 };
 
 export const linkPhase = signal<LinkPhase>({ name: "connecting", attempt: 0 });

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.browser import scenes_day
+from tests.browser import scenes_pop as pop
 
 Json = dict[str, Any]
 
@@ -61,6 +62,7 @@ def _base() -> Json:
         "missed": {"open": [scenes_day.missed()], "closed": [], "more": 0},
         "callbacks": {"mine": [], "team": [], "queue": [], "due": 0},
         "messages": {"received": [], "sent": [], "unread": 0, "teams": [], "may_send": False},
+        **pop.NO_POP,
     }  # fmt: skip
 
 
@@ -220,6 +222,7 @@ def call(state: str, **fields: Any) -> Json:
         "consult": None,
         "parties": [],
         "slot": "",
+        **pop.RULES,
         "can": _can(state, has_answered=(fields.get("consult") or {}).get("state") == "talking"),
         **fields,
     }
@@ -243,6 +246,8 @@ def _history() -> list[Json]:
             "duration_s": seconds,
             "agent": agent,
             "recording_id": recording,
+            "disposition": "Solved" if outcome == "answered" else "",
+            "disposition_label": {"en": "Solved", "zh": "已解决"},
         }
         for days, queue, outcome, seconds, agent, recording in rows
     ]
@@ -259,9 +264,11 @@ def known() -> Json:
             "group": "Gold",
             "note": "Prefers to be called back after 15:00. Contract ends in March.",
             "is_provisional": False,
+            "warning": None,
         },
         "candidates": [],
         "history": _history(),
+        **pop.around(),
     }
 
 
@@ -271,11 +278,17 @@ def maybe() -> Json:
         "match": "maybe",
         "customer": None,
         "candidates": [
-            {"id": 12, "name": "王小明", "company": "Acme GmbH"},
-            {"id": 31, "name": "Liu Fang", "company": "Acme GmbH"},
-            {"id": 44, "name": "Front desk", "company": "Acme GmbH"},
+            {
+                "id": 12,
+                "name": "王小明",
+                "company": "Acme GmbH",
+                "last": {"at": ago(260_000), "outcome": "answered", "agent": "李娜"},
+            },
+            {"id": 31, "name": "Liu Fang", "company": "Acme GmbH", "last": None},
+            {"id": 44, "name": "Front desk", "company": "Acme GmbH", "last": None},
         ],
         "history": [],
+        **pop.around(),
     }
 
 
@@ -288,8 +301,10 @@ def new_caller() -> Json:
         "group": "",
         "note": "",
         "is_provisional": True,
+        "warning": None,
     }
-    return {"match": "none", "customer": customer, "candidates": [], "history": []}
+    nobody = {"match": "none", "customer": customer, "candidates": [], "history": []}
+    return {**nobody, **pop.around(is_file_of_call=True)}
 
 
 def ticket(**fields: Any) -> Json:
@@ -421,8 +436,15 @@ def _changes() -> dict[str, Json]:
         "ringing_unknown": {
             **ringing,
             "call": call("ringing", caller_name="", number="", number_place="", menu_path=[]),
-            "customer": {"match": "none", "customer": None, "candidates": [], "history": []},
+            "customer": {
+                "match": "none",
+                "customer": None,
+                "candidates": [],
+                "history": [],
+                **pop.around(has_number=False),
+            },
         },
+        **pop.scenes(ringing, known(), ago),
         "talking": _talking(),
         "talking_new": {
             **_talking(caller_name="", number="138****8000", number_masked=True),

@@ -45,6 +45,9 @@ class StubDesktop:
         self.directory: Json = scenes.directory()
         self.ranges: list[str] = []
         self.tokens: list[Json] = []
+        self.customers: list[Json] = []  # that a search finds
+        self.searched: list[str] = []
+        self.frames: list[str] = []  # whose pages may stand in a frame
         self._missed: dict[int, Json] = {}
         self._sockets: set[web.WebSocketResponse] = set()
         self._runner: web.AppRunner | None = None
@@ -110,6 +113,7 @@ class StubDesktop:
         app.router.add_route("*", "/api/v1/tokens", self._tokens)
         app.router.add_delete("/api/v1/tokens/{id}", self._revoke)
         app.router.add_get("/api/v1/agents/figures", self._figures)
+        app.router.add_post("/api/v1/customers/search", self._search)
         app.router.add_get("/api/v1/recordings/{id}/peaks", self._peaks)
         app.router.add_get("/api/v1/recordings/{id}/audio", self._audio)
         app.on_response_prepare.append(self._headers)
@@ -127,7 +131,7 @@ class StubDesktop:
             await self._runner.cleanup()
 
     async def _headers(self, _request: web.Request, response: web.StreamResponse) -> None:
-        for name, value in security_headers(["ws://127.0.0.1:*"]).items():
+        for name, value in security_headers(["ws://127.0.0.1:*"], self.frames).items():
             response.headers.setdefault(name, value)
 
     async def _session(self, request: web.Request) -> web.Response:
@@ -161,6 +165,12 @@ class StubDesktop:
         }
         self.tokens.append(token)
         return web.json_response({**token, "token": f"rdt_{token['token_id']}"})
+
+    async def _search(self, request: web.Request) -> web.Response:
+        if request.headers.get("X-CSRF-Token") != "csrf-1":
+            return web.json_response({"error": {"id": "csrf", "message": "csrf"}}, status=403)
+        self.searched.append((await request.json())["text"])
+        return web.json_response({"customers": self.customers})
 
     async def _revoke(self, request: web.Request) -> web.Response:
         self.tokens = [t for t in self.tokens if t["token_id"] != request.match_info["id"]]

@@ -13,7 +13,9 @@ export function BesideColumn() {
   seen.current.add(chosen.id);
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    // Sideways alone: on a narrow screen scrollIntoView would take the page away from the caller.
+    const tab = list.current?.querySelector<HTMLElement>("[aria-selected=true]");
+    if (tab && list.current) list.current.scrollLeft = tab.offsetLeft - list.current.offsetLeft - tab.offsetWidth;
   }, [chosen.id]);
   return (
     <section class="column beside" aria-label={t("beside.title")}>

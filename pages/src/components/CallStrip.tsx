@@ -1,10 +1,11 @@
 // The call strip: who, why, how long, and what can be done; always in one place and of one height.
 
+import type { ComponentChildren } from "preact";
 import { layer, revealNumber, strip } from "../actions";
 import { label, t } from "../i18n";
 import type { Key } from "../i18n";
 import { stateLabel } from "../labels";
-import { breakNow, isConnected, isMuted, isOutcomeMissing, phase, tame, timer } from "../line";
+import { breakNow, callerName, goneLine, isConnected, isMuted, isOutcomeMissing, phase, tame, timer } from "../line";
 import type { Phase } from "../line";
 import { phoneCall } from "../phone";
 import { reach } from "../reach";
@@ -41,6 +42,7 @@ const LONG_HOLD_S = 60;
 function CallerNumber() {
   const call = sections.call.value;
   const number = call?.number || phoneCall.value?.number || "";
+  if (call && !call.fields.includes("number")) return null;
   return (
     <span class="number figures">
       <bdi>{number ? tame(number) : call ? t("call.withheld") : ""}</bdi>
@@ -61,13 +63,6 @@ function CallerNumber() {
   );
 }
 
-/** What he is called by: the file's word, else the network's. */
-function callerName(): string {
-  const customer = sections.customer.value;
-  const known = customer?.match === "known" ? customer.customer : null;
-  return tame(known?.name || sections.call.value?.caller_name || phoneCall.value?.name || "");
-}
-
 function Who() {
   const customer = sections.customer.value;
   const known = customer?.match === "known" ? customer.customer : null;
@@ -85,6 +80,15 @@ function Who() {
     </div>
   );
 }
+
+const SENT_WORDS: Record<"transfer" | "parked" | "consult" | "added", Key> = {
+  transfer: "sent.transfer",
+  parked: "sent.parked",
+  consult: "sent.consult",
+  added: "sent.added",
+};
+
+const isOver = (state: string): boolean => ["transferring", "parked", "ended"].includes(state);
 
 const isRising = (state: string): boolean => state === "offered" || state === "ringing";
 
@@ -111,18 +115,23 @@ function Why() {
   if (!call) return <div class="why">{isLinked.value ? "" : t("call.without_service")}</div>;
   const direction = DIRECTION_WORDS[call.direction];
   const queue = label(call.queue_label, call.queue);
-  const steps = call.menu_path.map(tame).filter(Boolean);
+  const steps = call.menu_path.map((step) => tame(step)).filter(Boolean);
   if (queue && steps.at(-1)?.includes(queue)) steps.pop(); // the way ended where the queue's name says it again
   const path = steps.join(" › ");
+  const parts: Record<string, ComponentChildren> = {
+    menu_path: path && <bdi key="path" class="path" title={path}>{path}</bdi>,
+    queue: queue && <span key="queue" class="queue-chip">{queue}</span>,
+    digits: call.digits && <span key="digits">{t("call.digits", { digits: tame(call.digits) })}</span>,
+    wait: queue && <span key="wait" class="figures">{t("call.waited", { time: duration(call.waited_s) })}</span>,
+  };
   return (
     <div class="why">
+      {isOver(call.state) && goneLine.value && <span class="gone">{goneLine.value}</span>}
       {sections.agent.value?.kind === "consult" && <span>{t("call.consulted")}</span>}
       {direction && <span>{t(direction)}</span>}
       {call.callback && <span>{t("call.callback", { attempt: call.callback.attempt })}</span>}
-      {path && <bdi class="path" title={path}>{path}</bdi>}
-      {queue && <span class="queue-chip">{queue}</span>}
-      {call.digits && <span>{t("call.digits", { digits: tame(call.digits) })}</span>}
-      {queue && <span class="figures">{t("call.waited", { time: duration(call.waited_s) })}</span>}
+      {call.sent_by && <span class="sent-by">{t(SENT_WORDS[call.sent_by.how], { name: tame(call.sent_by.name) })}</span>}
+      {call.fields.map((name) => parts[name])}
       {call.auto_answer && isRising(call.state) && <b>{t("call.answers_itself")}</b>}
       {call.state === "transferring" && <span>{t("call.transferring")}</span>}
       {call.state === "parked" && <span>{t("call.parked", { slot: call.slot })}</span>}
@@ -157,7 +166,7 @@ function Idle() {
       <div class="who-line">
         <span class="name">{head}</span>
       </div>
-      <div class="why">{idleNote() || phoneProblem() || agent?.notice || (text ? t(text) : "")}</div>
+      <div class="why">{idleNote() || phoneProblem() || goneLine.value || agent?.notice || (text ? t(text) : "")}</div>
     </div>
   );
 }

@@ -1,24 +1,15 @@
 // What this customer called about before.
 
 import { t } from "../i18n";
-import type { Key } from "../i18n";
 import { sections } from "../store";
-import { queueLabel } from "../journey";
+import { outcomeWord, queueLabel } from "../journey";
 import { tame } from "../line";
 import type { HistoryRow } from "../protocol";
 import { duration } from "../time";
 import { PlayButton } from "./TicketColumn";
 import { When } from "./When";
 
-const OUTCOME_WORDS: Record<string, Key> = {
-  answered: "outcome.answered",
-  abandoned: "outcome.abandoned",
-  unanswered: "outcome.unanswered",
-  menu: "outcome.menu",
-};
-
 function Row({ row }: { row: HistoryRow }) {
-  const key = OUTCOME_WORDS[row.outcome];
   const queue = queueLabel(row.queue);
   const isOver = row.outcome !== "";
   return (
@@ -26,7 +17,7 @@ function Row({ row }: { row: HistoryRow }) {
       <When at={row.at} />
       <span class="figures history-length">{isOver ? duration(row.duration_s) : ""}</span>
       <span class="history-what">
-        <span class={`outcome ${row.outcome}`}>{key ? t(key) : row.outcome || t("outcome.live")}</span>
+        <span class={`outcome ${row.outcome}`}>{outcomeWord(row.outcome)}</span>
         {queue && <span>{queue}</span>}
         {row.agent && <bdi class="faint">{tame(row.agent)}</bdi>}
       </span>

@@ -14,6 +14,7 @@ import { isSilenced } from "../sounds";
 import { ActionButton } from "./ActionButton";
 import { Icon } from "./Icon";
 import { Menu } from "./Menu";
+import { Notifications } from "./Notifications";
 import { SoundSettings } from "./SoundSettings";
 
 function Bars({ level }: { level: Quality["bars"] }) {
@@ -78,6 +79,7 @@ export function PhoneStatus() {
         {phone.kind === "browser" && <SoundSettings />}
         {phone.kind === "desk" && <p>{t("phone.desk_text", { number: me.extension })}</p>}
         {phone.kind === "outside" && <p>{t("phone.outside_text")}</p>}
+        <Notifications />
         <ActionButton action={reach.move} icon="phone" />
       </Menu>
     </div>
