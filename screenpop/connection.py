@@ -34,11 +34,21 @@ def to_json(value: Any) -> str:
 
 
 class Connection:
-    """Messages towards one page."""
+    """Messages towards one page.
+
+    ``browser`` is the same for pages that share a sign-in, ``page`` tells them apart; without both, nothing is known of
+    the page.
+    """
 
     def __init__(
-        self, max_messages: int = MAX_MESSAGES, max_characters: int = MAX_CHARACTERS
+        self,
+        max_messages: int = MAX_MESSAGES,
+        max_characters: int = MAX_CHARACTERS,
+        *,
+        browser: str = "",
+        page: str = "",
     ) -> None:
+        self._browser, self._page = browser, page
         self._max_messages = max_messages
         self._max_characters = max_characters
         self._waiting: deque[str | asyncio.Future[bool]] = deque()
@@ -84,6 +94,11 @@ class Connection:
         self._waiting.clear()
         self._characters = 0
         self._wake.set()
+
+    def stands_beside(self, other: Connection) -> bool:
+        """Whether both are tabs of one browser, so that one needn't make room for the other."""
+        is_told = bool(self._browser and self._page and other._page)
+        return is_told and self._browser == other._browser and self._page != other._page
 
     async def closed(self) -> None:
         """Return when it was closed from our side."""

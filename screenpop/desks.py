@@ -1,7 +1,8 @@
-"""All desktops: one document per person, and the page that shows it, if one is open."""
+"""All desktops: one document per person, and the pages that show it: the tabs of one browser."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
@@ -74,8 +75,12 @@ def me_section(user: User, language: str, now: datetime, config: DeskConfig) -> 
     )
 
 
+MAX_PAGES = 8
+"""Tabs of one browser that follow; the oldest makes room for one more."""
+
+
 class Desk:
-    """One person's document and page."""
+    """One person's document and pages."""
 
     def __init__(
         self,
@@ -87,7 +92,7 @@ class Desk:
         card_of: CardOf = lambda _who, _phone: None,
     ) -> None:
         self.today = Today(config.zone)
-        self.connection: Connection | None = None
+        self.pages: list[Connection] = []  # the oldest first
         self._boot = boot
         sections = Sections(
             me=me_section(user, user.language, now, config),
@@ -139,28 +144,43 @@ class Desk:
         return self.state.sections["me"]["language"]
 
     def send(self, updates: Sequence[Update]) -> None:
-        """Tell the page, if one is open."""
+        """Tell the pages that are open."""
         for update in updates:
             self._send(update, None)
 
     def put(self, section: SectionName, value: Any, text: str | None = None) -> None:
-        """Replace a section and tell the page; ``text`` is the value's JSON where it is known."""
+        """Replace a section and tell the pages; ``text`` is the value's JSON where it is known."""
         for update in self.state.put(section, value):
             self._send(update, text)
 
     def _send(self, update: Update, text: str | None) -> None:
-        if self.connection is not None:
+        if self.pages:
             head = f'{{"type":"update","boot":"{self._boot}","seq":{update.seq},"section":"{update.section}"'
-            self.connection.put_text(f'{head},"value":{text or to_json(update.value)}}}')
+            message = f'{head},"value":{text or to_json(update.value)}}}'
+            for page in self.pages:
+                page.put_text(message)
+
+    async def written(self) -> bool:
+        """Return when all that was sent so far is on the socket of one page: True; False if there is none."""
+        if len(self.pages) == 1:
+            return await self.pages[0].written()
+        waiting = {page.written() for page in self.pages}
+        while waiting:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if any(mark.result() for mark in done):
+                return True
+        return False
 
     def attach(self, connection: Connection, boot: str | None, seq: int) -> bool:
-        """A page opened; the one before is closed. Returns whether there was one.
+        """A page opened; those before stay if they are tabs of the same browser. Returns whether one was closed.
 
         The page gets what it missed where its cursor is still held, else the whole document.
         """
-        old, self.connection = self.connection, connection
-        if old is not None and old is not connection:
-            old.close(CloseCode.REPLACED)
+        beside = [page for page in self.pages if page.stands_beside(connection)][-MAX_PAGES + 1 :]
+        replaced = [page for page in self.pages if page not in beside and page is not connection]
+        for page in replaced:
+            page.close(CloseCode.REPLACED)
+        self.pages = [*beside, connection]
         missed = self.state.since(seq) if boot == self._boot else None
         if missed is None:
             connection.put(
@@ -173,12 +193,17 @@ class Desk:
             )
         else:
             self.send(missed)
-        return old is not None and old is not connection
+        return bool(replaced)
+
+    def shut(self) -> None:
+        """Close all pages: the service stops."""
+        for page in self.pages:
+            page.close(CloseCode.GOING_AWAY)
 
     def detach(self, connection: Connection) -> None:
         """A page is gone."""
-        if self.connection is connection:
-            self.connection = None
+        if connection in self.pages:
+            self.pages.remove(connection)
 
 
 _STEP_S = 0.5

@@ -14,7 +14,7 @@ from cti.domain.errors import CommandRefused
 from cti.domain.ids import AgentId
 from cti.domain.people import Permission, User
 from cti.ports import Clock
-from screenpop.connection import to_json
+from screenpop.connection import Connection, to_json
 from screenpop.desks import Desk, DeskConfig, Desks
 from screenpop.ports import AgentDesk
 from screenpop.sections import ColleagueValue, DirectorySection, LineValue, iso
@@ -38,7 +38,7 @@ class Directory:
         self._lines = lines
         self._config = config
         self._people: dict[AgentId, ColleagueValue] = {}
-        self._watching: set[AgentId] = set()
+        self._watching: dict[AgentId, set[Connection]] = {}  # pages with an open dialog
         self._is_due = False
         self.told: Callable[[AgentId], None] = lambda _: None  # whose state is another one
 
@@ -64,13 +64,16 @@ class Directory:
             state, since = str(view.state.value), iso(view.since_at)
             self._note(desk.user, state, view.kind, since)
 
-    def watch(self, desk: Desk, is_open: bool) -> None:
-        """A page opened or closed its dialog."""
+    def watch(self, desk: Desk, page: Connection, is_open: bool) -> None:
+        """A page opened or closed its dialog; all tabs have the section while one of them has it open."""
+        pages = self._watching.setdefault(desk.user.user_id, set())
         if is_open:
-            self._watching.add(desk.user.user_id)
+            pages.add(page)
             desk.put("directory", self._mine(desk, self._value()))
-        else:
-            self._watching.discard(desk.user.user_id)
+            return
+        pages.discard(page)
+        if not pages:
+            del self._watching[desk.user.user_id]
             desk.put("directory", None)
 
     def agent_changed(self, desk: Desk, event: ev.AgentStateChanged) -> None:

@@ -223,6 +223,7 @@ class Hello(Args):
     boot: Annotated[str, Field(max_length=64)] | None
     seq: Annotated[int, Field(ge=0, le=2**53)]
     language: Annotated[str, Field(max_length=16)] = ""
+    page: Annotated[str, Field(max_length=64)] = ""  # tells the tabs of one browser apart
 
 
 class CommandMessage(Args):

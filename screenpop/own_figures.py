@@ -88,5 +88,5 @@ class OwnFigures:
     def _refresh(self) -> None:
         self._timer = self._clock.call_later(REFRESHED_EVERY, self._refresh)
         for desk in self._desks:
-            if desk.connection is not None:
+            if desk.pages:
                 self.changed(desk)

@@ -27,7 +27,7 @@ from cti.ports import Clock, EventBus, Unsubscribe
 from screenpop import facts as call_facts
 from screenpop import talk as talks
 from screenpop.colleagues import Colleagues
-from screenpop.connection import CloseCode, Connection
+from screenpop.connection import Connection
 from screenpop.desks import Desk, DeskConfig, Desks, me_section
 from screenpop.directory import Directory
 from screenpop.facts import CallFacts
@@ -117,8 +117,7 @@ class ScreenPop:
         self._unsubscribe()
         self.figures.stop()
         for desk in self.desks:
-            if desk.connection is not None:
-                desk.connection.close(CloseCode.GOING_AWAY)
+            desk.shut()
         await self.lookups.stop()
 
     def configure(self, config: DeskConfig, plan: DialPlan) -> None:
@@ -176,7 +175,7 @@ class ScreenPop:
         self._times.setdefault(call_id, {})[agent_id] = times
         painted = self._painted[token] = asyncio.Event()
         try:
-            written = desk.connection is not None and await desk.connection.written()
+            written = await desk.written()
             self._tell_sent(call_id, agent_id, chosen_at, is_on_desktop=written)
             if not written:
                 return
@@ -262,19 +261,20 @@ class ScreenPop:
     ) -> Desk:
         """A page said hello."""
         now = self._clock.now()
-        desk = self.desks.take(user, now)
-        before = desk.language
-        # Nobody is told of these changes twice: they go into the document before the page is attached.
-        old, desk.connection = desk.connection, None
-        desk.state.put("me", me_section(user, language, now, self._config))
-        self.directory.watch(desk, False)  # a fresh page has no dialog open
+        before = (desk := self.desks.take(user, now)).language
+        # The page isn't attached yet: it finds these changes in its first message.
+        desk.put("me", me_section(user, language, now, self._config))
         self._refresh_agent(desk)
         if desk.language != before:
-            desk.state.relabel()
-        desk.connection = old
+            desk.send(desk.state.relabel())
         if desk.attach(connection, boot, seq):
             self._bus.publish(ev.SecurityNoted(at=now, what="desktop_replaced", by=user.user_id))
         return desk
+
+    def close(self, desk: Desk, connection: Connection) -> None:
+        """A page is gone."""
+        desk.detach(connection)
+        self.directory.watch(desk, connection, False)
 
     def phone_told(self, agent_id: AgentId, is_registered: bool, has_session: bool) -> None:
         """The page says how its browser phone is."""

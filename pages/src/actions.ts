@@ -93,6 +93,10 @@ export function seeCall(): void {
   isSettled();
 }
 
+/** Another tab of this browser has the phone. */
+const isPhoneBeside = (): boolean => registration.value === "elsewhere";
+const isComing = (): boolean => phase.value === "ringing" || phase.value === "offered";
+
 const answer: Action = {
   id: "answer",
   key: "F2",
@@ -101,8 +105,7 @@ const answer: Action = {
     if (isOutside() && phase.value === "ringing") return t("why.key_on_phone");
     if (isAtDesk()) return phase.value === "ringing" ? refused("answer") : t("why.nothing_rings");
     if (phoneCall.value?.stage === "answering") return t("why.answering");
-    if (isRinging.value || phase.value === "offered" || phase.value === "ringing") return "";
-    return t("why.nothing_rings");
+    return isRinging.value || isComing() ? "" : t("why.nothing_rings");
   },
   run: () => {
     if (isAtDesk()) {
@@ -113,11 +116,11 @@ const answer: Action = {
     }
     if (microphone.value !== "ok" && microphone.value !== "unknown") note(t("mic.cannot_answer"));
     const call = sections.call.value;
-    if (!isRinging.value && registration.value !== "elsewhere") {
+    if (!isRinging.value && !isPhoneBeside()) {
       if (call) answerOnArrival.value = call.call_id; // the invitation is still on its way
       return;
     }
-    void answerPhone().then((isAnswered) => {
+    void answerPhone(call?.call_id).then((isAnswered) => {
       if (!isAnswered || !call || !isLinked.value) return;
       // The phone has answered already; this only tells the service who pressed.
       link.command("call.answer", { call_id: call.call_id }).catch(() => undefined);
@@ -128,19 +131,19 @@ const answer: Action = {
 const hangUp: Action = {
   id: "hang_up",
   key: "F4",
-  label: () => (phase.value === "ringing" || phase.value === "offered" ? t("call.decline") : t("call.hang_up")),
+  label: () => (isComing() ? t("call.decline") : t("call.hang_up")),
   blocked: () => {
-    if (phase.value === "ringing" || phase.value === "offered") {
+    if (isComing()) {
       if (isLinked.value && sections.call.value?.can?.decline) return sections.call.value.can.decline;
       if (isOutside()) return t("why.key_on_phone");
       if (isAtDesk()) return t("why.decline_on_phone");
-      return isRinging.value ? "" : t("why.not_ringing_yet");
+      return isRinging.value || isPhoneBeside() ? "" : t("why.not_ringing_yet");
     }
     if (phoneCall.value && !isLinked.value) return "";
     return isLive(sections.call.value) ? refused("hang_up") : t("why.no_call");
   },
   run: () => {
-    if (isRinging.value) {
+    if (isRinging.value || (isPhoneBeside() && isComing())) {
       if (isSettled()) declinePhone();
       return;
     }

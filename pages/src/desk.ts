@@ -124,6 +124,7 @@ function watchPhone(): void {
 }
 
 function watchSound(): void {
+  phone.whenAnsweredEarly((call) => (answerOnArrival.value = call));
   phone.whenTalking(() => ["talking", "conference", "consulting"].includes(phase.peek()));
   // How calls sounded is told when there is somebody to tell it to; what is refused is not told again.
   let isTelling = false;

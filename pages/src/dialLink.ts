@@ -4,6 +4,7 @@
 import { signal } from "@preact/signals";
 import { typed, typedNumber } from "./directory";
 import { t } from "./i18n";
+import { newId } from "./ids";
 import { dialTo, reach } from "./reach";
 import { isLinked, isLoaded, sections } from "./store";
 
@@ -51,7 +52,7 @@ export function callFromLink(): void {
   const asked = dialLink.value;
   if (!asked?.number || asked.stage === "sending" || asked.stage === "sent") return;
   const channel = new BroadcastChannel(CHANNEL);
-  const id = crypto.randomUUID();
+  const id = newId();
   const done = (stage: Stage, why = "") => {
     window.clearTimeout(timer);
     channel.close();
@@ -78,15 +79,24 @@ export function openHere(start: () => void): void {
   start();
 }
 
-/** The desktop's side: calls for links that were opened beside it. */
+/** The desktop's side: calls for links that were opened beside it. Of several tabs that show the desktop one does. */
 export function serveDialLinks(): void {
   const channel = new BroadcastChannel(CHANNEL);
+  const serve = ({ id, number: asked }: Asked): void => {
+    const number = typedNumber(asked);
+    const why = number ? reach.dial.blocked() : t("refusal.no_such_number");
+    if (!why) dialTo(typed(number));
+    channel.postMessage({ type: "answer", id, why } satisfies Answered);
+  };
   channel.onmessage = ({ data }: MessageEvent<Asked>) => {
     const isAtWork = isLoaded.value && isLinked.value && sections.agent.value?.state !== "LOGGED_OUT";
     if (data.type !== "call" || !isAtWork) return;
-    const number = typedNumber(data.number);
-    const why = number ? reach.dial.blocked() : t("refusal.no_such_number");
-    if (!why) dialTo(typed(number));
-    channel.postMessage({ type: "answer", id: data.id, why } satisfies Answered);
+    // Locks are there for secure pages only.
+    if (!navigator.locks) return serve(data);
+    void navigator.locks.request(`${CHANNEL}.${data.id}`, { ifAvailable: true }, (lock) => {
+      if (!lock) return; // another tab does it
+      serve(data);
+      return new Promise((over) => window.setTimeout(over, 2 * PATIENCE_MS));
+    });
   };
 }

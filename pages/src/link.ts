@@ -4,6 +4,7 @@
 // It never folds events and never repeats a command by itself: a command whose answer was lost is reported as
 // such, and the sections that come after the reconnect tell what became of it.
 
+import { newId } from "./ids";
 import { CLOSE } from "./protocol";
 import type { CommandName, Commands, FromServer, SectionName, Sections, ToServer } from "./protocol";
 
@@ -53,6 +54,8 @@ export class DesktopLink {
   private timer = 0;
   private silence = 0;
   private stopped = true;
+  /** Tells this tab from others of the browser; a reload is another one. */
+  private readonly page = newId();
   private readonly waiting = new Map<string, Waiting>();
 
   constructor(
@@ -102,7 +105,7 @@ export class DesktopLink {
   }
 
   command<N extends CommandName>(name: N, args: Commands[N], timeout = COMMAND_TIMEOUT_MS): Promise<void> {
-    const id = crypto.randomUUID();
+    const id = newId();
     return new Promise((resolve, reject) => {
       if (!this.send({ type: "command", id, name, args })) {
         reject(new CommandError("no_link", "no link to the service"));
@@ -124,7 +127,7 @@ export class DesktopLink {
     this.timer = window.setTimeout(() => this.reconnect(), OPEN_TIMEOUT_MS);
     socket.onopen = () => {
       window.clearTimeout(this.timer);
-      this.send({ type: "hello", boot: this.boot, seq: this.seq, language: this.language() });
+      this.send({ type: "hello", boot: this.boot, seq: this.seq, language: this.language(), page: this.page });
       // With a cursor that is still held and nothing missed the service has nothing to say: we are up already.
       if (this.boot !== null) this.up();
     };

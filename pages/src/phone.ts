@@ -68,11 +68,22 @@ effect(() => {
 });
 
 const otherTab = "BroadcastChannel" in window ? new BroadcastChannel(LOCK) : null;
-otherTab?.addEventListener("message", (event: MessageEvent<{ answer?: true; digit?: string }>) => {
-  if (registration.value === "elsewhere" || !session) return;
-  if (event.data.answer) void answerPhone();
-  else if (event.data.digit) sendDigit(event.data.digit);
+otherTab?.addEventListener("message", (event: MessageEvent<FromTab>) => {
+  if (registration.value === "off" || registration.value === "elsewhere") return;
+  const { answer, decline, digit } = event.data;
+  if (answer !== undefined) void answerPhone().then((isAnswered) => isAnswered || answerLater(answer));
+  else if (decline) declinePhone();
+  else if (digit) sendDigit(digit);
 });
+
+/** What another tab asks of the one with the phone; `answer` is the call that stood there, or empty. */
+type FromTab = { answer?: string; decline?: true; digit?: string };
+/** The answer was pressed before the invitation came. */
+let answerLater = (_call: string): void => undefined;
+
+export function whenAnsweredEarly(heard: (call: string) => void): void {
+  answerLater = heard;
+}
 
 /** Waits for the tab's turn and registers. Called again with the same account it does nothing. */
 export async function startPhone(sip: SipAccount): Promise<void> {
@@ -257,10 +268,13 @@ export function unblockSpeaker(): void {
   );
 }
 
-/** Answers; false when the microphone can't be had (`microphone` says why) or nothing rings. */
-export async function answerPhone(): Promise<boolean> {
+/**
+ * Answers; false when the microphone can't be had (`microphone` says why) or nothing rings. `call` is what stands on the
+ * page, for the tab that has the phone.
+ */
+export async function answerPhone(call = ""): Promise<boolean> {
   if (registration.value === "elsewhere") {
-    otherTab?.postMessage({ answer: true });
+    otherTab?.postMessage({ answer: call } satisfies FromTab);
     return true;
   }
   const one = session;
@@ -283,6 +297,7 @@ export async function answerPhone(): Promise<boolean> {
 
 /** Refuses a ringing call; the caller goes on to somebody else. */
 export function declinePhone(): void {
+  if (registration.value === "elsewhere") otherTab?.postMessage({ decline: true } satisfies FromTab);
   if (session && phoneCall.value?.stage === "ringing") session.terminate(BUSY);
 }
 
@@ -303,7 +318,7 @@ function applyMute(): void {
 }
 
 export function sendDigit(digit: string): void {
-  if (registration.value === "elsewhere") otherTab?.postMessage({ digit });
+  if (registration.value === "elsewhere") otherTab?.postMessage({ digit } satisfies FromTab);
   else if (session?.isEstablished()) session.sendDTMF(digit, { duration: 100, interToneGap: 80 });
 }
 

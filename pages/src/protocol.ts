@@ -516,7 +516,7 @@ export type FromServer =
   | { type: "ping"; t: unknown };
 
 export type ToServer =
-  | { type: "hello"; boot: string | null; seq: number; language: string }
+  | { type: "hello"; boot: string | null; seq: number; language: string; page: string }
   | { type: "command"; id: string; name: CommandName; args: unknown }
   | { type: "painted"; call_id: string; token: string }
   | { type: "phone"; registered: boolean; sessions: string[]; mic: Microphone }

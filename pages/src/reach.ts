@@ -23,14 +23,23 @@ const JOIN_MS = 35_000;
 
 type Ring = { why: "dial" } | { why: "move"; callId: string } | { why: "fetch"; slot: string };
 
-// The page answers by itself when the ring is what it has asked for, and never otherwise.
+// The page answers by itself when the ring is what it, or another tab of this browser, has asked for, and never
+// otherwise: the tab with the phone need not be the one in which was pressed.
 let expected: { ring: Ring; until: number } | null = null;
+const tabs = new BroadcastChannel("ringdesk.expected");
+tabs.onmessage = ({ data }: MessageEvent<Ring | null>) => (expected = data && lasting(data));
+
+function lasting(ring: Ring): typeof expected {
+  return { ring, until: performance.now() + RING_MS };
+}
 
 function expect(ring: Ring): void {
-  expected = { ring, until: performance.now() + RING_MS };
+  expected = lasting(ring);
+  tabs.postMessage(ring);
 }
 
 export function expectNothing(): void {
+  if (expected) tabs.postMessage(null);
   expected = null;
 }
 

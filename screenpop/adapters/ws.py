@@ -114,8 +114,8 @@ class DesktopSockets:
         who: SignedIn,
         hello: Hello,
     ) -> None:
-        connection = Connection()
         token_hash = who.session.token_hash
+        connection = Connection(browser=token_hash, page=hello.page)
 
         def ended(hashed: str) -> None:
             if hashed == token_hash:
@@ -133,7 +133,7 @@ class DesktopSockets:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             forget()
-            desk.detach(connection)
+            self._pop.close(desk, connection)
             connection.close(CloseCode.GOING_AWAY)
             for task in tasks:
                 task.cancel()
@@ -199,7 +199,7 @@ class DesktopSockets:
             case PhoneMessage():
                 self._pop.phone_told(desk.user.user_id, said.registered, bool(said.sessions))
             case WatchMessage():
-                self._pop.directory.watch(desk, said.directory)
+                self._pop.directory.watch(desk, connection, said.directory)
         return True
 
     async def _execute(self, desk: Desk, connection: Connection, said: CommandMessage) -> None:

@@ -93,7 +93,7 @@ class Desktop:
 
     def watch(self) -> None:
         """Open the dialog that shows colleagues, queues and parked callers."""
-        self._service.screenpop.pop.directory.watch(self._desk, True)
+        self._service.screenpop.pop.directory.watch(self._desk, self._connection, True)
 
     def hang(self) -> None:
         """The page reads nothing any more."""

@@ -280,8 +280,17 @@ class FakePhones:
 class Page:
     """A page's side of a connection: what was sent, and the document that a page would hold."""
 
-    def __init__(self, world: World, user: User, boot: str | None = None, seq: int = 0) -> None:
-        self.connection = Connection()
+    def __init__(
+        self,
+        world: World,
+        user: User,
+        boot: str | None = None,
+        seq: int = 0,
+        *,
+        browser: str = "one",
+        page: str = "",
+    ) -> None:
+        self.connection = Connection(browser=browser, page=page)
         self.messages: list[dict[str, Any]] = []
         self.sections: dict[str, Any] = {}
         self.desk: Desk = world.pop.open(user, self.connection, boot, seq, "en")

@@ -19,7 +19,7 @@ def _updates(messages: list[dict[str, Any]]) -> list[Any]:
 async def test_only_who_looks_is_told_and_not_too_often(world: World) -> None:
     lina, tom = Page(world, LINA), Page(world, TOM)
     assert lina.desk.state.sections["directory"] is None
-    world.pop.directory.watch(lina.desk, True)
+    world.pop.directory.watch(lina.desk, lina.connection, True)
     await lina.read()
     shown = lina.sections["directory"]
     assert [c["extension"] for c in shown["colleagues"]] == ["1001", "1002"]
@@ -36,7 +36,7 @@ async def test_only_who_looks_is_told_and_not_too_often(world: World) -> None:
     assert told["queues"][0]["waiting"] == 3
     assert told == lina.desk.state.sections["directory"]  # what was written out is what is meant
     assert told["caller_ids"] == shown["caller_ids"]
-    world.pop.directory.watch(lina.desk, False)
+    world.pop.directory.watch(lina.desk, lina.connection, False)
     await world.agent("READY", "TALKING", TOM)
     world.clock.advance(5)
     assert _updates(await lina.read()) == [None]
@@ -45,8 +45,9 @@ async def test_only_who_looks_is_told_and_not_too_often(world: World) -> None:
 
 async def test_a_fresh_page_has_no_dialog_open(world: World) -> None:
     lina = Page(world, LINA)
-    world.pop.directory.watch(lina.desk, True)
+    world.pop.directory.watch(lina.desk, lina.connection, True)
     again = Page(world, LINA)
+    world.pop.close(lina.desk, lina.connection)  # it was replaced
     await again.read()
     assert again.sections["directory"] is None
 

@@ -75,7 +75,7 @@ def test_somebody_without_a_team_is_compared_with_nobody() -> None:
 
 def test_it_is_told_at_most_once_a_second_and_refreshed_while_it_runs() -> None:
     _, clock, figures, [desk] = team(1)
-    desk.connection = Connection()
+    desk.pages = [Connection()]
     desk.today.apply(changed(T0, "READY"))
     before = desk.state.seq
     for n in range(20):

@@ -11,6 +11,7 @@ import pytest
 from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId
 from screenpop.connection import CloseCode
+from screenpop.desks import MAX_PAGES
 from screenpop.queue_board import TOLD_EVERY
 from screenpop.service import ScreenPop
 from tests.screenpop.conftest import (
@@ -294,8 +295,53 @@ async def test_two_desktops_of_one_agent_the_newer_wins(world: World) -> None:
     await world.waiting()
     await _shown(world, second)
     assert second.sections["call"]["call_id"] == CALL
-    first.desk.detach(first.connection)  # the old one's end doesn't take the new one along
-    assert second.desk.connection is second.connection
+    world.pop.close(
+        first.desk, first.connection
+    )  # the old one's end doesn't take the new one along
+    assert second.desk.pages == [second.connection]
+
+
+async def test_tabs_of_one_browser_show_the_same(world: World) -> None:
+    first, second = Page(world, LINA, page="a"), Page(world, LINA, page="b")
+    await world.waiting()
+    await _shown(world, first)
+    await second.read()
+    assert first.sections == second.sections
+    assert world.of(ev.SecurityNoted) == []
+    again = Page(world, LINA, page="a")  # its old connection is still half open
+    assert first.connection.close_code is CloseCode.REPLACED
+    assert again.desk.pages == [second.connection, again.connection]
+    elsewhere = Page(world, LINA, browser="another", page="c")
+    assert elsewhere.desk.pages == [elsewhere.connection]
+
+
+async def test_so_many_tabs_and_no_more(world: World) -> None:
+    pages = [Page(world, LINA, page=str(n)) for n in range(MAX_PAGES + 1)]
+    assert pages[-1].desk.pages == [page.connection for page in pages[1:]]
+    assert pages[0].connection.close_code is CloseCode.REPLACED
+
+
+async def test_a_tab_that_does_not_read_holds_up_no_pop(world: World) -> None:
+    asleep, awake = Page(world, LINA, page="a"), Page(world, LINA, page="b")
+    await world.waiting()
+    await _shown(world, awake)
+    assert [e.is_on_desktop for e in world.of(ev.PopSent)] == [True]
+    asleep.connection.close(CloseCode.TOO_SLOW)
+    awake.connection.close(CloseCode.GOING_AWAY)
+    assert await awake.desk.written() is False
+
+
+async def test_the_directory_is_told_while_one_tab_looks(world: World) -> None:
+    first, second = Page(world, LINA, page="a"), Page(world, LINA, page="b")
+    watch = world.pop.directory.watch
+    watch(first.desk, first.connection, True)
+    watch(first.desk, second.connection, True)
+    world.pop.close(first.desk, first.connection)
+    await second.read()
+    assert second.sections["directory"] is not None
+    watch(first.desk, second.connection, False)
+    await second.read()
+    assert second.sections["directory"] is None
 
 
 async def test_a_slow_desktop_is_cut_and_costs_nobody(world: World) -> None:
