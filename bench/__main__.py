@@ -27,6 +27,7 @@ MODULES = {
     "P5": "bench.ami",
     "P7": "bench.agi",
     "P10": "bench.pop",
+    "P11": "bench.desktops",
     "P12": "bench.matching",
     "P15": "bench.peaks",
     "CPU": "bench.cpu",

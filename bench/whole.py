@@ -15,16 +15,16 @@ from bench.replay import AGENTS
 from cti.bootstrap import Service, build, running
 from cti.builtin import with_simulators
 from cti.cli.deployment import sample_company
-from cti.company import parse_company
+from cti.company import Company, parse_company
 from cti.config import PbxSettings, Settings, WebSettings
 from tests.asterisk.pbx import free_port
 
 
 @contextlib.asynccontextmanager
-async def service_on(ami_port: int) -> AsyncIterator[Service]:
-    """Started with the sample company and its simulated agents; stopped with the block."""
+async def service_on(ami_port: int, company: Company | None = None) -> AsyncIterator[Service]:
+    """Started with a company, or with the sample one and its simulated agents; stopped with the block."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    company = with_simulators(parse_company(sample_company()), AGENTS)
+    company = company or with_simulators(parse_company(sample_company()), AGENTS)
     with tempfile.TemporaryDirectory(prefix="rd-bench-", ignore_cleanup_errors=True) as folder:
         settings = Settings(
             home=Path(folder),

@@ -1,0 +1,138 @@
+"""Many desktops that only read: plain WebSocket clients in a process of their own.
+
+``python -m bench.crowd PORT`` reads session tokens from standard input, one a line, and an empty line; opens a desktop for
+each, says hello and prints how many stand. From then on it takes orders, a line each, each answered by a line of JSON:
+
+    deaf 1     the last one reads no more
+    told       how many updates came since it was last asked, and the delays of those that carry an instant, in ms
+
+An update carries an instant as ``"sent":<seconds of the machine's monotonic clock>``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import resource
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import aiohttp
+
+from cti.web.access import COOKIE
+
+_SENT = re.compile(r'"sent":([0-9.]+)')
+_AT_ONCE = 50
+
+
+class Crowd:
+    """The desktops and what they were told."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}"
+        self._sockets: list[aiohttp.ClientWebSocketResponse] = []
+        self._delays_ms: list[float] = []
+        self._updates = 0
+        self._ended = 0
+
+    async def open(
+        self, client: aiohttp.ClientSession, token: str, turn: asyncio.Semaphore
+    ) -> None:
+        """One more desktop, which has its whole document."""
+        async with turn:
+            socket = await client.ws_connect(
+                f"{self._url}/api/v1/desktop",
+                headers={"Cookie": f"{COOKIE}={token}", "Origin": self._url},
+                max_msg_size=0,
+            )
+            hello = {"type": "hello", "boot": None, "seq": 0, "language": "en", "page": token[:32]}
+            await socket.send_json(hello)
+            first = json.loads(await socket.receive_str(timeout=60))
+            assert first["type"] == "snapshot", first["type"]
+        self._sockets.append(socket)
+        asyncio.get_running_loop().create_task(self._read(socket))
+
+    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        async for message in socket:
+            now = time.monotonic()
+            text = str(message.data)
+            if text.startswith('{"type":"ping"'):
+                await socket.send_json({"type": "pong", "t": 0})
+                continue
+            self._updates += 1
+            if found := _SENT.search(text):
+                self._delays_ms.append(1000 * (now - float(found[1])))
+        self._ended += 1
+
+    def order(self, words: Sequence[str]) -> dict[str, Any]:
+        """Do what one line says."""
+        if words[0] == "deaf":
+            for socket in self._sockets[-int(words[1]) :]:
+                assert socket._conn is not None
+                assert socket._conn.transport is not None
+                socket._conn.transport.pause_reading()
+        told = {"updates": self._updates, "delays_ms": self._delays_ms, "ended": self._ended}
+        self._updates, self._delays_ms = 0, []
+        return told
+
+
+def many_files() -> None:
+    """As many sockets as the machine allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def _main(port: int) -> None:
+    many_files()
+    loop, lines = asyncio.get_running_loop(), asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    crowd, turn = Crowd(port), asyncio.Semaphore(_AT_ONCE)
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as client:
+        tokens = []
+        while (line := await lines.readline()).strip():
+            tokens.append(line.decode().strip())
+        await asyncio.gather(*(crowd.open(client, token, turn) for token in tokens))
+        print(len(tokens), flush=True)
+        while line := await lines.readline():
+            print(json.dumps(crowd.order(line.decode().split())), flush=True)
+
+
+class Orders:
+    """The process, as the bench commands it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def say(self, line: str) -> Any:
+        """Send a line and wait for its answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{line}\n".encode())
+        return json.loads(await self._process.stdout.readline())
+
+
+@contextlib.asynccontextmanager
+async def crowd(port: int, tokens: Sequence[str]) -> AsyncIterator[Orders]:
+    """So many desktops, open; ended with the block."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.crowd", str(port),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 26,
+    )  # fmt: skip
+    try:
+        orders = Orders(process)
+        assert process.stdin is not None
+        process.stdin.write(("\n".join(tokens) + "\n").encode())
+        assert await orders.say("") == len(tokens)
+        yield orders
+    finally:
+        process.kill()
+        await process.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(int(sys.argv[1])))
