@@ -19,6 +19,7 @@ import { forgetRecent } from "./directory";
 import { expectNothing, isExpected } from "./reach";
 import { CLOSE } from "./protocol";
 import { askSession, isSignedIn, wantsIn } from "./session";
+import { watchSurvival } from "./survival";
 import * as sounds from "./sounds";
 import { clearSections, isLinked, isLoaded, linkPhase, note, sections } from "./store";
 import { tick } from "./time";
@@ -44,6 +45,7 @@ export function startDesk(): void {
   watchMicrophone();
   watchNotes();
   watchPaint();
+  watchSurvival();
   serveDialLinks();
   watchPrefilled();
   sounds.wakeOnGesture();

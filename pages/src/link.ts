@@ -68,7 +68,6 @@ export class DesktopLink {
     if (!this.stopped) return;
     this.stopped = false;
     this.attempt = 0;
-    window.addEventListener("online", this.retryNow);
     this.open();
   }
 
@@ -76,7 +75,6 @@ export class DesktopLink {
   stop(): void {
     this.stopped = true;
     this.forget();
-    window.removeEventListener("online", this.retryNow);
     window.clearTimeout(this.timer);
     this.drop(1000);
   }
@@ -93,6 +91,12 @@ export class DesktopLink {
     window.clearTimeout(this.timer);
     this.open();
   };
+
+  /** Over a new socket at once, with the cursor: the present one may be dead without having said so. */
+  renew(): void {
+    if (this.socket) this.reconnect();
+    else this.retryNow();
+  }
 
   get isUp(): boolean {
     return this.socket?.readyState === WebSocket.OPEN;
@@ -226,7 +230,6 @@ export class DesktopLink {
     if (final.includes(code)) {
       this.stopped = true;
       this.forget();
-      window.removeEventListener("online", this.retryNow);
       this.events.phase({ name: "closed", code });
       return;
     }

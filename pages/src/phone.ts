@@ -33,13 +33,22 @@ const CALL_HEADER = "X-Ringdesk-Call";
 const BUSY = { status_code: 486 };
 /** One more candidate may follow the first at once; waiting for all costs seconds. */
 const GATHERING_MS = 60;
+/** Three questions of the exchange (`qualify_frequency` in its configuration) and a little more. */
+const SILENCE_MS = 15_000;
 
 export const registration = signal<Registration>("off");
 export const phoneCall = signal<PhoneCall | null>(null);
 export const isSpeakerBlocked = signal(false);
 export const isRinging = computed(() => phoneCall.value?.stage === "ringing");
 
+/** Of JsSIP's agent; its types leave it out. */
+interface Transport {
+  connect(): void;
+  disconnect(): void;
+}
+
 let agent: UA | null = null;
+let quiet = 0;
 let account = "";
 let session: RTCSession | null = null;
 let stream: Promise<MediaStream | null> = Promise.resolve(null);
@@ -112,12 +121,30 @@ export async function startPhone(sip: SipAccount): Promise<void> {
   });
   agent.on("registered", () => (registration.value = "registered"));
   agent.on("unregistered", () => (registration.value = "connecting"));
-  agent.on("disconnected", () => (registration.value = "connecting"));
+  agent.on("disconnected", () => {
+    window.clearTimeout(quiet);
+    registration.value = "connecting";
+  });
+  agent.on("newOptions", hearExchange); // answered by JsSIP
   agent.on("registrationFailed", () => (registration.value = "failed"));
   agent.on("newRTCSession", (event: RTCSessionEvent) => {
     if (event.originator === "remote") incoming(event as IncomingRTCSessionEvent);
   });
   agent.start();
+}
+
+/** The exchange asks every few seconds whether the phone is there: when it asks no more, the line is dead. */
+function hearExchange(): void {
+  window.clearTimeout(quiet);
+  quiet = window.setTimeout(renew, SILENCE_MS);
+}
+
+/** Speaks with the exchange over a new socket; a call that is up stays, since its sound goes another way. */
+export function renew(): void {
+  window.clearTimeout(quiet);
+  const transport = (agent as unknown as { transport: Transport | null } | null)?.transport;
+  transport?.disconnect();
+  transport?.connect();
 }
 
 /** Ends the phone; a call that is up is spoken to its end first. */
@@ -129,6 +156,7 @@ export function stopPhone(): void {
 function leave(): void {
   endEcho();
   account = "";
+  window.clearTimeout(quiet);
   lockWait?.abort();
   agent?.stop();
   agent = null;

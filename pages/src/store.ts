@@ -57,9 +57,15 @@ let noteTimer = 0;
 
 export function note(text: string): void {
   strip_note.value = text;
-  window.clearTimeout(noteTimer);
-  noteTimer = window.setTimeout(() => (strip_note.value = ""), 8_000);
+  countDown();
 }
+
+/** What is said while nobody sees the page waits until somebody does. */
+function countDown(): void {
+  window.clearTimeout(noteTimer);
+  if (!document.hidden) noteTimer = window.setTimeout(() => (strip_note.value = ""), 8_000);
+}
+document.addEventListener("visibilitychange", () => strip_note.peek() && countDown());
 
 /** What was pressed, by action, until the service's sections confirm it. */
 export const pending = signal<ReadonlyMap<string, () => boolean>>(new Map());

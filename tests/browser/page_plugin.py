@@ -77,7 +77,9 @@ async def open_page(chromium: Browser, stub: StubDesktop) -> AsyncIterator[OpenP
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
-    async def opener(scene: str = "ready", *, script: str = "", **options: Any) -> Page:
+    async def opener(
+        scene: str = "ready", *, script: str = "", has_clock: bool = False, **options: Any
+    ) -> Page:
         stub.sections = {**scenes.scene(scene), **options.pop("sections", {})}
         settings = {
             "viewport": {"width": 1280, "height": 720},
@@ -87,6 +89,8 @@ async def open_page(chromium: Browser, stub: StubDesktop) -> AsyncIterator[OpenP
         }
         context = await chromium.new_context(**settings)
         contexts.append(context)
+        if has_clock:  # now: in a page that runs already the time would jump to 1970 for a moment
+            await context.clock.install()
         page = await context.new_page()
         page.set_default_timeout(5_000)
         page.on("pageerror", lambda error: errors.append(str(error)))

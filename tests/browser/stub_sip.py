@@ -101,6 +101,20 @@ class StubSip:
             lines.append(f"X-Ringdesk-Call: {call_id}")
         await self._send([*lines, f"Content-Length: {len(OFFER)}", "", OFFER])
 
+    async def ask(self) -> None:
+        """Ask whether the phone is there, as the exchange does (qualify)."""
+        number = next(self._numbers)
+        lines = [
+            f"OPTIONS {self._contact} SIP/2.0",
+            f"Via: SIP/2.0/WS 127.0.0.1;branch=z9hG4bKo{number}",
+            "Max-Forwards: 70",
+            f"From: <sip:1001w@ringdesk.invalid>;tag=o{number}",
+            "To: <sip:1001w@ringdesk.invalid>",
+            f"Call-ID: stub-o{number}",
+            f"CSeq: {number} OPTIONS",
+        ]
+        await self._send([*lines, "Content-Length: 0", "", ""])
+
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(protocols=["sip"])
         await socket.prepare(request)
