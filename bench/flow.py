@@ -278,10 +278,18 @@ async def _until(condition: Callable[[], bool], within: float) -> None:
 async def _call(product: Live, number: str, calls: int, per_second: float, tone: Path) -> Outcome:
     fields = [(f"8613{n % 10}{n:08}", f"Simulated caller {n}") for n in range(calls)]
     load = Load(calls, int(per_second * 20) + 10, per_second)
+    limit = timedelta(seconds=120 + 2 * calls / per_second)
     async with callers(
-        product.place, number, load, digits="1", tone=tone, menu_time=MENU, fields=fields
+        product.place,
+        number,
+        load,
+        digits="1",
+        tone=tone,
+        menu_time=MENU,
+        fields=fields,
+        limit=limit,
     ) as calling:
-        return await calling.finish(timedelta(seconds=120 + 2 * calls / per_second))
+        return await calling.finish(limit)
 
 
 async def _peer(
