@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import sys
 import time
@@ -101,13 +102,6 @@ def bridge_rows(calls: int, kind: int) -> Iterator[tuple[str, Headers]]:
         )
 
 
-def device_rows(calls: int) -> Iterator[tuple[str, Headers]]:
-    """All phones: those in calls, and the idle ones."""
-    for number in range(AGENTS):
-        state = "INUSE" if number < calls else "NOT_INUSE"
-        yield "DeviceStateChange", [("Device", f"PJSIP/{extension(number)}"), ("State", state)]
-
-
 def burst(events: int, kind: int) -> list[bytes]:
     """Callers who come, wait among phones that change their states, and hang up ``WAITING`` callers later.
 
@@ -154,11 +148,58 @@ def _departure(number: int, kind: int) -> list[bytes]:
     ]
 
 
+class Hall:
+    """Who waits and which phone does what, by the events that were sent: a snapshot tells the same truth as they."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[tuple[str, object]]] = {}
+        self._phones: dict[str, str] = {}
+
+    def follow(self, event: bytes) -> None:
+        """One event was sent."""
+        lines = event.decode().split("\r\n")
+        headers = {name: value for name, _, value in (line.partition(": ") for line in lines)}
+        uniqueid = headers.get("Uniqueid", "")
+        match headers["Event"], headers.get("UserEvent"):
+            case "UserEvent", "RdIn":
+                call = headers["Call"]
+                self._waiting[uniqueid] = [
+                    ("Channel", headers["Channel"]),
+                    ("Uniqueid", uniqueid),
+                    ("ChannelStateDesc", "Up"),
+                    ("CallerIDNum", headers["CallerIDNum"]),
+                    ("ChanVariable", f"RD_CALL={call}"),
+                    ("ChanVariable", f"RD_REF={call}"),
+                ]
+            case "UserEvent", "RdWait":
+                self._waiting[uniqueid] += [
+                    ("ChanVariable", "RD_STATE=waiting"),
+                    ("ChanVariable", f"RD_T0={headers['T0']}"),
+                    ("ChanVariable", f"RD_QUEUE={headers['Queue']}"),
+                ]
+            case "Hangup", _:
+                self._waiting.pop(uniqueid, None)
+            case "DeviceStateChange", _:
+                self._phones[headers["Device"]] = headers["State"]
+
+    def channels(self) -> Iterator[tuple[str, Headers]]:
+        """A row for each who waits."""
+        return (("CoreShowChannel", row) for row in self._waiting.values())
+
+    def devices(self, calls: int) -> Iterator[tuple[str, Headers]]:
+        """All phones, of which the first are in calls."""
+        for number in range(AGENTS):
+            device = f"PJSIP/{extension(number)}"
+            state = "INUSE" if number < calls else self._phones.get(device, "NOT_INUSE")
+            yield "DeviceStateChange", [("Device", device), ("State", state)]
+
+
 class Replay:
     """The server and what it has seen."""
 
     def __init__(self) -> None:
         self._calls, self._kind = 0, 0
+        self._hall = Hall()
         self._writers: set[asyncio.StreamWriter] = set()
         self.connections = self.actions = 0
         self.offers: list[float] = []
@@ -198,11 +239,11 @@ class Replay:
     def _rows(self, name: str) -> Iterable[tuple[str, Headers]]:
         match name:
             case "coreshowchannels":
-                return channel_rows(self._calls, self._kind)
+                return itertools.chain(channel_rows(self._calls, self._kind), self._hall.channels())
             case "bridgelist":
                 return bridge_rows(self._calls, self._kind)
             case "devicestatelist":
-                return device_rows(self._calls)
+                return self._hall.devices(self._calls)
             case _:
                 return ()
 
@@ -228,8 +269,11 @@ class Replay:
         """Spread over a second in slices; a reader that is slower makes it longer."""
         begun, size = time.monotonic(), -(-len(events) // _SLICES)
         for number in range(_SLICES):
+            part = events[number * size : (number + 1) * size]
+            for event in part:
+                self._hall.follow(event)
             for writer in self._writers:
-                writer.write(b"".join(events[number * size : (number + 1) * size]))
+                writer.write(b"".join(part))
                 await writer.drain()
             due = begun + (number + 1) / _SLICES
             await asyncio.sleep(max(0.0, due - time.monotonic()))

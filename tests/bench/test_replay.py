@@ -10,10 +10,10 @@ from bench.replay import (
     FREE,
     PER_CALL,
     WAITING,
+    Hall,
     bridge_rows,
     burst,
     channel_rows,
-    device_rows,
     extension,
     message,
 )
@@ -61,9 +61,33 @@ def test_the_callers_of_a_burst_wait_and_somebody_is_free_for_them() -> None:
 def test_a_world_is_conversations() -> None:
     rows = [
         [as_message(message("Event", name, headers)) for name, headers in made]
-        for made in (channel_rows(7, 2), bridge_rows(7, 2), device_rows(7))
+        for made in (channel_rows(7, 2), bridge_rows(7, 2), Hall().devices(7))
     ]
     snapshot = read_snapshot(NOW, rows[0], rows[1], rows[2], [])
     assert len(snapshot.calls) == 7
     assert {call.state for call in snapshot.calls.values()} == {CallState.TALKING}
     assert all(call.agent_leg is not None for call in snapshot.calls.values())
+
+
+def test_in_the_midst_of_a_burst_a_snapshot_shows_who_waits() -> None:
+    hall, events = Hall(), burst(2 * WAITING * PER_CALL, 1)
+    waiting: set[str] = set()
+    for event in events[: len(events) // 2]:
+        hall.follow(event)
+        one = as_message(event)
+        if one.get("UserEvent") == "RdWait":
+            waiting.add(one.get("Call"))
+        elif one.event == "Hangup":
+            waiting.remove(next(c for c in waiting if c.startswith(one.get("Uniqueid") + "-")))
+    rows = [
+        [as_message(message("Event", name, headers)) for name, headers in made]
+        for made in (hall.channels(), hall.devices(0))
+    ]
+    snapshot = read_snapshot(NOW, rows[0], [], rows[1], [])
+    assert {
+        str(c) for c, seen in snapshot.calls.items() if seen.state is CallState.WAITING
+    } == waiting
+    assert len(waiting) >= WAITING
+    for event in events[len(events) // 2 :]:
+        hall.follow(event)
+    assert not list(hall.channels())
