@@ -20,6 +20,7 @@ from cti.web.signin import SignInDesk
 from screenpop.adapters.calls_http import CallsSite
 from screenpop.adapters.customers_http import CustomersSite
 from screenpop.adapters.messages_http import MessagesSite
+from screenpop.adapters.programs import ProgramDesk
 from screenpop.adapters.ws import DesktopSockets
 from screenpop.call_commands import CallCommands
 from screenpop.commands import CommandDesk
@@ -77,11 +78,11 @@ class ScreenPops:
 
     def routes(self) -> list[Route]:
         """For the web application."""
-        parts = self.pop, self.commands, self.clock
+        desk = ProgramDesk(self.pop, self.commands, self.clock)
         return [
             *self.sockets.routes(),
-            *CallsSite(*parts).routes(),
-            *MessagesSite(*parts).routes(),
+            *CallsSite(desk).routes(),
+            *MessagesSite(desk).routes(),
             *CustomersSite(self.tickets, lambda: self.pop.plan).routes(),
         ]
 

@@ -12,21 +12,9 @@ from urllib.parse import unquote
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from cti.ports import Clock
-from cti.web.routing import (
-    Access,
-    ApiError,
-    Body,
-    CommandKey,
-    Route,
-    json_answer,
-    read_body,
-    signed_in,
-)
-from screenpop.commands import CommandDesk
-from screenpop.service import ScreenPop
+from cti.web.routing import Access, Body, CommandKey, Route, json_answer, read_body
+from screenpop.adapters.programs import ProgramDesk
 
-_STATUS = {"switch_unavailable": 503, "not_journalled": 503, "timed_out": 504, "too_many": 429}
 _LONGEST_LINK = 200
 
 
@@ -50,12 +38,10 @@ class CallAnswer(BaseModel):
 
 
 class CallsSite:
-    """The route, and what it needs."""
+    """The route."""
 
-    def __init__(self, pop: ScreenPop, commands: CommandDesk, clock: Clock) -> None:
-        self._pop = pop
-        self._commands = commands
-        self._clock = clock
+    def __init__(self, desk: ProgramDesk) -> None:
+        self._desk = desk
 
     def routes(self) -> list[Route]:
         """The one route."""
@@ -68,15 +54,8 @@ class CallsSite:
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
         body = await read_body(request, CallBody)
-        desk = self._pop.desks.take(signed_in(request).user, self._clock.now())
         target = {"kind": "outside", "value": number_of(body.number), "caller_id": body.caller_id}
-        answer = await self._commands.execute(
-            desk, body.command_id, "call.dial", {"target": target}
-        )
-        if not answer["ok"]:
-            error = answer["error"]
-            status = _STATUS.get(error["id"], 409)
-            raise ApiError(status, error["id"], error["message"])
+        await self._desk.execute(request, body.command_id, "call.dial", {"target": target})
         return json_answer(CallAnswer(command_id=body.command_id))
 
 

@@ -10,31 +10,9 @@ from typing import Annotated, Literal
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from cti.ports import Clock
-from cti.web.routing import (
-    Access,
-    ApiError,
-    Body,
-    CommandKey,
-    Route,
-    json_answer,
-    read_body,
-    signed_in,
-)
-from screenpop.commands import CommandDesk
+from cti.web.routing import Access, Body, CommandKey, Route, json_answer, read_body
+from screenpop.adapters.programs import ProgramDesk
 from screenpop.notices import MAX_TEXT
-from screenpop.service import ScreenPop
-
-_STATUS = {
-    "not_allowed": 403,
-    "no_such_agent": 404,
-    "no_such_team": 404,
-    "invalid_value": 422,
-    "wrong_shape": 422,
-    "too_many": 429,
-    "not_journalled": 503,
-    "timed_out": 504,
-}
 
 
 class MessageBody(Body):
@@ -55,12 +33,10 @@ class MessageAnswer(BaseModel):
 
 
 class MessagesSite:
-    """The route, and what it needs."""
+    """The route."""
 
-    def __init__(self, pop: ScreenPop, commands: CommandDesk, clock: Clock) -> None:
-        self._pop = pop
-        self._commands = commands
-        self._clock = clock
+    def __init__(self, desk: ProgramDesk) -> None:
+        self._desk = desk
 
     def routes(self) -> list[Route]:
         """The one route."""
@@ -71,10 +47,6 @@ class MessagesSite:
 
     async def _send(self, request: web.Request) -> web.StreamResponse:
         body = await read_body(request, MessageBody)
-        desk = self._pop.desks.take(signed_in(request).user, self._clock.now())
         args = {"audience": body.audience, "target": body.target, "text": body.text}
-        answer = await self._commands.execute(desk, body.command_id, "message.send", args)
-        if not answer["ok"]:
-            error = answer["error"]
-            raise ApiError(_STATUS.get(error["id"], 409), error["id"], error["message"])
+        await self._desk.execute(request, body.command_id, "message.send", args)
         return json_answer(MessageAnswer(command_id=body.command_id))

@@ -16,6 +16,7 @@ from cti.web.passwords import Passwords
 from cti.web.signin import SignInDesk
 from cti.web.tokens import TokenDesk
 from screenpop.adapters.messages_http import MessagesSite
+from screenpop.adapters.programs import ProgramDesk
 from tests.fakes.people import MemoryAccounts, MemoryApiTokens, MemorySessions
 from tests.screenpop.conftest import BOSS, LINA, World
 
@@ -33,7 +34,7 @@ async def post(world: World) -> AsyncIterator[Post]:
     )
     programs = TokenDesk(accounts, MemoryApiTokens(), world.clock, world.bus)
     tokens = {user.user_id: (await programs.make(user, "CRM"))[1] for user in (LINA, BOSS)}
-    routes = MessagesSite(world.pop, world.commands, world.clock).routes()
+    routes = MessagesSite(ProgramDesk(world.pop, world.commands, world.clock)).routes()
     parts = WebParts(
         sign_in, own_origins([]), dict, routes=routes, registry=CollectorRegistry(),
         programs=programs,
