@@ -26,7 +26,7 @@ export interface BesideTab {
 export const TABS: readonly BesideTab[] = [
   { id: "history", label: "beside.history", Component: HistoryTab },
   { id: "tickets", label: "beside.tickets", count: () => sections.ticket.value?.open_tickets.length ?? 0, Component: OtherTicketsTab },
-  { id: "outside", label: "outside.title", isKept: true, Component: OutsideTab },
   { id: "callbacks", label: "beside.callbacks", count: openCallbacks, inBar: "beside.callbacks", Component: CallbacksTab },
   { id: "messages", label: "beside.messages", count: unreadMessages, inBar: "beside.messages", Component: MessagesTab },
+  { id: "outside", label: "outside.tab", isKept: true, Component: OutsideTab },
 ];
