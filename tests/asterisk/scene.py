@@ -327,6 +327,12 @@ class Scene:
         spool = self.product.settings.spool_dir
         await until(lambda: sum(p.stat().st_size for p in spool.glob(f"{call_id}*")) >= 65_536, 15)
 
+    async def until_counted(self, desktop: HeadlessDesktop) -> None:
+        """Wait until the figure of missed calls on a desktop, told once a second, is what the journal has."""
+        told = await self.product.events(ev.AgentDidNotAnswer)
+        count = sum(event.agent_id == desktop.sections["me"]["user_id"] for event in told)
+        await desktop.until(lambda d: d.sections["today"]["missed"] == count)
+
     async def places(self, ids: Sequence[CallId]) -> dict[CallId, datetime]:
         """When each was enqueued; fails where the journal ever says two different instants."""
         found: dict[CallId, datetime] = {}
