@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from cti.domain.ids import AgentId, QueueName
+from cti.domain.ids import AgentId, CallId, QueueName
 from cti.domain.numbers import mask, place_of
 from cti.domain.people import Permission, User
 from cti.ports import Clock
@@ -69,20 +69,24 @@ class Drawing:
         entries = self._day.missed.open()
         entries += self._day.missed.recently_closed(self._day.midnight(now))
         values = [(entry, self._missed(entry, now)) for entry in entries]
+        # Whose own they are, looked at once: a burst of callers who give up meets hundreds of desks.
+        at_agents: dict[AgentId, list[CallId]] = {}
+        at_phones: dict[str, list[CallId]] = {}
+        for entry in entries:
+            for agent_id in entry.agents:
+                at_agents.setdefault(agent_id, []).append(entry.entry_id)
+            for phone in entry.phones:
+                at_phones.setdefault(phone, []).append(entry.entry_id)
         shared: dict[Any, tuple[MissedSection, str]] = {}
         for desk in self._desks:
             user, scope = desk.user, self.scope(desk.user)
-            own = [e.entry_id for e, _ in values if self._is_personal(user, e)]
-            key = scope.queues, scope.agents if len(scope.agents) > 1 else None, tuple(own)
+            own = {*at_agents.get(user.user_id, ()), *at_phones.get(user.extension, ())}
+            key = scope.queues, scope.agents if len(scope.agents) > 1 else None, frozenset(own)
             if key not in shared:
                 mine = [value for e, value in values if self._day.may_see(user, e)]
                 section = _missed_section(mine)
                 shared[key] = section, to_json(section)
             desk.put("missed", *shared[key])
-
-    @staticmethod
-    def _is_personal(user: User, entry: Entry) -> bool:
-        return user.user_id in entry.agents or user.extension in entry.phones
 
     def _missed(self, entry: Entry, now: datetime) -> MissedValue:
         day, last = self._day, entry.tries[-1] if entry.tries else None
