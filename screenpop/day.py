@@ -40,6 +40,7 @@ from screenpop.day_drawing import Drawing
 from screenpop.desks import Desks
 from screenpop.missed import Entry, MissedCalls, replay
 from screenpop.notices import Messages
+from screenpop.pacing import Paced
 from screenpop.ports import DayBook, TicketDesk
 from screenpop.promises import Promise, Promises
 from screenpop.sections import Labels
@@ -47,7 +48,6 @@ from screenpop.views import ScopeView, StandingCallback
 
 log = structlog.get_logger(__name__)
 
-TOLD_EVERY = timedelta(seconds=1)
 _LATEST_LOOK = timedelta(hours=1)
 """The timer looks at least so often: a wall clock may have been set."""
 _PATIENCE_TIME = timedelta(seconds=5)
@@ -111,7 +111,7 @@ class Day:
         self._ended: deque[CallId] = deque()
         self._is_live = False
         self._dirty: set[str] = set()
-        self._is_due = False
+        self._telling = Paced(clock, self._draw)
         self._timer: Timer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsubscribe: Unsubscribe = lambda: None
@@ -356,19 +356,10 @@ class Day:
         if not self._is_live:
             return
         self._dirty.update(sections)
-        if not self._is_due:
-            self._draw_after(timedelta(0))
-
-    def _draw_after(self, delay: timedelta) -> None:
-        self._is_due = True
-        self._clock.call_later(delay, self._draw)
+        self._telling.ask()
 
     def _draw(self) -> None:
         dirty, self._dirty = self._dirty, set()
-        self._is_due = False
-        if not dirty:
-            return
-        self._draw_after(TOLD_EVERY)
         if "missed" in dirty:
             self._drawing.missed()
         if "callbacks" in dirty:

@@ -13,10 +13,10 @@ from cti.domain.ids import AgentId
 from cti.ports import Clock, Timer
 from screenpop.day_values import TeamValue
 from screenpop.desks import Desk, Desks
+from screenpop.pacing import TOLD_EVERY
 from screenpop.ports import DayFigures
 from screenpop.today import mean_of
 
-TOLD_EVERY = timedelta(seconds=1)
 REFRESHED_EVERY = timedelta(seconds=15)
 TEAM_EVERY = timedelta(seconds=5)
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 
 from cti.domain import events as ev
 from cti.domain.ids import QueueName
 from cti.ports import Clock
 from screenpop.connection import to_json
 from screenpop.desks import Desks
+from screenpop.pacing import Paced
 from screenpop.sections import Labels, LineValue, QueueValue, iso_or_none
-
-TOLD_EVERY = timedelta(seconds=1)
-"""Each time is a message to every desktop; nobody reads faster."""
 
 
 class QueueBoard:
@@ -21,10 +18,9 @@ class QueueBoard:
 
     def __init__(self, desks: Desks, clock: Clock, labels: Mapping[str, Labels]) -> None:
         self._desks = desks
-        self._clock = clock
         self._labels = labels
         self._changed: set[str] = set()  # not told yet
-        self._is_due = False
+        self._telling = Paced(clock, self._tell)
         self._figures: dict[QueueName, ev.QueueChanged] = {}
 
     def configure(self, labels: Mapping[str, Labels]) -> None:
@@ -40,19 +36,10 @@ class QueueBoard:
         """Tell those whom it concerns, of all queues that change together once, and not too often."""
         self._figures[event.queue] = event
         self._changed.add(event.queue)
-        if not self._is_due:
-            self._tell_after(timedelta(0))
-
-    def _tell_after(self, delay: timedelta) -> None:
-        self._is_due = True
-        self._clock.call_later(delay, self._tell)
+        self._telling.ask()
 
     def _tell(self) -> None:
         changed, self._changed = self._changed, set()
-        self._is_due = False
-        if not changed:
-            return
-        self._tell_after(TOLD_EVERY)
         # Agents of a team serve the same queues: what they see is made and written out once.
         seen: dict[tuple[str, ...], tuple[list[QueueValue], str]] = {}
         for desk in self._desks:

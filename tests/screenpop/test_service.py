@@ -12,7 +12,7 @@ from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId, Endpoint, LegId
 from screenpop.connection import CloseCode
 from screenpop.desks import MAX_PAGES
-from screenpop.queue_board import TOLD_EVERY
+from screenpop.pacing import TOLD_EVERY
 from screenpop.service import ScreenPop
 from tests.screenpop.conftest import (
     BOSS,

@@ -21,7 +21,7 @@ from cti.web.app import WebParts, build_app, own_origins
 from cti.web.passwords import Passwords
 from cti.web.signin import SignInDesk
 from screenpop.adapters.ws import MAX_MESSAGE, DesktopSockets
-from screenpop.queue_board import TOLD_EVERY
+from screenpop.pacing import TOLD_EVERY
 from tests.fakes.people import MemoryAccounts, MemorySessions
 from tests.screenpop.conftest import CALL, LINA, SALES, TOM, World
 from tests.until import until
