@@ -376,7 +376,7 @@ async def build(
     )
     screenpop = build_screenpop(
         pop, bus=bus, clock=clock, journal=journal, agents=acd, calls=control,
-        tickets=tickets.office, hands=hands, sign_in=desk, origins=origins, company=company,
+        tickets=tickets.office, work=tickets.work, hands=hands, sign_in=desk, origins=origins, company=company,
         plan=plan, scope=figures.scope, standing=acd.callbacks.views, book=kept.day,
     )  # fmt: skip
     ivr = build_ivr(

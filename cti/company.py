@@ -36,6 +36,7 @@ from cti.company_base import (
 from cti.company_callback import Callback
 from cti.company_overflow import OverflowRule, company_problems, queue_problems
 from cti.company_pop import AllowsPages, ShowsPops
+from cti.company_tickets import HasTickets
 from cti.company_waiting import Waiting
 from cti.domain.demands import needs_of, parse_demand
 from cti.domain.errors import ConfigError
@@ -319,7 +320,7 @@ class SampleCustomer(Part):
     note: str = ""
 
 
-class Company(AllowsPages):
+class Company(AllowsPages, HasTickets):
     """Everything above, with the references between the parts checked."""
 
     name: str = "ringdesk"

@@ -49,6 +49,7 @@ from screenpop.queue_commands import QueueCommands
 from screenpop.refusals import refusal, refused
 from screenpop.service import ScreenPop
 from screenpop.shown import Shown
+from screenpop.ticket_commands import TicketCommands
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +62,7 @@ Work = Callable[[], Awaitable[None]]
 _OWN_LANES = frozenset({"call.hang_up", "call.move"})  # they wait for nobody, or nobody for them
 _NO_IDS = frozenset(
     {"text", "name", "company", "call_id", "target", "digits", "why", "number"}
+    | {"changes", "fields", "note"}
 ) | frozenset(QualityArgs.model_fields)  # the event holds the figures
 
 
@@ -77,6 +79,7 @@ class CommandDesk:
         calls: CallCommands,
         tickets: TicketDesk,
         queues: QueueCommands,
+        work: TicketCommands,
         day: DayCommands | None = None,
         timeout: timedelta = COMMAND_TIMEOUT,
     ) -> None:
@@ -88,8 +91,10 @@ class CommandDesk:
         self._calls = calls
         self._tickets = tickets
         self._quality = QualityReports(bus, clock, pop.desks)
+        self.work = work
         # These are told the command's id.
-        self._with_id = {**calls.table, **queues.table, **(day.table if day is not None else {})}
+        of_day = day.table if day is not None else {}
+        self._with_id = {**calls.table, **queues.table, **work.table, **of_day}
         self._timeout = timeout
         self._answers: dict[AgentId, OrderedDict[str, asyncio.Future[Answer] | Answer]] = {}
         self._lanes: dict[tuple[AgentId, str], asyncio.Lock] = {}
@@ -264,6 +269,8 @@ class CommandDesk:
         return both
 
     def _note(self, desk: Desk, args: NoteArgs) -> Work:
+        if self.work.has_open(desk, args.ticket_id):
+            return self.work.note(desk, args)
         call_id, ticket_id = self._on_desktop(desk, args.ticket_id), TicketId(args.ticket_id)
         write = self._tickets.write_note
         return self._then_read(call_id, lambda: write(ticket_id, args.text, args.version))

@@ -127,6 +127,9 @@ class Desk:
             colleague=None,
             outside_page=None,
             gone=None,
+            tickets=None,
+            opened=None,
+            ticket_form=None,
         )
         self.state = DesktopState(
             user, sections, config.queue_labels, config.country, name_of, config.manners

@@ -15,12 +15,15 @@ import structlog
 
 from cti.domain.ids import CallId
 from screenpop.ports import TicketDesk
-from screenpop.sections import CustomerSection, Labels, TicketSection
-from screenpop.views import customer_section, ticket_section
+from screenpop.sections import CustomerSection, Labels
+from screenpop.ticket_values import TicketSection
+from screenpop.ticket_views import ticket_section
+from screenpop.views import customer_section
 
 log = structlog.get_logger(__name__)
 
-Told = Callable[[CallId, CustomerSection | None, TicketSection | None], None]
+Known = tuple[CustomerSection | None, TicketSection | None]
+Told = Callable[[CallId, Known], None]
 
 
 class Interest(enum.Enum):
@@ -42,21 +45,21 @@ class Lookups:
         disposition_labels: Mapping[str, Labels],
     ) -> None:
         self._desk = desk
-        self._disposition_labels = disposition_labels
+        self.disposition_labels = disposition_labels
         self._told = told
         self._interest = interest
-        self._known: dict[CallId, tuple[CustomerSection | None, TicketSection | None]] = {}
+        self._known: dict[CallId, Known] = {}
         self._tasks: dict[CallId, asyncio.Task[None]] = {}
         self._again: set[CallId] = set()
         self._stale: set[CallId] = set()
 
     def configure(self, disposition_labels: Mapping[str, Labels]) -> None:
         """The company has changed: what outcomes are called. What stands on a desktop is read again."""
-        self._disposition_labels = disposition_labels
+        self.disposition_labels = disposition_labels
         for call_id in list(self._known):
             self.changed(call_id)
 
-    def known(self, call_id: CallId) -> tuple[CustomerSection | None, TicketSection | None]:
+    def known(self, call_id: CallId) -> Known:
         """What was read last; nothing where nothing was."""
         return self._known.get(call_id, (None, None))
 
@@ -104,7 +107,7 @@ class Lookups:
                 is_shown = self._interest(call_id) is Interest.SHOWN
                 caller = await self._desk.caller(call_id)
                 ticket = await self._desk.ticket(call_id) if is_shown else None
-                labels = self._disposition_labels
+                labels = self.disposition_labels
                 values = (
                     customer_section(caller, labels) if caller is not None else None,
                     ticket_section(ticket, labels) if ticket is not None else None,
@@ -112,7 +115,7 @@ class Lookups:
                 interest = self._interest(call_id)
                 if interest is not Interest.NONE:
                     self._known[call_id] = values
-                    self._told(call_id, *values)
+                    self._told(call_id, values)
                 if interest is Interest.SHOWN and not is_shown:
                     continue  # shown while we read: its ticket is wanted, too
                 if call_id not in self._again:

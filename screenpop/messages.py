@@ -266,7 +266,4 @@ class PongMessage(Args):
 
 
 PageMessage = CommandMessage | PaintedMessage | PhoneMessage | WatchMessage | PongMessage
-PAGE_MESSAGE: TypeAdapter[PageMessage] = TypeAdapter(
-    Annotated[PageMessage, Field(discriminator="type")]
-)
 HELLO: TypeAdapter[Hello] = TypeAdapter(Hello)

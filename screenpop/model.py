@@ -35,12 +35,12 @@ from screenpop.sections import (
     PartyValue,
     SectionName,
     Sections,
-    TicketSection,
     iso,
     iso_or_none,
 )
 from screenpop.shown import OVER, RISING, TALKED, Desk, Shown, move
 from screenpop.talk import Talk
+from screenpop.ticket_values import TicketSection
 
 RING_LENGTH = 500
 """Updates that a page which lost its link can catch up with; beyond, it gets a snapshot."""

@@ -17,7 +17,8 @@ from screenpop.contact import Contact
 from screenpop.notices import Message
 from screenpop.promises import Promise
 from screenpop.sections import SipValue
-from screenpop.views import AgentView, CallerView, CandidateView, TicketView
+from screenpop.ticket_views import TicketView
+from screenpop.views import AgentView, CallerView, CandidateView
 
 
 class AgentDesk(Protocol):

@@ -67,9 +67,12 @@ REFUSALS: Mapping[str, frozenset[str]] = MappingProxyType(
             frozenset[str](),
         ),
         # of tickets and customers
+        **dict.fromkeys(("field_missing", "invalid_field", "no_such_value"), frozenset({"name"})),
+        "ticket_changed": frozenset({"name"}),
         **dict.fromkeys(
             (
-                "closed", "name_missing", "no_such_customer", "no_such_disposition",
+                "comment_missing", "has_a_ticket", "note_missing", "own_ticket", "subject_missing",
+                "too_many_texts", "closed", "name_missing", "no_such_customer", "no_such_disposition",
                 "no_such_ticket", "no_ticket_yet", "not_your_customer", "not_your_ticket",
                 "note_changed", "number_hidden", "too_long",
             ),

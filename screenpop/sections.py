@@ -9,6 +9,12 @@ from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
 from screenpop.day_values import CallbacksSection, MessagesSection, MissedSection, TeamValue
+from screenpop.ticket_values import (
+    OpenTicketValue,
+    TicketFormSection,
+    TicketSection,
+    TicketsSection,
+)
 
 SectionName = Literal[
     "me",
@@ -28,6 +34,9 @@ SectionName = Literal[
     "colleague",
     "outside_page",
     "gone",
+    "tickets",
+    "opened",
+    "ticket_form",
 ]
 Labels = dict[str, str]
 
@@ -227,14 +236,6 @@ class HistoryValue(TypedDict):
     disposition_label: Labels
 
 
-class OpenTicketValue(TypedDict):
-    """A ticket that the call could be attached to."""
-
-    ticket_id: int
-    subject: str
-    created_at: str
-
-
 class CustomerSection(TypedDict):
     """Who calls, how sure that is, and what was before.
 
@@ -249,32 +250,6 @@ class CustomerSection(TypedDict):
     open_tickets: list[OpenTicketValue]
     is_file_of_call: bool
     has_number: bool
-
-
-class TimelineValue(TypedDict):
-    """A step of the journey."""
-
-    at: str
-    what: str
-    text: str
-    recording_id: str | None
-
-
-class TicketSection(TypedDict):
-    """The call's ticket."""
-
-    ticket_id: int
-    subject: str
-    status: str
-    category: str
-    created_at: str
-    note: str
-    version: int
-    disposition: str
-    dispositions: list[str]
-    disposition_labels: dict[str, Labels]
-    open_tickets: list[OpenTicketValue]
-    timeline: list[TimelineValue]
 
 
 class QueueValue(TypedDict):
@@ -409,6 +384,9 @@ class Sections(TypedDict):
     colleague: ColleagueCard | None
     outside_page: OutsidePageSection | None
     gone: GoneSection | None  # None: the last one was answered
+    tickets: TicketsSection | None  # None: not asked for
+    opened: TicketSection | None  # from a list
+    ticket_form: TicketFormSection | None
 
 
 def iso(at: datetime) -> str:

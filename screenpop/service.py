@@ -31,12 +31,11 @@ from screenpop.connection import Connection
 from screenpop.desks import Desk, DeskConfig, Desks, me_section
 from screenpop.directory import Directory
 from screenpop.facts import CallFacts
-from screenpop.lookups import Interest, Lookups
+from screenpop.lookups import Interest, Known, Lookups
 from screenpop.own_figures import OwnFigures
 from screenpop.parking import Parking
 from screenpop.ports import AgentDesk, PhoneSecrets, TicketDesk
 from screenpop.queue_board import QueueBoard
-from screenpop.sections import CustomerSection, TicketSection
 from screenpop.shown import OVER, Shown
 from screenpop.timing import PopTimes
 from screenpop.today import HOLDING
@@ -458,9 +457,8 @@ class ScreenPop:
             return Interest.SHOWN
         return Interest.AHEAD if call_id in self._facts else Interest.NONE
 
-    def _looked_up(
-        self, call_id: CallId, customer: CustomerSection | None, ticket: TicketSection | None
-    ) -> None:
+    def _looked_up(self, call_id: CallId, known: Known) -> None:
+        customer, ticket = known
         self.parking.looked_up(call_id)
         for desk in self._showing(call_id):
             desk.send(desk.state.set_customer(call_id, customer))

@@ -20,25 +20,23 @@ from cti.domain.ids import (
     Endpoint,
     QueueName,
     RecordingId,
-    TicketId,
     is_browser_phone,
     is_outside_phone,
 )
-from cti.domain.text import clean_name, hide_digits
+from cti.domain.text import clean_name
 from screenpop.sections import (
     AgentSection,
     CustomerSection,
     Labels,
     LastContactValue,
-    OpenTicketValue,
     PhoneSection,
     ReasonValue,
     SipValue,
-    TicketSection,
     WarningValue,
     iso,
     iso_or_none,
 )
+from screenpop.ticket_views import OpenTicketView, open_tickets, shown_name
 
 NOTICES: Mapping[str, Mapping[str, str]] = {
     "phone_unavailable": {
@@ -177,17 +175,6 @@ class CandidateView(Protocol):
     def number_keys(self) -> Sequence[str]: ...
 
 
-class OpenTicketView(Protocol):
-    """A ticket that the call could be attached to."""
-
-    @property
-    def ticket_id(self) -> TicketId: ...
-    @property
-    def subject(self) -> str: ...
-    @property
-    def created_at(self) -> datetime: ...
-
-
 class CallerView(Protocol):
     """Who calls."""
 
@@ -205,40 +192,6 @@ class CallerView(Protocol):
     def is_file_of_call(self) -> bool: ...
     @property
     def has_number(self) -> bool: ...
-
-
-class TimelineView(Protocol):
-    """A step of the journey."""
-
-    @property
-    def at(self) -> datetime: ...
-    @property
-    def what(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def recording_id(self) -> RecordingId | None: ...
-
-
-class TicketView(OpenTicketView, Protocol):
-    """The call's ticket."""
-
-    @property
-    def status(self) -> str: ...
-    @property
-    def category(self) -> str: ...
-    @property
-    def note(self) -> str: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def disposition(self) -> str: ...
-    @property
-    def dispositions(self) -> Sequence[str]: ...
-    @property
-    def open_tickets(self) -> Sequence[OpenTicketView]: ...
-    @property
-    def timeline(self) -> Sequence[TimelineView]: ...
 
 
 class ScopeView(Protocol):
@@ -362,7 +315,7 @@ def customer_section(
             }
             for call in view.history
         ],
-        open_tickets=_open_tickets(view.open_tickets),
+        open_tickets=open_tickets(view.open_tickets),
         is_file_of_call=view.is_file_of_call,
         has_number=view.has_number,
     )
@@ -382,48 +335,3 @@ def _last(call: HistoryView | None) -> LastContactValue | None:
     if call is None:
         return None
     return {"at": iso(call.at), "outcome": call.outcome, "agent": call.agent_name}
-
-
-def _open_tickets(tickets: Sequence[OpenTicketView]) -> list[OpenTicketValue]:
-    return [
-        {
-            "ticket_id": int(ticket.ticket_id),
-            "subject": ticket.subject,
-            "created_at": iso(ticket.created_at),
-        }
-        for ticket in tickets
-    ]
-
-
-def ticket_section(
-    view: TicketView, disposition_labels: Mapping[str, Labels] | None = None
-) -> TicketSection:
-    """The call's ticket; ``disposition_labels`` are the company's words for its outcomes."""
-    labels = disposition_labels or {}
-    return TicketSection(
-        ticket_id=int(view.ticket_id),
-        subject=view.subject,
-        status=view.status,
-        category=view.category,
-        created_at=iso(view.created_at),
-        note=view.note,
-        version=view.version,
-        disposition=view.disposition,
-        dispositions=list(view.dispositions),
-        disposition_labels={name: labels[name] for name in view.dispositions if name in labels},
-        open_tickets=_open_tickets(view.open_tickets),
-        timeline=[
-            {
-                "at": iso(item.at),
-                "what": item.what,
-                "text": item.text,
-                "recording_id": item.recording_id,
-            }
-            for item in view.timeline
-        ],
-    )
-
-
-def shown_name(name: str) -> str:
-    """A name as it is shown: one clean line, numbers in it covered."""
-    return hide_digits(clean_name(name, 100))

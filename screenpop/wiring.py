@@ -41,6 +41,9 @@ from screenpop.ports import (
 from screenpop.queue_commands import QueueCommands
 from screenpop.sections import Labels
 from screenpop.service import ScreenPop
+from screenpop.ticket_boards import TicketBoards
+from screenpop.ticket_commands import TicketCommands
+from screenpop.ticket_ports import TicketWorkDesk
 from screenpop.views import ScopeView, StandingCallback
 
 
@@ -73,6 +76,7 @@ class ScreenPops:
             pop.configure(config, plan)
             self.day.configure(lists, plan)
             self.calls.configure(rules, conference_goes_on=goes_on)
+            self.commands.work.boards.configure()
 
         return swap
 
@@ -106,6 +110,7 @@ class ScreenPops:
         await self.day.stop()
         await self.pop.stop()
         await self.sockets.stop()
+        await self.commands.work.boards.stop()
 
 
 def day_config(company: Company) -> DayConfig:
@@ -203,6 +208,7 @@ def build_screenpop(
     sign_in: SignInDesk,
     origins: OriginRule,
     hands: QueueHands,
+    work: TicketWorkDesk,
     company: Company,
     plan: DialPlan,
     scope: Callable[[User], ScopeView],
@@ -228,6 +234,10 @@ def build_screenpop(
         scope=scope, standing=standing, book=book,
     )  # fmt: skip
     of_day = DayCommands(day, pop.desks, bus, clock, journal, of_calls)
-    commands = CommandDesk(pop, bus, clock, journal, agents, of_calls, tickets, of_queues, of_day)
+    boards = TicketBoards(pop.desks, work, pop.lookups, clock)
+    of_tickets = TicketCommands(work, boards, pop.lookups)
+    commands = CommandDesk(
+        pop, bus, clock, journal, agents, of_calls, tickets, of_queues, of_tickets, of_day
+    )
     sockets = DesktopSockets(pop, commands, sign_in, origins, clock)
     return ScreenPops(pop, commands, sockets, of_calls, tickets, clock, day)

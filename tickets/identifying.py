@@ -99,7 +99,7 @@ class Identifying:
 
             given = await self._service.files.write(assign)
             self._keep(file, given)
-        self._service.tell_change(call_id)
+        await self._service.tell_customer([given])
 
     async def create(self, call_id: CallId, name: str, company: str) -> None:
         """Make a file for whoever calls, by which his number is known from now on.
@@ -127,7 +127,7 @@ class Identifying:
 
             given = await self._service.files.write(create)
             self._keep(file, given)
-        self._service.tell_change(call_id)
+        await self._service.tell_customer([given])
 
     async def describe(self, customer_id: CustomerId, note: str) -> None:
         """Write what is to be known of a customer in every call.

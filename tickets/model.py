@@ -22,7 +22,11 @@ from cti.domain.ids import AgentId, CallId, CustomerId, RecordingId, TicketId, i
 WRONG_NUMBER = "wrong number"
 """The disposition that marks a file made for this call as made in vain."""
 
+STATUSES = ("open", "pending", "closed")
+PRIORITIES = ("low", "normal", "high", "urgent")
+
 MAX_NOTE_LENGTH = 20_000
+MAX_COMMENT_LENGTH = 5_000
 MAX_TIMELINE = 200
 """Entries of one call; a caller who goes round in a menu for ever fills no disk."""
 
@@ -55,7 +59,11 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A case. ``version`` counts changes of the note, so that two writers notice each other."""
+    """A case. ``version`` counts changes of the note, so that two writers notice each other.
+
+    ``revision`` counts the changes of everything else, and ``changed_by`` made the last of them; ``queue`` is the
+    one through which the call came that opened it. ``fields`` are the company's own, by name.
+    """
 
     ticket_id: TicketId
     customer_id: CustomerId | None
@@ -67,11 +75,38 @@ class Ticket:
     note: str = field(default="", repr=False)
     version: int = 0
     disposition: str = ""
+    priority: str = "normal"
+    group: str = ""
+    owner_id: AgentId | None = None
+    due_at: datetime | None = None
+    queue: str = ""
+    fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    revision: int = 0
+    changed_by: str = ""
 
     @property
     def is_untouched(self) -> bool:
         """Nobody wrote into it."""
-        return self.version == 0 and self.disposition in {"", WRONG_NUMBER}
+        return self.version + self.revision == 0 and self.disposition in {"", WRONG_NUMBER}
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What colleagues say to each other about a ticket; the customer never hears of it."""
+
+    comment_id: int
+    ticket_id: TicketId
+    author_id: AgentId
+    written_at: datetime
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CannedText:
+    """A text that is written often, found by its name; a person's own."""
+
+    name: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,34 +161,65 @@ class CallFile:
 
 
 @dataclass(frozen=True, slots=True)
-class TicketRules:
-    """When a ticket opens by itself."""
+class OpeningRule:
+    """Which calls open a ticket by themselves: ``always``, only when ``answered``, ``never``. Empty: any.
 
-    opens_on_connect: bool = True
-    opens_on_abandon: bool = True
-    directions: frozenset[str] = frozenset({"inbound", "outbound"})  # internal calls are no cases
+    ``kind`` is ``queue``, ``direct`` (without a queue), ``voicemail`` or ``callback``.
+    """
+
+    when: str
+    queue: str = ""
+    direction: str = ""
+    kind: str = ""
+
+    def fits(self, file: CallFile, kind: str) -> bool:
+        """Whether it speaks of this call."""
+        return (
+            self.queue in ("", file.queue)
+            and self.direction in ("", file.direction)
+            and self.kind in ("", kind)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRules:
+    """When a ticket opens by itself: the first rule that fits says it."""
+
+    opening: tuple[OpeningRule, ...] = ()
+    directions: frozenset[str] = frozenset({"inbound", "outbound"})
+    """Where no rule fits: internal calls are no cases."""
+
+    def when(self, file: CallFile, kind: str) -> str:
+        """``always``, ``answered`` or ``never``."""
+        for rule in self.opening:
+            if rule.fits(file, kind):
+                return rule.when
+        return "always" if file.direction in self.directions else "never"
 
 
 def why_open(file: CallFile, event: ev.Event, rules: TicketRules) -> str | None:
     """The reason to open a ticket now (``connected``, ``abandoned``, ``voicemail``, ``callback``), or None.
 
-    A message opens one when its recording is stored: only then it is certain that something was said.
+    A message opens one when its recording is stored: only then it is certain that something was said. A message and
+    a wish to be called back are answered as far as the rules go: somebody said something.
     """
-    if file.ticket_id is not None or file.direction not in rules.directions:
+    if file.ticket_id is not None:
         return None
+    kind = "queue" if file.queue else "direct"
     match event:
-        case ev.CallConnected() | ev.CallAnswered():
-            return "connected" if rules.opens_on_connect else None
-        case ev.CallRecovered(endpoint=str()):
-            return "connected" if rules.opens_on_connect else None
+        case ev.CallConnected() | ev.CallAnswered() | ev.CallRecovered(endpoint=str()):
+            reason = "connected"
         case ev.CallAbandoned():
-            return "abandoned" if rules.opens_on_abandon else None
+            reason = "abandoned"
         case ev.RecordingStored() if file.outcome == "voicemail":
-            return "voicemail"
+            reason = kind = "voicemail"
         case cb.CallbackRequested():
-            return "callback"
+            reason = kind = "callback"
         case _:
             return None
+    when = rules.when(file, kind)
+    opens = when == "always" or (when == "answered" and reason != "abandoned")
+    return reason if opens else None
 
 
 def is_removable(customer: Customer, tickets: tuple[Ticket, ...]) -> bool:

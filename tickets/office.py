@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from cti.domain import events as ev
+from cti.domain.callbacks import is_attempt
 from cti.domain.errors import CommandRefused
 from cti.domain.ids import CallId, CustomerId, TicketId
 from cti.domain.text import clean_name
@@ -21,7 +22,8 @@ from tickets.model import MAX_NOTE_LENGTH, WRONG_NUMBER, CallFile, Customer, Mat
 from tickets.ports import Files
 from tickets.service import TicketService
 from tickets.shelf import HISTORY_LENGTH, Reading, read_around
-from tickets.views import CallerView, CandidateView, TicketView
+from tickets.staff import Staff
+from tickets.views import CallerView, CandidateView, TicketView, ticket_view
 
 _MAX_FIELD = 100
 
@@ -38,6 +40,7 @@ class TicketOffice:
         clock: Clock,
         dispositions: Mapping[str, tuple[str, ...]],
         default_dispositions: tuple[str, ...],
+        staff: Staff,
     ) -> None:
         self._service = service
         self._shelf = service.shelf
@@ -46,6 +49,7 @@ class TicketOffice:
         self._dispositions = dispositions  # by queue
         self._default_dispositions = default_dispositions
         self._identifying = Identifying(service, clock)
+        self._staff = staff
 
     def on_change(self, listener: Callable[[CallId], None]) -> None:
         """Be told whenever a call's caller or ticket looks different."""
@@ -54,6 +58,10 @@ class TicketOffice:
     def configure(self, dispositions: Mapping[str, tuple[str, ...]]) -> None:
         """The company has changed: which outcomes a queue knows."""
         self._dispositions = dispositions
+
+    def dispositions(self, queue: str) -> tuple[str, ...]:
+        """What may become of a call of a queue."""
+        return self._dispositions.get(queue, self._default_dispositions)
 
     # ---- reading -------------------------------------------------------------------------------
 
@@ -74,21 +82,16 @@ class TicketOffice:
         ticket = reading.ticket
         if ticket is None:
             return None
-        calls = self._shelf.newest(reading.others)
-        steps = [item for c in (*calls, file) for item in c.timeline]
-        return TicketView(
-            ticket_id=ticket.ticket_id,
-            customer_id=ticket.customer_id,
-            subject=ticket.subject,
-            status=ticket.status,
-            category=ticket.category,
-            created_at=ticket.created_at,
-            note=ticket.note,
-            version=ticket.version,
-            disposition=ticket.disposition,
-            dispositions=self._dispositions.get(file.queue, self._default_dispositions),
+        await self._staff.read()
+        return ticket_view(
+            ticket,
+            [*self._shelf.newest(reading.others), file],
+            reading.comments,
+            form=self._service.form,
+            name_of=self._staff.name,
+            dispositions=self.dispositions(file.queue),
             open_tickets=reading.open_tickets[:20],
-            timeline=tuple(sorted(steps, key=lambda item: item.at)[-model.MAX_TIMELINE :]),
+            is_attached=ticket.opened_by_call != call_id and not is_attempt(call_id),
         )
 
     async def _read(self, file: CallFile) -> Reading:
@@ -111,20 +114,17 @@ class TicketOffice:
         if len(text) > MAX_NOTE_LENGTH:
             raise CommandRefused("too_long", f"A note has at most {MAX_NOTE_LENGTH} characters.")
 
-        def write(files: Files) -> Sequence[CallFile]:
-            ticket = _ticket(files, ticket_id)
+        def write(files: Files) -> None:
+            ticket = find_ticket(files, ticket_id)
             if ticket.version != version:
                 raise CommandRefused(
                     "note_changed",
                     "Somebody else has changed this note meanwhile; your text was not saved.",
                 )
             files.put_ticket(replace(ticket, note=text, version=version + 1))
-            return files.calls_on(ticket_id)
 
-        calls = await self._write(write)
-        self._shelf.drop(tickets=[ticket_id])
-        for file in calls:
-            self._service.tell_change(file.call_id)
+        await self._write(write)
+        await self._service.tell_ticket(ticket_id)
 
     async def set_disposition(
         self, ticket_id: TicketId, call_id: CallId, disposition: str, by: str
@@ -136,17 +136,18 @@ class TicketOffice:
         """
         async with self._service.files.locked(call_id):
             file = await self._file(call_id)
-            if disposition not in self._dispositions.get(file.queue, self._default_dispositions):
+            if disposition not in self.dispositions(file.queue):
                 raise CommandRefused("no_such_disposition", "This queue has no such outcome.")
             if file.ticket_id != ticket_id:
                 raise CommandRefused("no_such_ticket", "The call is on another ticket by now.")
 
-            def name_outcome(files: Files) -> None:
-                ticket = _ticket(files, ticket_id)
-                files.put_ticket(replace(ticket, disposition=disposition))
+            def name_outcome(files: Files) -> Ticket:
+                ticket = find_ticket(files, ticket_id)
+                files.put_ticket(self._outcome_named(ticket, disposition))
                 _mark_in_vain(files, file, disposition)
+                return ticket
 
-            await self._write(name_outcome)
+            before = await self._write(name_outcome)
             self._shelf.drop(customers=[file.customer_id], tickets=[ticket_id])
         self._bus.publish(
             ev.DispositionSet(
@@ -157,7 +158,14 @@ class TicketOffice:
                 by=by,
             )
         )
-        self._service.tell_change(call_id)
+        await self._service.tell_ticket(ticket_id, before)
+
+    def _outcome_named(self, ticket: Ticket, disposition: str) -> Ticket:
+        """With this outcome; some close the ticket, unless a required field is empty."""
+        form = self._service.form
+        is_over = disposition in form.closed_by and not form.missing(ticket)
+        status = "closed" if is_over else ticket.status
+        return replace(ticket, disposition=disposition, status=status)
 
     async def attach(self, call_id: CallId, ticket_id: TicketId, by: str) -> None:
         """Move a call, its note and recording to another ticket; its own, left empty, is removed.
@@ -174,7 +182,7 @@ class TicketOffice:
             from_ticket_id, now = file.ticket_id, self._clock.now()
 
             def move(files: Files) -> CallFile:
-                source, target = _ticket(files, from_ticket_id), _ticket(files, ticket_id)
+                source, target = find_ticket(files, from_ticket_id), find_ticket(files, ticket_id)
                 if target.status != "open":
                     raise CommandRefused("closed", "That ticket is closed; open it first.")
                 moved = replace(file, ticket_id=ticket_id, customer_id=target.customer_id)
@@ -198,7 +206,8 @@ class TicketOffice:
                 by=by,
             )
         )
-        self._service.tell_change(call_id)
+        await self._service.tell_ticket(ticket_id)
+        await self._service.tell_ticket(from_ticket_id)
 
     async def rename(self, customer_id: CustomerId, name: str, company: str) -> None:
         """Name a customer; a provisional file is one no longer.
@@ -219,8 +228,7 @@ class TicketOffice:
 
         calls = await self._write(write)
         self._shelf.drop(customers=[customer_id])
-        for file in calls:
-            self._service.tell_change(file.call_id)
+        await self._service.tell_customer(calls)
 
     async def choose(self, call_id: CallId, customer_id: CustomerId) -> None:
         """Say which of the candidates calls; his ticket becomes the call's ticket's customer.
@@ -238,7 +246,7 @@ class TicketOffice:
                 chosen = replace(file, match=Match.KNOWN, customer_id=customer_id)
                 files.put_calls([chosen])
                 if file.ticket_id is not None:
-                    ticket = _ticket(files, file.ticket_id)
+                    ticket = find_ticket(files, file.ticket_id)
                     files.put_ticket(replace(ticket, customer_id=customer_id))
                 if file.customer_id != customer_id:
                     remove_if_in_vain(files, file.customer_id)
@@ -247,7 +255,7 @@ class TicketOffice:
             chosen = await self._write(choose)
             self._service.files.keep(chosen)
             self._shelf.drop([file.customer_id, customer_id], [file.ticket_id])
-        self._service.tell_change(call_id)
+        await self._service.tell_customer([chosen])
 
     # ---- who it is -----------------------------------------------------------------------------
 
@@ -281,7 +289,12 @@ class TicketOffice:
         return file
 
 
-def _ticket(files: Files, ticket_id: TicketId) -> Ticket:
+def find_ticket(files: Files, ticket_id: TicketId) -> Ticket:
+    """A ticket.
+
+    Raises:
+        CommandRefused: ``no_such_ticket``.
+    """
     ticket = files.ticket(ticket_id)
     if ticket is None:
         raise CommandRefused("no_such_ticket", "There is no such ticket.")
@@ -302,6 +315,8 @@ def _move_writing(files: Files, source: Ticket, target: Ticket) -> None:
     version = target.version + (note != target.note)
     disposition = source.disposition or target.disposition
     files.put_ticket(replace(target, note=note, version=version, disposition=disposition))
+    for comment in files.comments_on(source.ticket_id):
+        files.put_comment(replace(comment, ticket_id=target.ticket_id))
     files.remove_ticket(source.ticket_id)
 
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from cti.domain.ids import CallId, CustomerId, TicketId
-from tickets.model import CallFile, Customer, Ticket
+from cti.domain.ids import AgentId, CallId, CustomerId, TicketId
+from tickets.lists import Found, TicketQuery
+from tickets.model import CallFile, CannedText, Comment, Customer, Ticket
 
 T = TypeVar("T")
 
@@ -50,6 +51,9 @@ class Files(Protocol):
     def tickets_of(self, customer_id: CustomerId) -> Sequence[Ticket]:
         """A customer's tickets, newest first, at most 100."""
 
+    def ticket_opened_by(self, call_id: CallId) -> Ticket | None:
+        """The ticket that was opened for a call, whether the call still hangs on it or not."""
+
     def call(self, call_id: CallId) -> CallFile | None:
         """One call's file."""
 
@@ -77,7 +81,16 @@ class Files(Protocol):
         """A new file."""
 
     def add_ticket(
-        self, customer_id: CustomerId, subject: str, created_at: datetime, opened_by_call: CallId
+        self,
+        customer_id: CustomerId,
+        subject: str,
+        created_at: datetime,
+        opened_by_call: CallId,
+        *,
+        category: str = "",
+        queue: str = "",
+        group: str = "",
+        owner_id: AgentId | None = None,
     ) -> Ticket:
         """A new ticket. A second one of the same call is a mistake of the caller's and fails."""
 
@@ -94,7 +107,30 @@ class Files(Protocol):
         """Remove a file and its numbers; its tickets and calls stay, and are nobody's."""
 
     def remove_ticket(self, ticket_id: TicketId) -> None:
-        """Remove a ticket; calls on it are on none then."""
+        """Remove a ticket and its comments; calls on it are on none then."""
+
+    def find_tickets(self, query: TicketQuery) -> Sequence[Found]:
+        """What a list shows, in its order, at most ``query.limit``."""
+
+    def count_tickets(self, query: TicketQuery) -> int:
+        """How many a list has; of a search, never more than its limit."""
+
+    def comments_on(self, ticket_id: TicketId) -> Sequence[Comment]:
+        """The comments on a ticket, oldest first."""
+
+    def add_comment(
+        self, ticket_id: TicketId, author_id: AgentId, written_at: datetime, text: str
+    ) -> Comment:
+        """A new comment."""
+
+    def put_comment(self, comment: Comment) -> None:
+        """Change a comment's text or ticket."""
+
+    def canned_of(self, owner_id: AgentId) -> Sequence[CannedText]:
+        """Somebody's own canned texts, by name."""
+
+    def put_canned(self, owner_id: AgentId, canned: CannedText) -> None:
+        """Add one, or replace that of the same name; an empty text removes it."""
 
 
 class TicketStore(Protocol):

@@ -9,7 +9,8 @@ What agents command (``office.py``) changes the same files, hence the lock by ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -18,14 +19,15 @@ from cti.domain import callback_events as cb
 from cti.domain import events as ev
 from cti.domain.callbacks import is_attempt
 from cti.domain.evolving import replace
-from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, extension_of
+from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, TicketId, extension_of
 from cti.domain.numbers import DialPlan, read_number
 from cti.domain.people import User
 from cti.domain.text import clean_name, hide_digits
 from cti.ports import Accounts, Clock, EventBus, Journal, Timer
 from tickets import model, restoring
 from tickets.call_files import CallFiles
-from tickets.model import CallFile, Customer, Match, Ticket, TicketRules
+from tickets.forms import TicketForm
+from tickets.model import CallFile, Customer, Match, Ticket
 from tickets.ports import Files, TicketStore
 from tickets.shelf import Reading, Shelf, read_around, read_new
 from tickets.workers import CallWorkers
@@ -80,7 +82,7 @@ class TicketService:
         clock: Clock,
         accounts: Accounts,
         plan: DialPlan,
-        rules: TicketRules | None = None,
+        form: TicketForm | None = None,
         sitting: Callable[[Endpoint], AgentId | None] = lambda _: None,
     ) -> None:
         self.files = CallFiles(store, clock)
@@ -90,10 +92,11 @@ class TicketService:
         self._clock = clock
         self._accounts = accounts
         self._plan = plan
-        self._rules = rules or TicketRules()
+        self.form = form or TicketForm()
         self._sitting = sitting  # at a phone that may be nobody's
         self._workers = CallWorkers(self._react, clock)
         self._changed: list[Callable[[CallId], None]] = []
+        self._tickets_changed: list[Callable[[TicketId, Sequence[Ticket]], None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
         self._by_id: dict[AgentId, User] = {}
         self._by_extension: dict[str, User] = {}
@@ -146,17 +149,17 @@ class TicketService:
             if isinstance(event, (ev.CallConnected, ev.CallAnswered)):
                 file = await self._name_agent(file, event)
             file = model.fold(file, event)
-            reason = model.why_open(file, event, self._rules)
+            reason = model.why_open(file, event, self.form.rules)
             if reason is not None and not has_opened:
-                file = await self._open_ticket(file, event, reason)
+                file = await self._open_ticket(file, event.at, reason)
         if file == row:
             return False
         self.files.keep(file)
         return True
 
-    def configure(self, plan: DialPlan) -> None:
-        """The company has changed: how numbers are read from now on."""
-        self._plan = plan
+    def configure(self, plan: DialPlan, form: TicketForm) -> None:
+        """The company has changed: how numbers are read, and what is said of tickets from now on."""
+        self._plan, self.form = plan, form
 
     async def start(self) -> None:
         """Begin to listen."""
@@ -187,6 +190,43 @@ class TicketService:
         """A call's file or ticket looks different."""
         for listener in self._changed:
             listener(call_id)
+
+    def on_ticket(self, listener: Callable[[TicketId, Sequence[Ticket]], None]) -> None:
+        """Be told whenever a ticket looks different: its number, and the ticket before and after, as far as known."""
+        self._tickets_changed.append(listener)
+
+    async def tell_ticket(self, ticket_id: TicketId, before: Ticket | None = None) -> None:
+        """A ticket was changed in the store: whoever shows it, alone or beside a call, reads it again."""
+        self.shelf.drop(tickets=[ticket_id])
+
+        def look(files: Files) -> tuple[Ticket | None, Sequence[CallFile]]:
+            return files.ticket(ticket_id), files.calls_on(ticket_id)
+
+        with contextlib.suppress(OSError):  # changed it is; the store has its own alarm
+            ticket, calls = await self._store.read(look)
+            for file in calls:
+                self.tell_change(file.call_id)
+            self._tell_tickets(ticket_id, [t for t in (before, ticket) if t is not None])
+
+    async def tell_customer(self, calls: Collection[CallFile]) -> None:
+        """These calls' customer is another, or has another name: files beside calls and lists show it."""
+        for file in calls:
+            self.tell_change(file.call_id)
+        for ticket_id in {file.ticket_id for file in calls}:
+            if ticket_id is not None:
+                await self.tell_ticket(ticket_id)
+
+    def _tell_tickets(self, ticket_id: TicketId, tickets: Sequence[Ticket]) -> None:
+        for listener in self._tickets_changed:
+            listener(ticket_id, tickets)
+
+    async def open_asked(self, file: CallFile, by: AgentId) -> None:
+        """Open a ticket for a call because somebody asks for it; the call's file is locked by the asker.
+
+        Raises:
+            OSError: the store can't be written.
+        """
+        await self._open_ticket(file, self._clock.now(), "asked", by)
 
     async def sweep(self) -> list[CustomerId]:
         """Remove provisional files that nobody touched and whose calls are long over."""
@@ -288,7 +328,7 @@ class TicketService:
             if asked is None:
                 return (await self._read_caller(file))[0]
             if asked.ticket_id is None:
-                asked = await self._open_ticket(asked, event, "callback")
+                asked = await self._open_ticket(asked, event.at, "callback")
         return replace(
             file,
             match=asked.match,
@@ -322,8 +362,8 @@ class TicketService:
         if isinstance(event, (ev.CallConnected, ev.CallAnswered)):
             named = await self._name_agent(file, event)
         folded = model.fold(named, event)
-        if (reason := model.why_open(folded, event, self._rules)) is not None:
-            return await self._open_ticket(folded, event, reason)
+        if (reason := model.why_open(folded, event, self.form.rules)) is not None:
+            return await self._open_ticket(folded, event.at, reason)
         if folded is not file:
             self.files.keep(folded)
         return folded
@@ -347,11 +387,22 @@ class TicketService:
             return file
         return replace(file, agent_id=user.user_id, agent_name=user.name)
 
-    async def _open_ticket(self, file: CallFile, event: ev.CallEvent, reason: str) -> CallFile:
+    async def _open_ticket(
+        self, file: CallFile, at: datetime, reason: str, by: AgentId | None = None
+    ) -> CallFile:
+        form = self.form
+
         def open_it(files: Files) -> tuple[CallFile, Ticket, Customer, Reading]:
-            customer = _customer_for(files, file, event)
+            customer = customer_for(files, file, at)
             ticket = files.add_ticket(
-                customer.customer_id, file.subject[:500], event.at, file.call_id
+                customer.customer_id,
+                file.subject[:500],
+                at,
+                file.call_id,
+                category=form.category_of(file),
+                queue=file.queue,
+                group=form.group_of(file.queue),
+                owner_id=by or file.agent_id,
             )
             opened = replace(file, ticket_id=ticket.ticket_id, customer_id=customer.customer_id)
             files.put_calls([opened])
@@ -371,6 +422,7 @@ class TicketService:
                 reason=reason,
             )
         )
+        self._tell_tickets(ticket.ticket_id, [ticket])
         return opened
 
 
@@ -412,7 +464,8 @@ def _is_in_vain(files: Files, customer: Customer, before: datetime) -> bool:
     return is_over and model.is_removable(customer, tickets)
 
 
-def _customer_for(files: Files, file: CallFile, event: ev.CallEvent) -> Customer:
+def customer_for(files: Files, file: CallFile, at: datetime) -> Customer:
+    """Whose the ticket of a call is: the customer who is known, else a new file."""
     if file.customer_id is not None:
         known = files.customer(file.customer_id)
         if known is not None:
@@ -425,7 +478,7 @@ def _customer_for(files: Files, file: CallFile, event: ev.CallEvent) -> Customer
     is_provisional = file.match is Match.MAYBE or not file.number_key
     return files.add_customer(
         file.caller_name,
-        event.at,
+        at,
         number_keys=() if is_provisional else (file.number_key,),
         is_provisional=is_provisional,
         made_by_call=file.call_id,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from cti.domain.ids import CallId, CustomerId, TicketId
-from tickets.model import CallFile, Customer, Match, Ticket
+from tickets.model import CallFile, Comment, Customer, Match, Ticket
 from tickets.ports import Files
 
 HISTORY_LENGTH = 10
@@ -34,6 +34,7 @@ class Reading:
     history: tuple[CallFile, ...] = ()
     ticket: Ticket | None = None
     open_tickets: tuple[Ticket, ...] = ()
+    comments: tuple[Comment, ...] = ()
     others: tuple[CallFile, ...] = ()
     """The other calls on the ticket, oldest first."""
     outcomes: Mapping[TicketId, str] = field(default_factory=dict)
@@ -84,6 +85,7 @@ def read_around(files: Files, file: CallFile) -> Reading:
         match=file.match,
         customer=customer,
         ticket=ticket,
+        comments=tuple(files.comments_on(ticket.ticket_id)) if ticket is not None else (),
         others=others,
     )
     if file.match is Match.MAYBE:

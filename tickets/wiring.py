@@ -9,20 +9,25 @@ from cti.company import Company
 from cti.domain.ids import AgentId, Endpoint
 from cti.domain.numbers import DialPlan
 from cti.ports import Accounts, Clock, EventBus
+from tickets.forms import Category, FieldRule, Group, Option, TicketForm
+from tickets.model import OpeningRule, TicketRules
 from tickets.office import TicketOffice
 from tickets.ports import TicketStore
 from tickets.samples import seed_customers
 from tickets.service import TicketService
+from tickets.staff import Staff
+from tickets.work import TicketWork
 
 _DISPOSITIONS = ("solved", "callback", "complaint", "wrong number")
 
 
 @dataclass(frozen=True, slots=True)
 class Tickets:
-    """The department: ``office`` is what others ask, ``service`` reacts."""
+    """The department: ``office`` and ``work`` are what others ask, ``service`` reacts."""
 
     service: TicketService
     office: TicketOffice
+    work: TicketWork
     store: TicketStore
     plan: DialPlan
     company: Company
@@ -30,8 +35,10 @@ class Tickets:
 
     def configure(self, company: Company, plan: DialPlan) -> None:
         """The company has changed; sample customers are for new installations and added at a start alone."""
-        self.service.configure(plan)
+        form = form_of(company)
+        self.service.configure(plan, form)
         self.office.configure(_outcomes(company))
+        self.work.configure(form)
 
     async def start(self) -> None:
         """Seed the sample customers and begin to listen."""
@@ -53,9 +60,44 @@ def build_tickets(
     sitting: Callable[[Endpoint], AgentId | None] = lambda _: None,
 ) -> Tickets:
     """Make the department of a store (``SqlTicketStore`` or ``MemoryTicketStore``)."""
-    service = TicketService(store, bus, clock, accounts, plan, sitting=sitting)
-    office = TicketOffice(service, bus, clock, _outcomes(company), _DISPOSITIONS)
-    return Tickets(service, office, store, plan, company, clock)
+    form, staff = form_of(company), Staff(accounts, clock)
+    service = TicketService(store, bus, clock, accounts, plan, form, sitting)
+    office = TicketOffice(service, bus, clock, _outcomes(company), _DISPOSITIONS, staff)
+    work = TicketWork(service, office, staff, bus, clock, form)
+    return Tickets(service, office, work, store, plan, company, clock)
+
+
+def form_of(company: Company) -> TicketForm:
+    """What the company says of its tickets."""
+    parts = company.tickets
+    return TicketForm(
+        rules=TicketRules(
+            tuple(
+                OpeningRule(rule.when, rule.queue or "", rule.direction or "", rule.kind or "")
+                for rule in parts.opening
+            )
+        ),
+        groups=tuple(
+            Group(g.name, g.label, frozenset(g.people), frozenset(g.teams), g.queues, g.needs_note)
+            for g in parts.groups
+        ),
+        categories=tuple(Category(c.name, c.label, c.menu) for c in parts.categories),
+        fields=tuple(
+            FieldRule(
+                field.name,
+                field.label,
+                field.kind,
+                tuple(Option(choice.name, choice.label) for choice in field.choices),
+                field.is_required,
+                frozenset(field.queues),
+                frozenset(field.categories),
+            )
+            for field in parts.fields
+        ),
+        texts=tuple((text.name, text.text) for text in parts.texts),
+        closed_by=frozenset(parts.closed_by),
+        queues_of={person.login: frozenset(person.queues) for person in company.people},
+    )
 
 
 def _outcomes(company: Company) -> dict[str, tuple[str, ...]]:

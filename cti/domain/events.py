@@ -54,6 +54,7 @@ from cti.domain.ids import (
     RecordingId,
     TicketId,
 )
+from cti.domain.ticket_events import TicketChanged
 from cti.domain.waiting_events import (
     CallLeftByKey,
     VoicemailBegun,
@@ -129,6 +130,7 @@ __all__ = [
     "SubjectHeld",
     "SubjectReleased",
     "SwitchLinkChanged",
+    "TicketChanged",
     "TicketOpened",
     "TransferFailed",
     "VoicemailBegun",

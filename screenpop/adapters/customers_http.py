@@ -16,7 +16,8 @@ from cti.domain.people import Permission
 from cti.web.routing import Body, Route, json_answer, read_body
 from screenpop.ports import TicketDesk
 from screenpop.sections import iso
-from screenpop.views import CandidateView, shown_name
+from screenpop.ticket_views import shown_name
+from screenpop.views import CandidateView
 
 _MAX_NUMBERS = 3
 

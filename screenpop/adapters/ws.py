@@ -24,7 +24,6 @@ from screenpop.connection import CloseCode, Connection
 from screenpop.desks import Desk
 from screenpop.messages import (
     HELLO,
-    PAGE_MESSAGE,
     CommandMessage,
     Hello,
     PaintedMessage,
@@ -32,6 +31,7 @@ from screenpop.messages import (
     WatchMessage,
 )
 from screenpop.service import ScreenPop
+from screenpop.ticket_messages import PAGE_MESSAGE, TicketsMessage
 
 log = structlog.get_logger(__name__)
 
@@ -200,6 +200,8 @@ class DesktopSockets:
                 self._pop.phone_told(desk.user.user_id, said.registered, bool(said.sessions))
             case WatchMessage():
                 self._pop.directory.watch(desk, connection, said.directory)
+            case TicketsMessage():
+                self._commands.work.watch(desk, said)
         return True
 
     async def _execute(self, desk: Desk, connection: Connection, said: CommandMessage) -> None:

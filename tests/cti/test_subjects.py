@@ -297,6 +297,31 @@ async def test_nothing_of_the_person_is_left_and_everything_of_the_others(
 
 
 @both
+async def test_what_was_written_besides_the_note_is_his_too(place: Installation) -> None:
+    await two_people(place)
+    work = place.tickets.work
+    own = await place.tickets.office.ticket(call_id(1))
+    bens = await place.tickets.office.ticket(call_id(3))
+    assert own is not None
+    assert bens is not None
+    await work.comment(LINA, own.ticket_id, "a Mr Xiaoming of the Blue Road", at_hand=True)
+    changes = {"subject": "Xiaoming's roof"}
+    await work.change(LINA, own.ticket_id, 1, changes, {}, at_hand=True)
+    await work.comment(LINA, bens.ticket_id, f"knows {WANG} well", at_hand=True)
+    await work.keep_text(LINA, "wang", f"call {WANG} back")
+    await place.journal.flush()
+    exported = await place.export(WANG)
+    assert [c["text"] for c in exported["ticket_comments"]] == ["a Mr Xiaoming of the Blue Road"]
+    await place.erase(WANG)
+    dump = await place.dump()
+    for gone in (WANG, "Xiaoming", "Blue Road"):
+        assert gone not in dump
+    after = await work.view(LINA, bens.ticket_id, at_hand=True)
+    assert [c.text for c in after.comments] == ["knows xxxxxxxxxxx well"]
+    assert (await work.form(LINA, "en")).texts == (("wang", "call xxxxxxxxxxx back", True),)
+
+
+@both
 async def test_it_is_journalled_once_and_may_be_done_again(place: Installation) -> None:
     await two_people(place)
     await place.erase(WANG)

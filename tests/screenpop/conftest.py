@@ -32,6 +32,8 @@ from screenpop.dialling import DialRules, OutsideRules
 from screenpop.ports import QueueHands, SipAccount
 from screenpop.queue_commands import QueueCommands
 from screenpop.service import ScreenPop
+from screenpop.ticket_boards import TicketBoards
+from screenpop.ticket_commands import TicketCommands
 from tests.fakes.people import HandClock, MemoryAccounts
 from tickets.adapters.memory import MemoryTicketStore
 from tickets.wiring import Tickets, build_tickets
@@ -401,6 +403,7 @@ async def world() -> AsyncIterator[World]:
     pop = ScreenPop(bus, clock, tickets.office, FakePhones(), plan, CONFIG)
     calls = CallCommands(pop, cast(CallControl, switch), Confirming(bus, clock), RULES)
     day = Day(pop.desks, bus, clock, tickets.office, plan, DAY, scope=scope_of)
+    boards = TicketBoards(pop.desks, tickets.work, pop.lookups, clock)
     commands = CommandDesk(
         pop,
         bus,
@@ -410,6 +413,7 @@ async def world() -> AsyncIterator[World]:
         calls,
         tickets.office,
         QueueCommands(cast(QueueHands, hands), pop.desks),
+        TicketCommands(tickets.work, boards, pop.lookups),
         DayCommands(day, pop.desks, bus, clock, cast(Journal, journal), calls),
         timeout=timedelta(milliseconds=300),
     )
@@ -420,5 +424,6 @@ async def world() -> AsyncIterator[World]:
     bus.subscribe(world.told.append)
     yield world
     await day.stop()
+    await boards.stop()
     await pop.stop()
     await tickets.stop()

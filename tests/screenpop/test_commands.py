@@ -305,7 +305,7 @@ async def test_revealing_a_number_is_audited(world: World) -> None:
 
 def test_commands_are_those_of_the_contract(world: World) -> None:
     text = (Path(__file__).parents[2] / "docs/desktop-protocol.md").read_text(encoding="utf-8")
-    group = "agent|call|ticket|customer|number|queue|phone|missed|promise|message"
+    group = "agent|call|ticket|text|customer|number|queue|phone|missed|promise|message"
     named = set(re.findall(rf"`((?:{group})\.[a-z_]+) \{{", text))
     assert named == world.commands.names
 

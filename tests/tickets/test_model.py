@@ -24,6 +24,7 @@ from tickets.model import (
     MAX_TIMELINE,
     CallFile,
     Customer,
+    OpeningRule,
     Ticket,
     TicketRules,
     fold,
@@ -40,15 +41,19 @@ CONNECTED = ev.CallConnected(at=T0, call_id=CALL, leg_id=LegId("a"), endpoint=En
 ABANDONED = ev.CallAbandoned(
     at=T0, call_id=CALL, queue=QueueName("sales"), wait_time=timedelta(seconds=3)
 )
+NEVER = TicketRules((OpeningRule("never"),))
+ANSWERED = TicketRules((OpeningRule("always", queue="help"), OpeningRule("answered")))
 
 
 @pytest.mark.parametrize(
     ("event", "rules", "reason"),
     [
         (CONNECTED, TicketRules(), "connected"),
+        (CONNECTED, ANSWERED, "connected"),
+        (CONNECTED, TicketRules((OpeningRule("never", kind="queue"),)), "connected"),
         (ABANDONED, TicketRules(), "abandoned"),
-        (CONNECTED, TicketRules(opens_on_connect=False), None),
-        (ABANDONED, TicketRules(opens_on_abandon=False), None),
+        (CONNECTED, NEVER, None),
+        (ABANDONED, ANSWERED, None),
         (CONNECTED, TicketRules(directions=frozenset({"outbound"})), None),
         (ev.RecordingStarted(at=T0, call_id=CALL), TicketRules(), None),
     ],

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cti.domain.ids import AgentId, CallId, CustomerId, RecordingId, TicketId
-from tickets.model import CallFile, Customer, Match, Ticket, TimelineItem
+from cti.domain.search import words_of
+from tickets.lists import Scope, TicketQuery
+from tickets.model import CallFile, CannedText, Customer, Match, Ticket, TimelineItem
 from tickets.ports import Files, TicketStore
 
 pytestmark = [
@@ -219,3 +221,202 @@ async def test_customers_are_found_by_what_they_are_called_now(store: TicketStor
         assert files.customers_like(["acme"], 10) == [wang]
 
     await store.write(change)
+
+
+LINA, TOM = AgentId("u1"), AgentId("u2")
+BILLING = frozenset({"billing"})
+EVERYTHING = Scope(is_everything=True)
+
+
+def query(
+    view: str, question: str = "", *, scope: Scope = EVERYTHING, limit: int = 10
+) -> TicketQuery:
+    return TicketQuery(view, LINA, BILLING, scope, words_of(question), limit)
+
+
+def some_tickets(files: Files) -> dict[str, Ticket]:
+    wang = files.add_customer("王小明", T0, company="Acme GmbH", number_keys=["+8613800138000"])
+    ann = files.add_customer("Ann Straße", T0, number_keys=["+49301234567"])
+    rows = {
+        "invoice": (wang, {"status": "open", "owner_id": LINA, "subject": "Invoice 发票问题"}),
+        "due": (wang, {"group": "billing", "due_at": T0 + timedelta(days=1)}),
+        "overdue": (ann, {"owner_id": LINA, "group": "help", "due_at": T0 - timedelta(days=1)}),
+        "closed": (ann, {"owner_id": LINA, "status": "closed", "due_at": T0}),
+        "toms": (ann, {"owner_id": TOM, "note": "please call 010 6234", "version": 1}),
+        "queued": (ann, {"group": "help", "note": "ﬁnal offer_1", "version": 1}),
+    }
+    made: dict[str, Ticket] = {}
+    for n, (name, (customer, fields)) in enumerate(rows.items()):
+        at, call_id = T0 + timedelta(minutes=n), CallId(f"t{n}")
+        new = files.add_ticket(customer.customer_id, "Billing", at, call_id, queue="sales")
+        made[name] = replace(new, **fields)  # type: ignore[arg-type]  # values of each field's own type
+        files.put_ticket(made[name])
+    return made
+
+
+async def names(store: TicketStore, made: dict[str, Ticket], wanted: TicketQuery) -> list[str]:
+    by_id = {ticket.ticket_id: name for name, ticket in made.items()}
+    found = await store.read(lambda files: files.find_tickets(wanted))
+    assert await store.read(lambda files: files.count_tickets(wanted)) >= len(found)
+    return [by_id[row.ticket.ticket_id] for row in found]
+
+
+async def test_a_ticket_comes_back_with_all_that_was_changed(store: TicketStore) -> None:
+    _, ticket = await store.write(add_customer_and_ticket)
+    changed = replace(
+        ticket,
+        priority="urgent",
+        group="billing",
+        owner_id=LINA,
+        due_at=T0,
+        fields=(("contract", "é'\"<x>"), ("paid", "yes")),
+        revision=3,
+        changed_by="u1",
+        category="invoice",
+    )
+    await store.write(lambda files: files.put_ticket(changed))
+    assert await store.read(lambda files: files.ticket(ticket.ticket_id)) == changed
+
+
+async def test_lists_hold_what_is_theirs_in_their_order(store: TicketStore) -> None:
+    made = await store.write(some_tickets)
+    assert await names(store, made, query("mine")) == ["overdue", "invoice"]
+    assert await names(store, made, query("group")) == ["due"]
+    assert await names(store, made, query("due")) == ["overdue", "due"]
+    assert await names(store, made, query("mine", limit=1)) == ["overdue"]
+    rows = await store.read(lambda files: files.find_tickets(query("group")))
+    assert [row.customer_name for row in rows] == ["王小明"]
+    everything = query("search", limit=100)
+    assert await store.read(lambda files: files.count_tickets(everything)) == len(made)
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("发票", ["invoice"]),
+        ("票", ["invoice"]),
+        ("题", ["invoice"]),  # the last of its run
+        ("票发", []),
+        ("小明", ["due", "invoice"]),
+        ("INVOICE 王", ["invoice"]),
+        ("invoice ann", []),
+        ("strasse", ["queued", "toms", "closed", "overdue"]),
+        ("final", ["queued"]),
+        ("offer_1", ["queued"]),
+        ("13800138000", ["due", "invoice"]),
+        ("138", []),  # too few digits to be a number
+        ("6234", ["toms"]),
+        ("%", ["queued", "toms", "closed", "overdue", "due", "invoice"]),  # no word at all
+        ("nothing of the kind", []),
+        ("99999999999999999999", []),
+    ],
+)
+async def test_a_search_finds_parts_of_words(
+    store: TicketStore, question: str, found: list[str]
+) -> None:
+    made = await store.write(some_tickets)
+    assert await names(store, made, query("search", question)) == found
+
+
+@pytest.mark.parametrize(
+    ("question", "is_found"),
+    [
+        ("明", True),
+        ("李", False),
+        ("émile", True),
+        ("EMI\u0301LE", False),  # another letter has the accent
+        ("E\u0301MILE", True),  # written in two
+        ("emile", False),  # another letter
+        ("é", True),
+        ("ñ", True),
+        ("l", True),  # in the midst
+        ("K", True),  # a word by itself
+        ("w", True),  # the first of one of full width
+        ("z", True),  # the last of its word
+        ("q", False),
+        ("'", True),  # no word: nothing is asked for
+    ],
+)
+async def test_one_character_and_accents_are_enough_to_find_a_customers_ticket(
+    store: TicketStore, question: str, is_found: bool
+) -> None:
+    def add(files: Files) -> TicketId:
+        customer = files.add_customer("Émile Núñez 小明", T0, company="K Ｗ1 ﬀ")
+        ticket = files.add_ticket(customer.customer_id, "", T0, CallId("c1"))
+        return ticket.ticket_id
+
+    ticket_id = await store.write(add)
+    found = await store.read(lambda files: files.find_tickets(query("search", question)))
+    assert [row.ticket.ticket_id for row in found] == ([ticket_id] if is_found else [])
+
+
+async def test_a_search_finds_the_tickets_number(store: TicketStore) -> None:
+    made = await store.write(some_tickets)
+    number = str(made["toms"].ticket_id)
+    assert "toms" in await names(store, made, query("search", f"#{number}"))
+
+
+async def test_what_was_written_over_is_found_no_more(store: TicketStore) -> None:
+    made = await store.write(some_tickets)
+    toms = replace(made["toms"], note="", subject="Billing")
+    await store.write(lambda files: files.put_ticket(toms))
+    assert await names(store, made, query("search", "6234")) == []
+    ann = toms.customer_id
+    assert ann is not None
+
+    def rename(files: Files) -> None:
+        customer = files.customer(ann)
+        assert customer is not None
+        files.put_customer(replace(customer, name="Otto"))
+
+    await store.write(rename)
+    assert await names(store, made, query("search", "strasse")) == []
+    assert "toms" in await names(store, made, query("search", "otto"))
+    await store.write(lambda files: files.remove_customer(ann))
+    assert await names(store, made, query("search", "otto")) == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "found"),
+    [
+        (Scope(), []),
+        (Scope(owners=frozenset({TOM})), ["toms"]),
+        (Scope(groups=frozenset({"help", ""})), ["queued", "overdue"]),
+        (Scope(queues=frozenset({"", "other"})), []),
+        (Scope(queues=frozenset({"sales"}), owners=frozenset({TOM})), None),
+    ],
+)
+async def test_a_search_shows_what_one_may_see(
+    store: TicketStore, scope: Scope, found: list[str] | None
+) -> None:
+    made = await store.write(some_tickets)
+    expected = list(reversed(made)) if found is None else found
+    assert await names(store, made, query("search", scope=scope)) == expected
+
+
+async def test_comments_stand_in_their_order_and_go_with_their_ticket(store: TicketStore) -> None:
+    _, ticket = await store.write(add_customer_and_ticket)
+    number = ticket.ticket_id
+    first = await store.write(lambda files: files.add_comment(number, LINA, T0, "<b>一</b>"))
+    second = await store.write(lambda files: files.add_comment(number, TOM, T0, "two"))
+    assert await store.read(lambda files: files.comments_on(number)) == [first, second]
+    redacted = replace(first, text="x")
+    await store.write(lambda files: files.put_comment(redacted))
+    assert await store.read(lambda files: files.comments_on(number)) == [redacted, second]
+    await store.write(lambda files: files.remove_ticket(number))
+    assert await store.read(lambda files: files.comments_on(number)) == []
+
+
+async def test_canned_texts_are_ones_own(store: TicketStore) -> None:
+    def put(files: Files) -> None:
+        files.put_canned(LINA, CannedText("b", "one"))
+        files.put_canned(LINA, CannedText("b", "two"))
+        files.put_canned(LINA, CannedText("a", "three"))
+        files.put_canned(TOM, CannedText("b", "his"))
+
+    await store.write(put)
+    own = [CannedText("a", "three"), CannedText("b", "two")]
+    assert await store.read(lambda files: files.canned_of(LINA)) == own
+    await store.write(lambda files: files.put_canned(LINA, CannedText("a", "")))
+    assert await store.read(lambda files: files.canned_of(LINA)) == own[1:]
+    assert await store.read(lambda files: files.canned_of(TOM)) == [CannedText("b", "his")]

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
-from cti.domain.ids import CallId, CustomerId, TicketId
+from cti.domain.ids import AgentId, CallId, CustomerId, TicketId
 from tickets import search
-from tickets.model import CallFile, Customer, Ticket
+from tickets.lists import Found, TicketQuery
+from tickets.model import CallFile, CannedText, Comment, Customer, Ticket
 from tickets.ports import Files
 
 T = TypeVar("T")
@@ -22,8 +23,11 @@ class _Rows:
     numbers: set[tuple[str, CustomerId]] = field(default_factory=set)
     tickets: dict[TicketId, Ticket] = field(default_factory=dict)
     calls: dict[CallId, CallFile] = field(default_factory=dict)
+    comments: dict[int, Comment] = field(default_factory=dict)
+    canned: dict[tuple[AgentId, str], CannedText] = field(default_factory=dict)
     last_customer: int = 0
     last_ticket: int = 0
+    last_comment: int = 0
 
     def copy(self) -> _Rows:
         # The values are frozen, so the containers are all that a transaction must keep apart.
@@ -71,6 +75,10 @@ class _MemoryFiles:
         own = [t for t in self._rows.tickets.values() if t.customer_id == customer_id]
         return sorted(own, key=lambda t: (t.created_at, t.ticket_id), reverse=True)[:100]
 
+    def ticket_opened_by(self, call_id: CallId) -> Ticket | None:
+        found = (t for t in self._rows.tickets.values() if t.opened_by_call == call_id)
+        return next(found, None)
+
     def call(self, call_id: CallId) -> CallFile | None:
         return self._rows.calls.get(call_id)
 
@@ -113,13 +121,32 @@ class _MemoryFiles:
         return customer
 
     def add_ticket(
-        self, customer_id: CustomerId, subject: str, created_at: datetime, opened_by_call: CallId
+        self,
+        customer_id: CustomerId,
+        subject: str,
+        created_at: datetime,
+        opened_by_call: CallId,
+        *,
+        category: str = "",
+        queue: str = "",
+        group: str = "",
+        owner_id: AgentId | None = None,
     ) -> Ticket:
         if any(t.opened_by_call == opened_by_call for t in self._rows.tickets.values()):
             raise ValueError("this call has opened a ticket before")
         self._rows.last_ticket += 1
         ticket_id = TicketId(self._rows.last_ticket)
-        ticket = Ticket(ticket_id, customer_id, subject, created_at, opened_by_call)
+        ticket = Ticket(
+            ticket_id,
+            customer_id,
+            subject,
+            created_at,
+            opened_by_call,
+            category=category,
+            queue=queue,
+            group=group,
+            owner_id=owner_id,
+        )
         self._rows.tickets[ticket_id] = ticket
         return ticket
 
@@ -150,8 +177,52 @@ class _MemoryFiles:
 
     def remove_ticket(self, ticket_id: TicketId) -> None:
         self._rows.tickets.pop(ticket_id, None)
+        on_it = [c for c in self._rows.comments.values() if c.ticket_id == ticket_id]
+        for comment in on_it:
+            del self._rows.comments[comment.comment_id]
         for file in [c for c in self._rows.calls.values() if c.ticket_id == ticket_id]:
             self._rows.calls[file.call_id] = replace(file, ticket_id=None)
+
+    def find_tickets(self, query: TicketQuery) -> Sequence[Found]:
+        rows = self._rows
+        found: list[Found] = []
+        for ticket in rows.tickets.values():
+            customer = rows.customers.get(ticket.customer_id) if ticket.customer_id else None
+            numbers = tuple(key for key, c in rows.numbers if c == ticket.customer_id)
+            if query.takes(ticket, customer, numbers):
+                found.append(Found(ticket, customer.name if customer is not None else ""))
+        if query.view == "due":
+            found.sort(key=lambda f: (f.ticket.due_at, f.ticket.ticket_id))
+        else:
+            found.sort(key=lambda f: (f.ticket.created_at, f.ticket.ticket_id), reverse=True)
+        return found[: query.limit]
+
+    def count_tickets(self, query: TicketQuery) -> int:
+        most = query.limit if query.view == "search" else len(self._rows.tickets)
+        return len(self.find_tickets(replace(query, limit=most)))
+
+    def comments_on(self, ticket_id: TicketId) -> Sequence[Comment]:
+        return [c for _, c in sorted(self._rows.comments.items()) if c.ticket_id == ticket_id]
+
+    def add_comment(
+        self, ticket_id: TicketId, author_id: AgentId, written_at: datetime, text: str
+    ) -> Comment:
+        self._rows.last_comment += 1
+        comment = Comment(self._rows.last_comment, ticket_id, author_id, written_at, text)
+        self._rows.comments[comment.comment_id] = comment
+        return comment
+
+    def put_comment(self, comment: Comment) -> None:
+        self._rows.comments[comment.comment_id] = comment
+
+    def canned_of(self, owner_id: AgentId) -> Sequence[CannedText]:
+        own = (c for (owner, _), c in self._rows.canned.items() if owner == owner_id)
+        return sorted(own, key=lambda c: c.name)
+
+    def put_canned(self, owner_id: AgentId, canned: CannedText) -> None:
+        self._rows.canned.pop((owner_id, canned.name), None)
+        if canned.text:
+            self._rows.canned[owner_id, canned.name] = canned
 
 
 class MemoryTicketStore:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -11,11 +12,15 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from cti.domain.ids import CallId, CustomerId, TicketId
+from cti.domain.ids import AgentId, CallId, CustomerId, TicketId
+from cti.domain.search import grams
 from cti.storage.database import Database
 from tickets import search
+from tickets.adapters import finding
 from tickets.adapters import statements as sql
-from tickets.model import CallFile, Customer, Ticket
+from tickets.adapters.rows import customer_of, ticket_of
+from tickets.lists import Found, TicketQuery
+from tickets.model import CallFile, CannedText, Comment, Customer, Ticket
 from tickets.ports import Files
 
 T = TypeVar("T")
@@ -24,35 +29,9 @@ _CALL_FILES = TypeAdapter(CallFile)
 _CALLS_AT_ONCE = 500
 
 
-def _customer(row: Any) -> Customer:
-    return Customer(
-        customer_id=CustomerId(row.customer_id),
-        name=row.name,
-        created_at=row.created_at,
-        company=row.company,
-        group=row.group_name,
-        note=row.note,
-        is_provisional=row.is_provisional,
-        is_touched=row.is_touched,
-        made_by_call=CallId(row.made_by_call) if row.made_by_call else None,
-        warning=row.warning,
-        warning_by=row.warning_by,
-        warning_at=row.warning_at,
-    )
-
-
-def _ticket(row: Any) -> Ticket:
-    return Ticket(
-        ticket_id=TicketId(row.ticket_id),
-        customer_id=CustomerId(row.customer_id) if row.customer_id is not None else None,
-        subject=row.subject,
-        created_at=row.created_at,
-        opened_by_call=CallId(row.opened_by_call),
-        status=row.status,
-        category=row.category,
-        note=row.note,
-        version=row.version,
-        disposition=row.disposition,
+def _comment(row: Any) -> Comment:
+    return Comment(
+        row.comment_id, TicketId(row.ticket_id), AgentId(row.author_id), row.written_at, row.text
     )
 
 
@@ -73,15 +52,15 @@ class _SqlFiles:
 
     def customer(self, customer_id: CustomerId) -> Customer | None:
         row = sql.CUSTOMER.first(self._connection, {"key": customer_id})
-        return _customer(row) if row else None
+        return customer_of(row) if row else None
 
     def customers_with(self, number_key: str) -> Sequence[Customer]:
         rows = sql.CUSTOMERS_WITH.rows(self._connection, {"key": number_key})
-        return [_customer(row) for row in rows]
+        return [customer_of(row) for row in rows]
 
     def customer_named(self, name: str, company: str) -> Customer | None:
         row = sql.CUSTOMER_NAMED.first(self._connection, {"name": name, "company": company})
-        return _customer(row) if row else None
+        return customer_of(row) if row else None
 
     def numbers_of(self, customer_id: CustomerId) -> Sequence[str]:
         rows = sql.NUMBERS_OF.rows(self._connection, {"key": customer_id})
@@ -94,31 +73,35 @@ class _SqlFiles:
 
     def customers_ending(self, digits: str, limit: int) -> Sequence[Customer]:
         values = {"pattern": f"%{digits}", "limit": limit}
-        return [_customer(row) for row in sql.CUSTOMERS_ENDING.rows(self._connection, values)]
+        return [customer_of(row) for row in sql.CUSTOMERS_ENDING.rows(self._connection, values)]
 
     def customers_like(self, terms: Sequence[str], limit: int) -> Sequence[Customer]:
         grams = search.asked_grams(terms)
         values = {"grams": grams, "wanted": len(grams), "limit": limit}
         rows = self._connection.execute(sql.CUSTOMERS_WITH_GRAMS, values)
-        found = [_customer(row) for row in rows]
+        found = [customer_of(row) for row in rows]
         return [customer for customer in found if search.matches(customer, terms)]
 
     def _index(self, customer: Customer) -> None:
-        sql.REMOVE_GRAMS.change(self._connection, {"key": customer.customer_id})
+        sql.REMOVE_CUSTOMER_GRAMS.change(self._connection, {"key": customer.customer_id})
         grams = sorted(search.grams_of(search.text_of(customer)))
         rows = [{"gram": gram, "customer_id": customer.customer_id} for gram in grams]
-        sql.ADD_GRAM.change_many(self._connection, rows)
+        sql.ADD_CUSTOMER_GRAM.change_many(self._connection, rows)
 
     def provisional(self) -> Sequence[Customer]:
-        return [_customer(row) for row in sql.PROVISIONAL.rows(self._connection)]
+        return [customer_of(row) for row in sql.PROVISIONAL.rows(self._connection)]
 
     def ticket(self, ticket_id: TicketId) -> Ticket | None:
         row = sql.TICKET.first(self._connection, {"key": ticket_id})
-        return _ticket(row) if row else None
+        return ticket_of(row) if row else None
 
     def tickets_of(self, customer_id: CustomerId) -> Sequence[Ticket]:
         rows = sql.TICKETS_OF.rows(self._connection, {"key": customer_id})
-        return [_ticket(row) for row in rows]
+        return [ticket_of(row) for row in rows]
+
+    def ticket_opened_by(self, call_id: CallId) -> Ticket | None:
+        row = sql.OPENED_BY.first(self._connection, {"key": call_id})
+        return self.ticket(TicketId(row.ticket_id)) if row else None
 
     def call(self, call_id: CallId) -> CallFile | None:
         row = sql.CALL.first(self._connection, {"key": call_id})
@@ -185,7 +168,16 @@ class _SqlFiles:
         return added
 
     def add_ticket(
-        self, customer_id: CustomerId, subject: str, created_at: datetime, opened_by_call: CallId
+        self,
+        customer_id: CustomerId,
+        subject: str,
+        created_at: datetime,
+        opened_by_call: CallId,
+        *,
+        category: str = "",
+        queue: str = "",
+        group: str = "",
+        owner_id: AgentId | None = None,
     ) -> Ticket:
         if sql.OPENED_BY.first(self._connection, {"key": opened_by_call}) is not None:
             raise ValueError("this call has opened a ticket before")
@@ -195,15 +187,35 @@ class _SqlFiles:
                 "customer_id": customer_id,
                 "subject": subject,
                 "status": "open",
-                "category": "",
+                "category": category,
                 "note": "",
                 "version": 0,
                 "disposition": "",
+                "priority": "normal",
+                "group_name": group,
+                "owner_id": owner_id,
+                "due_at": None,
+                "queue": queue,
+                "fields": "{}",
+                "revision": 0,
+                "changed_by": "",
                 "opened_by_call": opened_by_call,
                 "created_at": created_at,
             },
         ).ticket_id
-        return Ticket(TicketId(ticket_id), customer_id, subject, created_at, opened_by_call)
+        entries = [{"gram": gram, "ticket_id": ticket_id} for gram in sorted(grams([subject]))]
+        sql.ADD_TICKET_GRAM.change_many(self._connection, entries)
+        return Ticket(
+            TicketId(ticket_id),
+            customer_id,
+            subject,
+            created_at,
+            opened_by_call,
+            category=category,
+            queue=queue,
+            group=group,
+            owner_id=owner_id,
+        )
 
     def put_customer(self, customer: Customer) -> None:
         sql.PUT_CUSTOMER.change(
@@ -235,8 +247,22 @@ class _SqlFiles:
                 "new_note": ticket.note,
                 "new_version": ticket.version,
                 "new_disposition": ticket.disposition,
+                "new_priority": ticket.priority,
+                "new_group_name": ticket.group,
+                "new_owner_id": ticket.owner_id,
+                "new_due_at": ticket.due_at,
+                "new_fields": json.dumps(dict(ticket.fields), ensure_ascii=False),
+                "new_revision": ticket.revision,
+                "new_changed_by": ticket.changed_by,
             },
         )
+        key = {"key": ticket.ticket_id}
+        old = {row.gram for row in sql.GRAMS_OF_TICKET.rows(self._connection, key)}
+        new = grams([ticket.subject, ticket.note])
+        gone = [{**key, "old_gram": gram} for gram in sorted(old - new)]
+        come = [{"gram": gram, "ticket_id": ticket.ticket_id} for gram in sorted(new - old)]
+        sql.REMOVE_TICKET_GRAM.change_many(self._connection, gone)
+        sql.ADD_TICKET_GRAM.change_many(self._connection, come)
 
     def put_calls(self, files: Sequence[CallFile]) -> None:
         rows = [
@@ -257,14 +283,61 @@ class _SqlFiles:
             sql.FREE_TICKETS,
             sql.FREE_CALLS,
             sql.REMOVE_NUMBERS,
-            sql.REMOVE_GRAMS,
+            sql.REMOVE_CUSTOMER_GRAMS,
             sql.REMOVE_CUSTOMER,
         ):
             statement.change(self._connection, {"key": customer_id})
 
     def remove_ticket(self, ticket_id: TicketId) -> None:
-        sql.FREE_CALLS_ON.change(self._connection, {"key": ticket_id})
-        sql.REMOVE_TICKET.change(self._connection, {"key": ticket_id})
+        for statement in (
+            sql.FREE_CALLS_ON,
+            sql.REMOVE_COMMENTS,
+            sql.REMOVE_TICKET_GRAMS,
+            sql.REMOVE_TICKET,
+        ):
+            statement.change(self._connection, {"key": ticket_id})
+
+    def find_tickets(self, query: TicketQuery) -> Sequence[Found]:
+        return finding.find(self._connection, query)
+
+    def count_tickets(self, query: TicketQuery) -> int:
+        return finding.count(self._connection, query)
+
+    def comments_on(self, ticket_id: TicketId) -> Sequence[Comment]:
+        return [_comment(r) for r in sql.COMMENTS_ON.rows(self._connection, {"key": ticket_id})]
+
+    def add_comment(
+        self, ticket_id: TicketId, author_id: AgentId, written_at: datetime, text: str
+    ) -> Comment:
+        values = {
+            "ticket_id": ticket_id,
+            "author_id": author_id,
+            "written_at": written_at,
+            "text": text,
+        }
+        comment_id = sql.ADD_COMMENT.first(self._connection, values).comment_id
+        return Comment(comment_id, ticket_id, author_id, written_at, text)
+
+    def put_comment(self, comment: Comment) -> None:
+        sql.PUT_COMMENT.change(
+            self._connection,
+            {
+                "key": comment.comment_id,
+                "new_ticket_id": comment.ticket_id,
+                "new_text": comment.text,
+            },
+        )
+
+    def canned_of(self, owner_id: AgentId) -> Sequence[CannedText]:
+        rows = sql.CANNED_OF.rows(self._connection, {"key": owner_id})
+        return sorted((CannedText(row.name, row.text) for row in rows), key=lambda c: c.name)
+
+    def put_canned(self, owner_id: AgentId, canned: CannedText) -> None:
+        key = {"key": owner_id, "old_name": canned.name}
+        sql.REMOVE_CANNED.change(self._connection, key)
+        if canned.text:
+            row = {"owner_id": owner_id, "name": canned.name, "text": canned.text}
+            sql.ADD_CANNED.change(self._connection, row)
 
 
 def files_on(connection: Connection) -> Files:

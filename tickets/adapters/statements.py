@@ -20,18 +20,24 @@ from sqlalchemy import (
 from cti.storage.base import Base, UtcDateTime
 from cti.storage.prepared import Prepared
 from tickets.adapters.tables import (
+    CannedTextRow,
     CustomerGramRow,
     CustomerNumberRow,
     CustomerRow,
     TicketCallRow,
+    TicketCommentRow,
+    TicketGramRow,
     TicketRow,
 )
 
 CUSTOMERS = Base.metadata.tables[CustomerRow.__tablename__]
 NUMBERS = Base.metadata.tables[CustomerNumberRow.__tablename__]
-GRAMS = Base.metadata.tables[CustomerGramRow.__tablename__]
+CUSTOMER_GRAMS = Base.metadata.tables[CustomerGramRow.__tablename__]
 TICKETS = Base.metadata.tables[TicketRow.__tablename__]
 CALLS = Base.metadata.tables[TicketCallRow.__tablename__]
+COMMENTS = Base.metadata.tables[TicketCommentRow.__tablename__]
+TICKET_GRAMS = Base.metadata.tables[TicketGramRow.__tablename__]
+CANNED = Base.metadata.tables[CannedTextRow.__tablename__]
 
 _KEY: BindParameter[Any] = bindparam("key")
 _LIMIT: BindParameter[int] = bindparam("limit")
@@ -68,17 +74,19 @@ CUSTOMERS_WITH_GRAMS = (
     select(CUSTOMERS)
     .where(
         CUSTOMERS.c.customer_id.in_(
-            select(GRAMS.c.customer_id)
-            .where(GRAMS.c.gram.in_(bindparam("grams", expanding=True)))
-            .group_by(GRAMS.c.customer_id)
+            select(CUSTOMER_GRAMS.c.customer_id)
+            .where(CUSTOMER_GRAMS.c.gram.in_(bindparam("grams", expanding=True)))
+            .group_by(CUSTOMER_GRAMS.c.customer_id)
             .having(func.count() == bindparam("wanted"))
         )
     )
     .order_by(CUSTOMERS.c.customer_id.desc())
     .limit(_LIMIT)
 )
-REMOVE_GRAMS = Prepared(delete(GRAMS).where(GRAMS.c.customer_id == _KEY))
-ADD_GRAM = Prepared(insert(GRAMS).values({c.name: bindparam(c.name) for c in GRAMS.c}))
+REMOVE_CUSTOMER_GRAMS = Prepared(delete(CUSTOMER_GRAMS).where(CUSTOMER_GRAMS.c.customer_id == _KEY))
+ADD_CUSTOMER_GRAM = Prepared(
+    insert(CUSTOMER_GRAMS).values({c.name: bindparam(c.name) for c in CUSTOMER_GRAMS.c})
+)
 PROVISIONAL = Prepared(
     select(CUSTOMERS).where(CUSTOMERS.c.is_provisional.is_(True), CUSTOMERS.c.is_touched.is_(False))
 )
@@ -139,7 +147,7 @@ PUT_TICKET = Prepared(
     .where(TICKETS.c.ticket_id == _KEY)
     .values(
         {
-            name: bindparam(f"new_{name}")
+            name: bindparam(f"new_{name}", type_=TICKETS.c[name].type)
             for name in (
                 "customer_id",
                 "subject",
@@ -148,6 +156,13 @@ PUT_TICKET = Prepared(
                 "note",
                 "version",
                 "disposition",
+                "priority",
+                "group_name",
+                "owner_id",
+                "due_at",
+                "fields",
+                "revision",
+                "changed_by",
             )
         }
     )
@@ -175,3 +190,33 @@ FREE_CALLS_ON = Prepared(update(CALLS).where(CALLS.c.ticket_id == _KEY).values(t
 REMOVE_NUMBERS = Prepared(delete(NUMBERS).where(NUMBERS.c.customer_id == _KEY))
 REMOVE_CUSTOMER = Prepared(delete(CUSTOMERS).where(CUSTOMERS.c.customer_id == _KEY))
 REMOVE_TICKET = Prepared(delete(TICKETS).where(TICKETS.c.ticket_id == _KEY))
+
+GRAMS_OF_TICKET = Prepared(select(TICKET_GRAMS.c.gram).where(TICKET_GRAMS.c.ticket_id == _KEY))
+ADD_TICKET_GRAM = Prepared(
+    insert(TICKET_GRAMS).values({c.name: bindparam(c.name) for c in TICKET_GRAMS.c})
+)
+REMOVE_TICKET_GRAM = Prepared(
+    delete(TICKET_GRAMS).where(
+        TICKET_GRAMS.c.ticket_id == _KEY, TICKET_GRAMS.c.gram == bindparam("old_gram")
+    )
+)
+REMOVE_TICKET_GRAMS = Prepared(delete(TICKET_GRAMS).where(TICKET_GRAMS.c.ticket_id == _KEY))
+COMMENTS_ON = Prepared(
+    select(COMMENTS).where(COMMENTS.c.ticket_id == _KEY).order_by(COMMENTS.c.comment_id)
+)
+ADD_COMMENT = Prepared(
+    insert(COMMENTS)
+    .values({c.name: bindparam(c.name) for c in COMMENTS.c if c.name != "comment_id"})
+    .returning(COMMENTS.c.comment_id)
+)
+PUT_COMMENT = Prepared(
+    update(COMMENTS)
+    .where(COMMENTS.c.comment_id == _KEY)
+    .values(ticket_id=bindparam("new_ticket_id"), text=bindparam("new_text"))
+)
+REMOVE_COMMENTS = Prepared(delete(COMMENTS).where(COMMENTS.c.ticket_id == _KEY))
+CANNED_OF = Prepared(select(CANNED).where(CANNED.c.owner_id == _KEY).order_by(CANNED.c.name))
+REMOVE_CANNED = Prepared(
+    delete(CANNED).where(CANNED.c.owner_id == _KEY, CANNED.c.name == bindparam("old_name"))
+)
+ADD_CANNED = Prepared(insert(CANNED).values({c.name: bindparam(c.name) for c in CANNED.c}))

@@ -1,8 +1,9 @@
 """One person's customer file, tickets and calls: found, listed, erased; for ``ringdesk subject``.
 
 Erased means: the customer's file and numbers are removed; a call's file keeps when it was, its queue and its
-agent, and loses number, name and what was typed; a ticket keeps its number and outcome and loses its note. The note of a
-ticket on which calls of others hang too stays, without this person's number.
+agent, and loses number, name and what was typed; a ticket keeps its number and outcome and loses its note, its fields
+and comments, and a subject that somebody may have written. What was written on a ticket on which calls of others hang too
+stays, without this person's number. The index of the search follows by itself.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, or_, select
 
-from cti.domain.ids import CallId, CustomerId, TicketId
+from cti.domain.ids import AgentId, CallId, CustomerId, TicketId
 from cti.domain.subject import SubjectNumber, redact
 from cti.storage.subjects import holds_digits
 from tickets.adapters import statements as sql
 from tickets.adapters.sql import files_on
-from tickets.model import CallFile, Customer, Match, Ticket
+from tickets.model import CallFile, CannedText, Comment, Customer, Match, Ticket
 
 _TYPED = "digits"  # the step of a journey that holds what the caller typed
 
@@ -89,6 +90,11 @@ def export(
         "customers": [_CUSTOMERS.dump_python(c, mode="json") for c in customers],
         "customer_numbers": [row.number_key for row in connection.execute(keys)],
         "tickets": [_TICKETS.dump_python(t, mode="json") for t in tickets],
+        "ticket_comments": [
+            _COMMENTS.dump_python(comment, mode="json")
+            for ticket in tickets
+            for comment in files_on(connection).comments_on(ticket.ticket_id)
+        ],
         "calls": [
             _CALL_FILES.dump_python(call, mode="json")
             for call in files_on(connection).calls(sorted(call_ids))
@@ -113,7 +119,8 @@ def mentions(
     found = [files_on(connection).customer(customer_id) for customer_id in customers]
     texts = [t for c in found if c for t in (c.note, c.name, c.warning)]
     for ticket in tickets_of(connection, customers, call_ids):
-        texts += [ticket.note, ticket.subject]
+        texts += [ticket.note, ticket.subject, *(value for _, value in ticket.fields)]
+        texts += [c.text for c in files_on(connection).comments_on(ticket.ticket_id)]
     return any(redact(text, numbers) != text for text in texts)
 
 
@@ -131,11 +138,14 @@ def erase(
         is_own = ticket.customer_id in customers or (
             all(call.call_id in call_ids for call in files.calls_on(ticket.ticket_id))
         )
-        note = "" if is_own else redact(ticket.note, numbers)
-        subject = redact(ticket.subject, numbers)
-        if (note, subject) != (ticket.note, ticket.subject):
-            files.put_ticket(replace(ticket, note=note, subject=subject))
+        clean = _without_text(ticket) if is_own else _redacted(ticket, numbers)
+        if clean != ticket:
+            files.put_ticket(clean)
             changed["tickets"] += 1
+        for comment in files.comments_on(ticket.ticket_id):
+            text = "" if is_own else redact(comment.text, numbers)
+            if text != comment.text:
+                files.put_comment(replace(comment, text=text))
     calls = files.calls(sorted(call_ids))
     erased = [_without_person(call, numbers) for call in calls]
     files.put_calls(erased)
@@ -151,15 +161,17 @@ def redact_elsewhere(connection: Connection, numbers: Sequence[SubjectNumber]) -
     changed = 0
     files = files_on(connection)
     for number in numbers:
-        texts = (sql.TICKETS.c.note, sql.TICKETS.c.subject)
+        texts = (sql.TICKETS.c.note, sql.TICKETS.c.subject, sql.TICKETS.c.fields)
         near = or_(*(holds_digits(text, number.tail) for text in texts))
         for row in connection.execute(select(sql.TICKETS.c.ticket_id).where(near)).all():
             ticket = files.ticket(TicketId(row.ticket_id))
             assert ticket is not None  # noqa: S101 - of the same transaction
-            note, subject = redact(ticket.note, numbers), redact(ticket.subject, numbers)
-            if (note, subject) != (ticket.note, ticket.subject):
-                files.put_ticket(replace(ticket, note=note, subject=subject))
+            clean_ticket = _redacted(ticket, numbers)
+            if clean_ticket != ticket:
+                files.put_ticket(clean_ticket)
                 changed += 1
+        changed += _redact_comments(connection, number, numbers)
+        changed += _redact_canned(connection, number, numbers)
         customers = sql.CUSTOMERS.c
         written = (customers.note, customers.name, customers.warning)
         near = or_(*(holds_digits(text, number.tail) for text in written))
@@ -176,6 +188,51 @@ def redact_elsewhere(connection: Connection, numbers: Sequence[SubjectNumber]) -
                 files.put_customer(clean)
                 changed += 1
     return changed
+
+
+def _redact_comments(
+    connection: Connection, number: SubjectNumber, numbers: Sequence[SubjectNumber]
+) -> int:
+    changed, files, columns = 0, files_on(connection), sql.COMMENTS.c
+    near = select(columns.ticket_id).where(holds_digits(columns.text, number.tail)).distinct()
+    for row in connection.execute(near).all():
+        for comment in files.comments_on(TicketId(row.ticket_id)):
+            text = redact(comment.text, numbers)
+            if text != comment.text:
+                files.put_comment(replace(comment, text=text))
+                changed += 1
+    return changed
+
+
+def _redact_canned(
+    connection: Connection, number: SubjectNumber, numbers: Sequence[SubjectNumber]
+) -> int:
+    changed, columns = 0, sql.CANNED.c
+    near = or_(*(holds_digits(text, number.tail) for text in (columns.name, columns.text)))
+    for row in connection.execute(select(sql.CANNED).where(near)).all():
+        clean = CannedText(redact(row.name, numbers), redact(row.text, numbers))
+        if clean != CannedText(row.name, row.text):
+            files = files_on(connection)
+            files.put_canned(AgentId(row.owner_id), CannedText(row.name, ""))
+            files.put_canned(AgentId(row.owner_id), clean)
+            changed += 1
+    return changed
+
+
+def _without_text(ticket: Ticket) -> Ticket:
+    """Nothing that people wrote stays; of the subject, only what the menu said is no person's."""
+    is_written = ticket.revision > 0
+    return replace(ticket, note="", fields=(), subject="" if is_written else ticket.subject)
+
+
+def _redacted(ticket: Ticket, numbers: Sequence[SubjectNumber]) -> Ticket:
+    fields = tuple((name, redact(value, numbers)) for name, value in ticket.fields)
+    return replace(
+        ticket,
+        note=redact(ticket.note, numbers),
+        subject=redact(ticket.subject, numbers),
+        fields=fields,
+    )
 
 
 def _without_person(call: CallFile, numbers: Sequence[SubjectNumber]) -> CallFile:
@@ -198,4 +255,5 @@ def _without_person(call: CallFile, numbers: Sequence[SubjectNumber]) -> CallFil
 _CALL_FILES = TypeAdapter(CallFile)
 _CUSTOMERS = TypeAdapter(Customer)
 _TICKETS = TypeAdapter(Ticket)
+_COMMENTS = TypeAdapter(Comment)
 _DOCUMENT = (sql.CALLS.c.document,)

@@ -80,6 +80,14 @@ class TicketRow(Base):
     note: Mapped[str] = mapped_column(Text)
     version: Mapped[int] = mapped_column(Integer)
     disposition: Mapped[str] = mapped_column(String(64))
+    priority: Mapped[str] = mapped_column(String(16))
+    group_name: Mapped[str] = mapped_column(String(64), index=True)
+    owner_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    queue: Mapped[str] = mapped_column(String(64))
+    fields: Mapped[str] = mapped_column(Text)  # the company's own: JSON, names to values
+    revision: Mapped[int] = mapped_column(Integer)
+    changed_by: Mapped[str] = mapped_column(String(64))
     opened_by_call: Mapped[str] = mapped_column(String(96), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -103,3 +111,44 @@ class TicketCallRow(Base):
     offered_at: Mapped[datetime] = mapped_column(UtcDateTime)
     recording_id: Mapped[str | None] = mapped_column(String(64), index=True)
     document: Mapped[str] = mapped_column(Text)
+
+
+class TicketCommentRow(Base):
+    """What a colleague said about a ticket."""
+
+    __tablename__ = "ticket_comments"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 -- SQLAlchemy's own form
+
+    comment_id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(
+        Integer,
+        ForeignKey("tickets.ticket_id", name="fk_ticket_comments_ticket_id_tickets"),
+        index=True,
+    )
+    author_id: Mapped[str] = mapped_column(String(64))
+    written_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    text: Mapped[str] = mapped_column(Text)
+
+
+class TicketGramRow(Base):
+    """Where two neighbouring characters stand: in which ticket's subject or note (``cti.domain.search``)."""
+
+    __tablename__ = "ticket_grams"
+
+    gram: Mapped[str] = mapped_column(String(8), primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(
+        Integer,
+        ForeignKey("tickets.ticket_id", name="fk_ticket_grams_ticket_id_tickets"),
+        primary_key=True,
+        index=True,
+    )
+
+
+class CannedTextRow(Base):
+    """A text that somebody writes often."""
+
+    __tablename__ = "canned_texts"
+
+    owner_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
