@@ -5,8 +5,8 @@ import type { ComponentType } from "preact";
 import { CallbacksTab } from "./components/CallbacksTab";
 import { HistoryTab } from "./components/HistoryTab";
 import { MessagesTab } from "./components/MessagesTab";
-import { OtherTicketsTab } from "./components/OtherTicketsTab";
 import { OutsideTab } from "./components/OutsideTab";
+import { TicketsTab } from "./components/TicketsTab";
 import type { Key } from "./i18n";
 import { openCallbacks, unreadMessages } from "./day";
 import { sections } from "./store";
@@ -25,7 +25,7 @@ export interface BesideTab {
 
 export const TABS: readonly BesideTab[] = [
   { id: "history", label: "beside.history", Component: HistoryTab },
-  { id: "tickets", label: "beside.tickets", count: () => sections.ticket.value?.open_tickets.length ?? 0, Component: OtherTicketsTab },
+  { id: "tickets", label: "beside.tickets", inBar: "beside.due", count: () => sections.tickets.value?.counts.due ?? 0, Component: TicketsTab },
   { id: "callbacks", label: "beside.callbacks", count: openCallbacks, inBar: "beside.callbacks", Component: CallbacksTab },
   { id: "messages", label: "beside.messages", count: unreadMessages, inBar: "beside.messages", Component: MessagesTab },
   { id: "outside", label: "outside.tab", isKept: true, Component: OutsideTab },

@@ -21,6 +21,7 @@ import { CLOSE } from "./protocol";
 import { askSession, isSignedIn, wantsIn } from "./session";
 import { watchSurvival } from "./survival";
 import * as sounds from "./sounds";
+import { watchTickets } from "./tickets";
 import { clearSections, isLinked, isLoaded, linkPhase, note, sections } from "./store";
 import { tick } from "./time";
 import { link } from "./wire";
@@ -44,6 +45,7 @@ export function startDesk(): void {
   watchOutside();
   watchMicrophone();
   watchNotes();
+  watchTickets();
   watchPaint();
   watchSurvival();
   serveDialLinks();

@@ -23,6 +23,7 @@ const WORDS: Record<string, Key> = {
   abandoned: "timeline.abandoned",
   agent_lost: "timeline.agent_lost",
   attached: "timeline.attached",
+  detached: "timeline.detached",
   callback: "timeline.callback",
   callback_expired: "timeline.callback_expired",
   callback_in_vain: "timeline.callback_in_vain",

@@ -253,19 +253,92 @@ export interface TimelineRow {
   recording_id: string | null;
 }
 
+export type TicketStatus = "open" | "pending" | "closed";
+export type Priority = "low" | "normal" | "high" | "urgent";
+
+/** A field of the company's own, and what stands in it; empty: nothing. */
+export interface TicketField {
+  name: string;
+  label: Labels;
+  kind: "text" | "number" | "choice" | "date" | "yes_no";
+  choices: { name: string; label: Labels }[];
+  is_required: boolean;
+  value: string;
+}
+
+export interface CommentRow {
+  comment_id: number;
+  author: string;
+  at: string;
+  text: string;
+}
+
 export interface TicketSection {
   ticket_id: number;
+  customer_name: string;
   subject: string;
-  status: string;
+  status: TicketStatus;
   category: string;
+  priority: Priority;
+  group: string;
+  owner_id: string;
+  owner: string;
+  due_at: string | null;
   created_at: string;
   note: string;
+  /** Of the note. */
   version: number;
+  /** Of everything else. */
+  revision: number;
   disposition: string;
   dispositions: string[];
   disposition_labels: Record<string, Labels>;
+  fields: TicketField[];
+  comments: CommentRow[];
+  /** The call came to it by attaching: it can be taken off again. */
+  is_attached: boolean;
   open_tickets: OpenTicket[];
   timeline: TimelineRow[];
+}
+
+export interface ListedTicket {
+  ticket_id: number;
+  subject: string;
+  status: TicketStatus;
+  priority: Priority;
+  group: string;
+  owner_id: string;
+  owner: string;
+  due_at: string | null;
+  created_at: string;
+  customer_name: string;
+  revision: number;
+}
+
+export type TicketView = "mine" | "group" | "due" | "search";
+
+/** The list that the page looks at, as far as it asked. */
+export interface TicketList {
+  view: TicketView;
+  question: string;
+  rows: ListedTicket[];
+  total: number;
+  has_more: boolean;
+  counts: { mine: number; group: number; due: number };
+}
+
+export interface CannedText {
+  name: string;
+  text: string;
+  is_own: boolean;
+}
+
+/** What is needed to show and change tickets. */
+export interface TicketForm {
+  groups: { name: string; label: Labels; is_mine: boolean; needs_note: boolean }[];
+  categories: { name: string; label: Labels }[];
+  people: { agent_id: string; name: string }[];
+  texts: CannedText[];
 }
 
 export interface QueueRow {
@@ -431,6 +504,10 @@ export interface Sections {
   colleague: ColleagueCard | null;
   outside_page: OutsidePage | null;
   gone: Gone | null;
+  tickets: TicketList | null;
+  /** Opened from a list. */
+  opened: TicketSection | null;
+  ticket_form: TicketForm | null;
 }
 
 export type SectionName = keyof Sections;
@@ -448,6 +525,9 @@ export interface QualityReport {
   mos: number;
   worst_mos: number;
 }
+
+/** Empty takes away; `due` is an instant. */
+export type TicketChanges = Partial<Record<"subject" | "category" | "priority" | "status" | "group" | "owner" | "due", string>>;
 
 export interface Commands {
   "agent.sign_in": { phone: "browser" | "desk" } | { phone: "shared"; extension: string } | { phone: "outside"; number: string };
@@ -489,6 +569,14 @@ export interface Commands {
   "ticket.note": { ticket_id: number; text: string; version: number };
   "ticket.disposition": { ticket_id: number; call_id: string; disposition: string };
   "ticket.attach": { call_id: string; ticket_id: number };
+  "ticket.new": { call_id: string };
+  "ticket.detach": { call_id: string };
+  "ticket.open": { ticket_id: number };
+  "ticket.close": Record<string, never>;
+  "ticket.change": { ticket_id: number; revision: number; changes: TicketChanges; fields: Record<string, string> };
+  "ticket.comment": { ticket_id: number; text: string };
+  "ticket.hand_over": { ticket_id: number; revision: number; group: string; owner: string; note: string };
+  "text.keep": { name: string; text: string };
   "customer.rename": { customer_id: number; name: string; company: string };
   "customer.choose": { call_id: string; customer_id: number };
   "customer.assign": { call_id: string; customer_id: number; keep_number: boolean };
@@ -521,6 +609,7 @@ export type ToServer =
   | { type: "painted"; call_id: string; token: string }
   | { type: "phone"; registered: boolean; sessions: string[]; mic: Microphone }
   | { type: "watch"; directory: boolean }
+  | { type: "tickets"; view: TicketView | null; question: string; limit: number }
   | { type: "pong"; t: unknown };
 
 /** Why the service closed the socket. */

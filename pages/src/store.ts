@@ -25,6 +25,9 @@ export const sections: { [N in SectionName]: Signal<Sections[N] | null> } = {
   colleague: signal<Sections["colleague"]>(null),
   outside_page: signal<Sections["outside_page"]>(null),
   gone: signal<Sections["gone"]>(null),
+  tickets: signal<Sections["tickets"]>(null),
+  opened: signal<Sections["opened"]>(null),
+  ticket_form: signal<Sections["ticket_form"]>(null),
 };
 
 export const linkPhase = signal<LinkPhase>({ name: "connecting", attempt: 0 });

@@ -63,6 +63,9 @@ def _base() -> Json:
         "callbacks": {"mine": [], "team": [], "queue": [], "due": 0},
         "messages": {"received": [], "sent": [], "unread": 0, "teams": [], "may_send": False},
         **pop.NO_POP,
+        "tickets": tickets(),
+        "opened": None,
+        "ticket_form": ticket_form(),
     }  # fmt: skip
 
 
@@ -313,7 +316,27 @@ def ticket(**fields: Any) -> Json:
         "ticket_id": 4711,
         "subject": "Billing › Invoice",
         "status": "open",
-        "category": "Invoice",
+        "category": "invoice",
+        "customer_name": "王小明",
+        "priority": "normal",
+        "group": "",
+        "owner_id": "u7",
+        "owner": "Li Na",
+        "due_at": None,
+        "revision": 2,
+        "fields": [
+            _field("contract", "Contract", "合同号", "text", is_required=True),
+            _field("product", "Product", "产品", "choice", value="tea"),
+        ],
+        "comments": [
+            {
+                "comment_id": 1,
+                "author": "Tom Becker",
+                "at": ago(86_400),
+                "text": "The same as #4650, I think.",
+            },
+        ],
+        "is_attached": False,
         "created_at": ago(192),
         "note": "Invoice 2026-10 was charged twice. Promised a correction by Friday.",
         "version": 3,
@@ -339,6 +362,85 @@ def ticket(**fields: Any) -> Json:
                 "recording_id": None,
             },
         ],
+        **fields,
+    }
+
+
+def _field(name: str, en: str, zh: str, kind: str, **more: Any) -> Json:
+    choices = [{"name": "tea", "label": {"en": "Tea", "zh": "茶叶"}}] if kind == "choice" else []
+    return {
+        "name": name,
+        "label": {"en": en, "zh": zh},
+        "kind": kind,
+        "choices": choices,
+        "is_required": False,
+        "value": "",
+        **more,
+    }
+
+
+def ticket_form() -> Json:
+    """What the company says of its tickets."""
+    return {
+        "groups": [
+            _group("billing", "Billing", "账务", is_mine=True),
+            _group("second", "Second line", "二线", needs_note=True),
+        ],
+        "categories": [
+            {"name": "invoice", "label": {"en": "Invoice", "zh": "发票"}},
+            {"name": "delivery", "label": {"en": "Delivery", "zh": "配送"}},
+        ],
+        "people": [
+            {"agent_id": "u7", "name": "Li Na"},
+            {"agent_id": "u8", "name": "Tom Becker"},
+            {"agent_id": "u9", "name": "陈美"},
+        ],
+        "texts": [
+            {"name": "greeting", "text": "Dear {customer}, {agent} here.", "is_own": False},
+            {"name": "refund", "text": "Refund promised, see {ticket}.", "is_own": True},
+            {"name": "稍后", "text": "稍后回电给{customer}。", "is_own": True},
+        ],
+    }
+
+
+def _group(name: str, en: str, zh: str, **more: bool) -> Json:
+    label = {"en": en, "zh": zh}
+    return {"name": name, "label": label, "is_mine": False, "needs_note": False, **more}
+
+
+def listed(ticket_id: int, **fields: Any) -> Json:
+    """A row of a list of tickets."""
+    return {
+        "ticket_id": ticket_id,
+        "subject": "Invoice charged twice",
+        "status": "open",
+        "priority": "normal",
+        "group": "",
+        "owner_id": "u7",
+        "owner": "Li Na",
+        "due_at": None,
+        "created_at": ago(300_000),
+        "customer_name": "王小明",
+        "revision": 1,
+        **fields,
+    }
+
+
+def tickets(view: str = "mine", **fields: Any) -> Json:
+    """A list of tickets, as the service sends it to a page that looks."""
+    rows = [
+        listed(4711, subject="Billing › Invoice", priority="urgent", due_at=ago(90_000)),
+        listed(4650, due_at=ago(-86_400), customer_name="Otto Lindqvist"),
+        listed(4602, subject="Change of address", status="pending", group="billing"),
+        listed(4511, subject="发票抬头有误，需要重新开具增值税专用发票", customer_name="港湾贸易"),
+    ]
+    return {
+        "view": view,
+        "question": "",
+        "rows": rows,
+        "total": len(rows),
+        "has_more": False,
+        "counts": {"mine": len(rows), "group": 7, "due": 2},
         **fields,
     }
 

@@ -174,7 +174,7 @@ async def test_the_palette_finds_and_does(open_page: OpenPage, stub: StubDesktop
     await expect(page.locator("#notes")).to_be_focused()
     await page.keyboard.press("Control+k")
     await page.keyboard.type("4650")
-    assert await page.get_by_role("option").all_inner_texts() == [
+    assert await page.locator("#palette-list [role=option]").all_inner_texts() == [
         "Attach to #4650 Invoice charged twice"
     ]
     await page.keyboard.press("Enter")

@@ -1,23 +1,27 @@
 // The ticket of this call: where it belongs, what was said, how it ended, what happened to it.
 
+import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { attachTo, dispose } from "../actions";
+import { attachTo, dispose, needsLink } from "../actions";
+import { openPromise } from "../day";
 import { label, t } from "../i18n";
-import type { Key } from "../i18n";
-import { isTyping } from "../keys";
 import { journey } from "../journey";
 import { isOutcomeMissing, phase, tame } from "../line";
-import { flushNotes, notesProblem, notesSavedAt, notesState, notesText, resolveConflict, typeNotes } from "../notes";
+import { columnNotes } from "../notes";
 import type { TicketSection } from "../protocol";
 import { isLinked, pending, sections } from "../store";
-import { duration, timeOfDay } from "../time";
+import { duration } from "../time";
 import { play } from "../player";
+import { closeTicket, detach, mainTicket, newTicket, whyNoTicket } from "../tickets";
+import { Comments } from "./Comments";
+import { HandOver } from "./HandOver";
 import { Icon } from "./Icon";
+import { NotesField } from "./NotesField";
+import { Subject, TicketFields } from "./TicketFields";
 import { Clock, When } from "./When";
 
 export function TicketColumn() {
-  const ticket = sections.ticket.value;
-  const isWaiting = phase.value === "ringing" || phase.value === "offered";
+  const ticket = mainTicket.value;
   return (
     <section class="column ticket" aria-label={t("ticket.title")}>
       <h2>
@@ -26,40 +30,100 @@ export function TicketColumn() {
             <span>
               {t("ticket.title")} <span class="figures">#{ticket.ticket_id}</span>
             </span>
-            <bdi class="subject" title={tame(ticket.subject)}>
-              {tame(ticket.subject)}
-            </bdi>
-            <span class="status">{statusWord(ticket.status)}</span>
+            <Subject ticket={ticket} place="column" />
+            <HandOver ticket={ticket} />
+            {ticket.ticket_id === sections.opened.value?.ticket_id && !sections.call.value && (
+              <button type="button" class="icon-button" aria-label={t("ticket.close")} title={t("ticket.close")} onClick={closeTicket}>
+                <Icon name="close" />
+              </button>
+            )}
           </>
         ) : (
           t("ticket.title")
         )}
       </h2>
-      {ticket ? <Ticket ticket={ticket} /> : <p class="teach">{isWaiting ? t("ticket.opens") : t("ticket.teach")}</p>}
+      {ticket ? <Ticket ticket={ticket} /> : <NoTicket />}
     </section>
   );
 }
 
-const STATUS_WORDS: Record<string, Key> = {
-  new: "ticket.status_new",
-  open: "ticket.status_open",
-  pending: "ticket.status_pending",
-  closed: "ticket.status_closed",
-};
-
-function statusWord(status: string): string {
-  const key = STATUS_WORDS[status];
-  return key ? t(key) : status;
+function NoTicket() {
+  const isWaiting = phase.value === "ringing" || phase.value === "offered";
+  const why = whyNoTicket();
+  return (
+    <>
+      <p class="teach">{isWaiting ? t("ticket.opens") : t("ticket.teach")}</p>
+      <p>
+        <button
+          type="button"
+          class={`button ${pending.value.has("ticket.new") ? "pending" : ""}`}
+          aria-disabled={why ? true : undefined}
+          title={why || t("ticket.new_hint")}
+          data-action="ticket.new"
+          onClick={() => !why && newTicket()}
+        >
+          <Icon name="ticket" /> {t("ticket.new")}
+        </button>
+      </p>
+    </>
+  );
 }
 
 function Ticket({ ticket }: { ticket: TicketSection }) {
+  const isCalls = ticket === sections.ticket.value;
   return (
     <>
-      <Attach ticket={ticket} />
-      <Notes ticketId={ticket.ticket_id} />
-      <Dispositions ticket={ticket} />
-      <Timeline ticket={ticket} />
+      {isCalls ? <Attach ticket={ticket} /> : <bdi class="faint">{tame(ticket.customer_name)}</bdi>}
+      <TicketFields ticket={ticket} place="column" />
+      <NotesField notes={columnNotes} ticketId={ticket.ticket_id} place="column" />
+      {isCalls && <Dispositions ticket={ticket} />}
+      <Below ticket={ticket} />
     </>
+  );
+}
+
+const isCommenting = signal(false);
+
+/** Beneath the notes: what happened, or what the colleagues say. */
+function Below({ ticket }: { ticket: TicketSection }) {
+  const tabs = [
+    { id: "timeline", text: t("timeline.title"), count: undefined, isOn: !isCommenting.value },
+    { id: "comments", text: t("comments.title"), count: ticket.comments.length, isOn: isCommenting.value },
+  ];
+  const move = (event: KeyboardEvent) => {
+    if (!["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) return;
+    event.preventDefault();
+    isCommenting.value = event.key === "Home" ? false : event.key === "End" ? true : !isCommenting.value;
+    queueMicrotask(() => document.getElementById(isCommenting.value ? "below-tab-comments" : "below-tab-timeline")?.focus());
+  };
+  return (
+    <div class="below">
+      <div class="below-head">
+        <div class="tabs" role="tablist" aria-label={t("ticket.below")} onKeyDown={move}>
+          {tabs.map((tab) => (
+            <button
+              key={tab.id}
+              type="button"
+              id={`below-tab-${tab.id}`}
+              class="tab"
+              role="tab"
+              aria-selected={tab.isOn}
+              aria-controls="below-panel"
+              tabIndex={tab.isOn ? 0 : -1}
+              data-below={tab.id}
+              onClick={() => (isCommenting.value = tab.id === "comments")}
+            >
+              {tab.text}
+              {tab.count !== undefined && <span class={`count figures ${tab.count ? "" : "none"}`}>{tab.count}</span>}
+            </button>
+          ))}
+        </div>
+        <PromiseButton />
+      </div>
+      <div id="below-panel" role="tabpanel" aria-labelledby={isCommenting.value ? "below-tab-comments" : "below-tab-timeline"}>
+        {isCommenting.value ? <Comments ticket={ticket} place="column" /> : <Timeline ticket={ticket} />}
+      </div>
+    </div>
   );
 }
 
@@ -73,6 +137,18 @@ function Attach({ ticket }: { ticket: TicketSection }) {
       <span class="attach-own on">
         <Icon name="check" /> <span class="figures">#{ticket.ticket_id}</span>
       </span>
+      {ticket.is_attached && (
+        <button
+          type="button"
+          class={`button small ${pending.value.has("ticket.detach") ? "pending" : ""}`}
+          aria-disabled={isLinked.value && sections.call.value ? undefined : true}
+          title={t("ticket.detach_hint")}
+          data-action="ticket.detach"
+          onClick={() => isLinked.value && sections.call.value && detach(ticket.ticket_id)}
+        >
+          {t("ticket.detach")}
+        </button>
+      )}
       {others.length === 0 && <span class="faint">{t("ticket.no_others")}</span>}
       {others.length > 0 && <span class="attach-head">{t("ticket.attach")}</span>}
       {others.slice(0, OFFERED).map((other) => (
@@ -88,52 +164,6 @@ function Attach({ ticket }: { ticket: TicketSection }) {
           <span class="figures">#{other.ticket_id}</span> <bdi>{tame(other.subject)}</bdi> <When at={other.created_at} isShort />
         </button>
       ))}
-    </div>
-  );
-}
-
-const NOTE_WORDS: Record<typeof notesState.value, Key> = {
-  clean: "notes.clean",
-  dirty: "notes.dirty",
-  saving: "notes.saving",
-  saved: "notes.saved",
-  failed: "notes.failed",
-  conflict: "notes.conflict",
-};
-
-function Notes({ ticketId }: { ticketId: number }) {
-  const field = useRef<HTMLTextAreaElement>(null);
-  const isTalking = phase.value === "talking";
-  useEffect(() => {
-    if (isTalking && !isTyping()) field.current?.focus({ preventScroll: true }); // nothing jumps in a narrow window either
-  }, [isTalking, ticketId]);
-  const state = notesState.value;
-  return (
-    <div class="notes">
-      <label for="notes">{t("notes.title")}</label>
-      <span class={`notes-state ${state}`} role="status">
-        {t(NOTE_WORDS[state], { time: timeOfDay(notesSavedAt.value) })}
-        {notesProblem.value && ` ${notesProblem.value}`}
-        {state === "conflict" && (
-          <>
-            <button type="button" class="text-button" onClick={() => resolveConflict("mine")}>
-              {t("notes.keep_mine")}
-            </button>
-            <button type="button" class="text-button" onClick={() => resolveConflict("theirs")}>
-              {t("notes.take_theirs")}
-            </button>
-          </>
-        )}
-      </span>
-      <textarea
-        id="notes"
-        ref={field}
-        maxLength={20_000}
-        placeholder={t("notes.placeholder")}
-        value={notesText.value}
-        onInput={(event) => typeNotes(event.currentTarget.value)}
-        onBlur={() => void flushNotes()}
-      />
     </div>
   );
 }
@@ -160,6 +190,23 @@ function Dispositions({ ticket }: { ticket: TicketSection }) {
   );
 }
 
+/** To the form that promises the caller a callback. */
+function PromiseButton() {
+  const why = sections.call.value ? needsLink() : t("why.no_call");
+  return (
+    <button
+      type="button"
+      class="button small promise-open"
+      aria-disabled={why ? true : undefined}
+      title={why || t("promise.title")}
+      data-action="promise"
+      onClick={() => !why && openPromise()}
+    >
+      <Icon name="clock" /> {t("ticket.promise")}
+    </button>
+  );
+}
+
 function Timeline({ ticket }: { ticket: TicketSection }) {
   const list = useRef<HTMLOListElement>(null);
   const steps = journey(ticket.timeline);
@@ -168,7 +215,6 @@ function Timeline({ ticket }: { ticket: TicketSection }) {
   }, [ticket.ticket_id, steps.length]);
   return (
     <div class="timeline">
-      <h3>{t("timeline.title")}</h3>
       <ol ref={list}>
         {steps.map((step, index) => (
           <li key={`${step.at}-${index}`}>
