@@ -39,19 +39,18 @@ from cti.domain.ids import own_phone
 LANGUAGES = ("en", "zh")
 
 EVENTS = (
-    "UserEvent", "Newchannel", "Hangup", "HangupRequest", "DialBegin", "DialState", "DialEnd",
+    "UserEvent", "Hangup", "HangupRequest", "DialBegin", "DialState", "DialEnd",
     "BridgeEnter", "BridgeLeave", "Hold", "Unhold", "BlindTransfer", "AttendedTransfer",
     "DeviceStateChange", "OriginateResponse", "MixMonitorStart", "MixMonitorStop", "MixMonitorMute",
     "QueueCallerJoin", "QueueCallerLeave", "AgentConnect", "AgentCalled",
 )  # fmt: skip
 """The AMI events that the service asks for (docs/dialplan.md)."""
 
-CHANNEL_VARIABLES = (
-    "RD_CALL", "RD_REF", "RD_T0", "RD_QUEUE", "RD_CREDIT", "RD_TRY", "RD_STATE", "RD_AGENT",
-    "RD_NEXT", "RD_LANG", "RD_REC", "RD_OUT", "RD_DIR", "RD_FROM", "RD_TO", "RD_JOIN", "RD_CMD",
-    "RD_LEG", "RD_ASKS", "RD_PEER",
-)  # fmt: skip
-"""The variables that every channel event carries."""
+CHANNEL_VARIABLES = ("RD_REF",)
+"""The variables that every channel event carries, and each costs bytes on each.
+
+Only a phone that the service itself calls is known by no more than that; a snapshot asks for what it needs.
+"""
 
 _RELOADS = {
     "extensions.conf": "dialplan reload",

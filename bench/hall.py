@@ -181,7 +181,7 @@ async def _run(
             rang=rang,
             service=used,
             asterisk=cpu_time(asterisk).since(asterisk_before),
-            ami_bytes=sum(map(_length, probe.events)),
+            ami_bytes=sum(probe.event_bytes),
         )
 
 
@@ -201,11 +201,6 @@ def _witnessed(probe: AmiProbe) -> tuple[dict[str, datetime], dict[str, datetime
 
 def _at(seconds: str) -> datetime:
     return datetime.fromtimestamp(float(seconds), UTC)
-
-
-def _length(event: Mapping[str, str]) -> int:
-    """What an event takes on the wire: ``Name: value`` lines and an empty one."""
-    return 2 + sum(len(name) + len(value.encode()) + 4 for name, value in event.items())
 
 
 async def _dialplan(product: Live, queues: Sequence[int]) -> None:

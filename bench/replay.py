@@ -30,7 +30,7 @@ FREE = 50
 """Agents whose phones a burst leaves alone."""
 _SLICES = 50
 _LISTS = {
-    "coreshowchannels": "CoreShowChannelsComplete",
+    "status": "StatusComplete",
     "bridgelist": "BridgeListComplete",
     "devicestatelist": "DeviceStateListComplete",
     "queuestatus": "QueueStatusComplete",
@@ -64,15 +64,15 @@ def channel_rows(calls: int, kind: int) -> Iterator[tuple[str, Headers]]:
     for number in range(calls):
         this, bridge = call_id(number, kind), f"bridge-{kind}-{number}"
         yield (
-            "CoreShowChannel",
+            "Status",
             [
                 ("Channel", f"PJSIP/trunk_demo-{number:08x}"),
                 ("Uniqueid", uniqueid(number, kind)),
                 ("ChannelStateDesc", "Up"),
-                ("BridgeId", bridge),
+                ("BridgeID", bridge),
                 ("CallerIDNum", f"8613900{number:06}"),
                 *(
-                    ("ChanVariable", variable)
+                    ("Variable", variable)
                     for variable in (
                         f"RD_CALL={this}", f"RD_REF={this}", "RD_STATE=dialing", "RD_T0=1795303765500",
                         "RD_QUEUE=selftest", "RD_TRY=1", "RD_REC=0x1",
@@ -81,14 +81,14 @@ def channel_rows(calls: int, kind: int) -> Iterator[tuple[str, Headers]]:
             ],
         )  # fmt: skip
         yield (
-            "CoreShowChannel",
+            "Status",
             [
                 ("Channel", f"PJSIP/{extension(number)}-{number:08x}"),
                 ("Uniqueid", uniqueid(number, kind, 1)),
                 ("ChannelStateDesc", "Up"),
-                ("BridgeId", bridge),
-                ("ChanVariable", "RD_CALL="),
-                ("ChanVariable", f"RD_REF={this}"),
+                ("BridgeID", bridge),
+                ("Variable", "RD_CALL=(null)"),
+                ("Variable", f"RD_REF={this}"),
             ],
         )
 
@@ -129,7 +129,7 @@ def _arrival(number: int, kind: int) -> list[bytes]:
     told: list[tuple[str, object]] = [("Dnis", "99000"), ("CallerIDNum", f"8613800{number:06}")]
     wait = [("T0", int(time.time() * 1000)), ("Queue", "selftest"), ("Credit", 0), ("Try", 0)]
     made = [
-        message("Event", "Newchannel", [*caller, ("Exten", "99000")]),
+        message("Event", "UserEvent", [("UserEvent", "RdBack"), *known]),
         message("Event", "UserEvent", [("UserEvent", "RdIn"), *known, *told]),
         message("Event", "UserEvent", [("UserEvent", "RdWait"), *known, *wait]),
     ]
@@ -168,14 +168,14 @@ class Hall:
                     ("Uniqueid", uniqueid),
                     ("ChannelStateDesc", "Up"),
                     ("CallerIDNum", headers["CallerIDNum"]),
-                    ("ChanVariable", f"RD_CALL={call}"),
-                    ("ChanVariable", f"RD_REF={call}"),
+                    ("Variable", f"RD_CALL={call}"),
+                    ("Variable", f"RD_REF={call}"),
                 ]
             case "UserEvent", "RdWait":
                 self._waiting[uniqueid] += [
-                    ("ChanVariable", "RD_STATE=waiting"),
-                    ("ChanVariable", f"RD_T0={headers['T0']}"),
-                    ("ChanVariable", f"RD_QUEUE={headers['Queue']}"),
+                    ("Variable", "RD_STATE=waiting"),
+                    ("Variable", f"RD_T0={headers['T0']}"),
+                    ("Variable", f"RD_QUEUE={headers['Queue']}"),
                 ]
             case "Hangup", _:
                 self._waiting.pop(uniqueid, None)
@@ -184,7 +184,7 @@ class Hall:
 
     def channels(self) -> Iterator[tuple[str, Headers]]:
         """A row for each who waits."""
-        return (("CoreShowChannel", row) for row in self._waiting.values())
+        return (("Status", row) for row in self._waiting.values())
 
     def devices(self, calls: int) -> Iterator[tuple[str, Headers]]:
         """All phones, of which the first are in calls."""
@@ -238,7 +238,7 @@ class Replay:
 
     def _rows(self, name: str) -> Iterable[tuple[str, Headers]]:
         match name:
-            case "coreshowchannels":
+            case "status":
                 return itertools.chain(channel_rows(self._calls, self._kind), self._hall.channels())
             case "bridgelist":
                 return bridge_rows(self._calls, self._kind)

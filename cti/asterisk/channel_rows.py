@@ -1,6 +1,6 @@
 """The rows of Asterisk's list of channels, sorted: which are calls of ours, whose legs the others are, who hears whom.
 
-What recovery needs stands in the channel variables that every row carries (docs/dialplan.md).
+What recovery needs stands in the channel variables that every row was asked to carry (docs/dialplan.md).
 """
 
 from __future__ import annotations
@@ -35,12 +35,21 @@ class SeenHalf:
     call_id: CallId | None  # whose it is, as far as it says so
 
 
+UNSET = "(null)"
+"""What ``Status`` prints for a variable that a channel hasn't; the dialplan gives none that value."""
+
+
+def _variables(row: Message) -> dict[str, str]:
+    named = row.variables("Variable")
+    return {name: "" if value == UNSET else value for name, value in named.items()}
+
+
 class World:
     """The channels, sorted: anchors, legs by call id, second lines, what Local channels join."""
 
     def __init__(self, rows: list[Message], holding: set[str]) -> None:
         self.holding = holding
-        self.variables = {row.get("Uniqueid"): row.variables() for row in rows}
+        self.variables = {row.get("Uniqueid"): _variables(row) for row in rows}
         own = [row for row in rows if self._of(row, "RD_CALL")]
         # Where a customer has answered, the phone that began the call carries its id, too.
         customers = {self._of(row, "RD_CALL") for row in own if not self._of(row, "RD_OUT")}
@@ -88,7 +97,7 @@ class World:
         return bool(one) and self._joined.get(one, one) == self._joined.get(other, other)
 
     def _room(self, row: Message) -> str:
-        bridge_id = row.get("BridgeId")
+        bridge_id = row.get("BridgeID")
         return self._joined.get(bridge_id, bridge_id)
 
     def _is_half(self, row: Message) -> bool:
@@ -98,7 +107,7 @@ class World:
         """Bridges that Local channels join: each by the name of one of them."""
         ends: dict[str, list[str]] = {}
         for row in rows:
-            bridge_id = row.get("BridgeId")
+            bridge_id = row.get("BridgeID")
             if self._is_half(row) and bridge_id and bridge_id not in self.holding:
                 ends.setdefault(local_pair(row.get("Channel")), []).append(bridge_id)
         groups: dict[str, set[str]] = {}
@@ -109,7 +118,7 @@ class World:
 
     def _half(self, row: Message) -> SeenHalf:
         bridge_id, name = (
-            row.get("BridgeId"),
+            row.get("BridgeID"),
             self._of(row, "RD_REF") or self._callers.get(self._room(row), ""),
         )
         try:
@@ -129,7 +138,7 @@ class World:
         busy: dict[Endpoint, list[tuple[tuple[int, int], str]]] = {}
         for row in rows:
             endpoint, call_id = endpoint_of(row.get("Channel")), self._of(row, "RD_REF")
-            if endpoint is not None and call_id and row.get("BridgeId"):
+            if endpoint is not None and call_id and row.get("BridgeID"):
                 busy.setdefault(endpoint, []).append((_age(row), call_id))
         return busy
 
@@ -154,7 +163,7 @@ class World:
                 row.get("Channel"),
                 endpoint,
                 row.get("ChannelStateDesc") == "Ringing",
-                row.get("BridgeId"),
+                row.get("BridgeID"),
                 role,
             )
             found[call_id] = (*found.get(call_id, ()), leg)
@@ -162,7 +171,7 @@ class World:
             served, endpoint = self._of(row, "RD_ASKS"), endpoint_of(row.get("Channel"))
             if served and endpoint is not None:
                 uniqueid, name = LegId(row.get("Uniqueid")), row.get("Channel")
-                leg = SeenLeg(uniqueid, name, endpoint, False, row.get("BridgeId"))
+                leg = SeenLeg(uniqueid, name, endpoint, False, row.get("BridgeID"))
                 found[served] = (*found.get(served, ()), leg)
         return found
 

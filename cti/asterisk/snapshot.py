@@ -2,7 +2,7 @@
 
 Taken after each login and after each standstill of ours. Four lists (channels, bridges, device states,
 queue members), a few milliseconds together; what recovery needs stands in the channel variables that every
-row carries (docs/dialplan.md), so no question is asked per channel.
+row of the first is asked to carry (docs/dialplan.md), so no question is asked per channel.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ from cti.domain.ids import (
     parse_queue_name,
 )
 from cti.wire.ami import Message
+
+VARIABLES = (
+    "RD_CALL", "RD_REF", "RD_T0", "RD_QUEUE", "RD_CREDIT", "RD_TRY", "RD_STATE", "RD_AGENT",
+    "RD_REC", "RD_OUT", "RD_DIR", "RD_ASKS",
+)  # fmt: skip
+"""What is asked of each channel."""
 
 _STATES = {
     "": CallState.OFFERED,
@@ -100,7 +106,7 @@ async def take_snapshot(link: AmiLink, now: datetime, *, is_whole: bool = True) 
     Raises:
         SwitchUnavailable: the link was lost meanwhile, or Asterisk did not answer.
     """
-    channels = await link.ask_list("CoreShowChannels")
+    channels = await link.ask_list("Status", {"Variables": ",".join(VARIABLES)})
     bridges = await link.ask_list("BridgeList")
     devices = await link.ask_list("DeviceStateList")
     queues = await link.ask_list("QueueStatus") if is_whole else ()
@@ -115,7 +121,7 @@ def read_snapshot(
     queues: Iterable[Message],
 ) -> Snapshot:
     """Make sense of the four lists; a row that can't be ours is left out."""
-    rows = [m for m in channels if m.event == "CoreShowChannel"]
+    rows = [m for m in channels if m.event == "Status"]
     holding = {m.get("BridgeUniqueid") for m in bridges if m.get("BridgeTechnology") == HOLDING}
     world = World(rows, holding)
     calls = {}
@@ -131,7 +137,7 @@ def read_snapshot(
 
 def _call(row: Message, world: World) -> SeenCall:
     variables = world.variables[row.headers["Uniqueid"]]
-    call_id, bridge_id = parse_call_id(variables["RD_CALL"]), row.get("BridgeId")
+    call_id, bridge_id = parse_call_id(variables["RD_CALL"]), row.get("BridgeID")
     legs = world.legs.get(call_id, ())
     agent = variables.get("RD_AGENT", "")
     inside = [leg for leg in legs if world.is_together(bridge_id, leg.bridge_id)]

@@ -39,12 +39,12 @@ from cti.wire.ami import Message
 log = structlog.get_logger(__name__)
 
 WANTED = (
-    "UserEvent", "Newchannel", "Hangup", "HangupRequest", "DialBegin", "DialState", "DialEnd",
+    "UserEvent", "Hangup", "HangupRequest", "DialBegin", "DialState", "DialEnd",
     "BridgeEnter", "BridgeLeave", "Hold", "Unhold", "BlindTransfer", "AttendedTransfer",
     "DeviceStateChange", "OriginateResponse", "MixMonitorStart", "MixMonitorStop",
     "MixMonitorMute", "QueueCallerJoin", "QueueCallerLeave", "AgentConnect", "AgentCalled",
     # rows and ends of the lists that a snapshot is made of
-    "CoreShowChannel", "CoreShowChannelsComplete", "BridgeListItem", "BridgeListComplete",
+    "Status", "StatusComplete", "BridgeListItem", "BridgeListComplete",
     "DeviceStateListComplete", "QueueParams", "QueueMember", "QueueEntry", "QueueStatusComplete",
 )  # fmt: skip
 """The events that are read at all; Asterisk's own filter (manager.conf) lets no others through."""

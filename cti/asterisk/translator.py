@@ -441,7 +441,7 @@ _TABLE: dict[str, _Method] = {
     # Asked for because a person reading a trace wants them; they change nothing here.
     **dict.fromkeys(
         (
-            "RdBack", "RdQueueLeft", "Newchannel", "OriginateResponse",
+            "RdBack", "RdQueueLeft", "OriginateResponse",
             "QueueCallerJoin", "QueueCallerLeave", "AgentConnect", "AgentCalled",
         ),
         Translator._nothing,

@@ -80,8 +80,7 @@ class TapedAsterisk(FakeAsterisk):
             length = now - self._since.pop(uniqueid, now)
             self._taped[uniqueid] = self._taped.get(uniqueid, 0) + length
         elif name == "MixMonitorStop":
-            variables = [value for key, value in headers if key == "ChanVariable"]
-            call_id = next(v for v in variables if v.startswith("RD_CALL=")).partition("=")[2]
+            call_id = self.channels[values["Channel"]].variables["RD_CALL"]
             frames = round(self._taped.get(uniqueid, 0) * SAMPLE_RATE)
             if frames:
                 (self._spool / f"{call_id}.raw").write_bytes(bytes(frames * BYTES_PER_FRAME))

@@ -24,6 +24,8 @@ class AmiProbe:
         self._numbers = itertools.count(1)
         self._answers: dict[str, asyncio.Future[Message]] = {}
         self.events: list[Message] = []
+        self.event_bytes: list[int] = []
+        """What each took on the wire; a message above keeps the first of a repeated header only."""
 
     @classmethod
     @asynccontextmanager
@@ -91,7 +93,8 @@ class AmiProbe:
 
     async def _read(self) -> None:
         while True:
-            block = (await self._reader.readuntil(b"\r\n\r\n")).decode("utf-8", "replace")
+            raw = await self._reader.readuntil(b"\r\n\r\n")
+            block = raw.decode("utf-8", "replace")
             message: Message = {}
             for line in block.strip("\r\n").split("\r\n"):
                 key, _, value = line.partition(": ")
@@ -103,3 +106,4 @@ class AmiProbe:
                 waiting.set_result(message)
             elif "Event" in message:
                 self.events.append(message)
+                self.event_bytes.append(len(raw))

@@ -28,6 +28,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pbx_of_session() -> Iterator[Pbx]:
     """The Asterisk of this session; tests use ``pbx``."""
     with Pbx.started() as pbx:
+        pbx.show_more()
         yield pbx
 
 

@@ -64,6 +64,12 @@ outbound:
 """
 
 # Globals that a test may change, put back after it.
+SHOWN = (
+    "RD_CALL", "RD_REF", "RD_T0", "RD_LANG", "RD_STATE", "RD_AGENT", "RD_REC", "RD_OUT", "RD_DIR",
+    "RD_CMD",
+)  # fmt: skip
+"""The dialplan's variables that its own tests look at."""
+
 GLOBALS = {
     "RD_HB": "", "RD_DOWN": "never", "RD_STALE": "5", "RD_RING": "15", "RD_LOST_TIME": "20",
     "RD_LEASE": "8", "RD_HOLD_LOOK": "30", "RD_FALLBACK_TIME": "120", "RD_CALL_TIME": "30",
@@ -145,6 +151,15 @@ class Pbx:
     async def rx(self, command: str) -> str:
         """Send one command over the control socket; return what Asterisk prints."""
         return await asyncio.to_thread(self.process.rx, command)
+
+    def show_more(self) -> None:
+        """Let probes see what the service needs no more: the dialplan's variables on each event, and new channels."""
+        path = self.settings.asterisk_dir / "etc/manager.conf"
+        text = path.read_text(encoding="utf-8")
+        text = re.sub(r"(?m)^channelvars = .*$", f"channelvars = {','.join(SHOWN)}", text)
+        text = re.sub(r"(?m)^(eventfilter.*)\bHangup\b(.*)$", r"\g<0>\n\1Newchannel\2", text)
+        path.write_text(text, encoding="utf-8")
+        self.process.rx("manager reload")
 
     async def channels(self) -> list[str]:
         """Return the names of all channels."""

@@ -18,11 +18,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from cti.asterisk.channel_rows import UNSET
 from cti.asterisk.link import AmiAddress
 from cti.ports import Clock
 from tests.fakes import asterisk_house, asterisk_overflow, asterisk_transfers  # noqa: F401 - they add contexts
@@ -249,8 +251,8 @@ class FakeAsterisk:
 
     def do_action(self, door: AmiDoor, name: str, headers: dict[str, str], action_id: str) -> None:
         """Take one action and answer it."""
-        lists = {
-            "coreshowchannels": (self._channel_rows, "CoreShowChannelsComplete"),
+        lists: dict[str, tuple[Callable[[], Iterable[tuple[str, Headers]]], str]] = {
+            "status": (partial(self._channel_rows, headers), "StatusComplete"),
             "bridgelist": (self._bridge_rows, "BridgeListComplete"),
             "devicestatelist": (self._device_rows, "DeviceStateListComplete"),
             "queuestatus": (self._queue_rows, "QueueStatusComplete"),
@@ -279,11 +281,13 @@ class FakeAsterisk:
         error = method(headers)
         door.answer("Error" if error else "Success", error or "Done", action_id)
 
-    def _channel_rows(self) -> Iterable[tuple[str, Headers]]:
+    def _channel_rows(self, asked: Mapping[str, str]) -> Iterable[tuple[str, Headers]]:
+        names = [name for name in asked.get("variables", "").split(",") if name]
         for channel in self.channels.values():
             bridge = channel.bridge.bridge_id if channel.bridge else ""
-            more = [("Application", channel.application), ("BridgeId", bridge)]
-            yield "CoreShowChannel", [*channel.shown(), *more]
+            more = [("BridgeID", bridge), ("Application", channel.application)]
+            more += [("Variable", f"{name}={channel.variables.get(name, UNSET)}") for name in names]
+            yield "Status", [*channel.shown(), *more]
 
     def _bridge_rows(self) -> Iterable[tuple[str, Headers]]:
         for bridge in self.bridges.values():

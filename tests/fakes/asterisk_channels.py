@@ -12,11 +12,8 @@ if TYPE_CHECKING:
 
 Place = tuple[str, str]
 """Context and exten."""
-SHOWN = (
-    "RD_CALL", "RD_REF", "RD_T0", "RD_QUEUE", "RD_CREDIT", "RD_TRY", "RD_STATE", "RD_AGENT",
-    "RD_NEXT", "RD_LANG", "RD_REC", "RD_OUT", "RD_DIR", "RD_FROM", "RD_CMD",
-    "RD_ASKS", "RD_PEER",
-)  # fmt: skip
+SHOWN = ("RD_REF",)
+"""``channelvars``."""
 
 
 class FakeBridge:
@@ -99,7 +96,6 @@ class FakeChannel:
         self._absolute: Timer | None = None
         self.task: asyncio.Task[None] | None = None
         pbx.channels[self.name] = self
-        pbx.tell("Newchannel", self.shown())
 
     # ---- what it is ----------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ async def test_nothing_is_sent_before_the_snapshot(rig: FakeRig) -> None:
         await rig.beat()
     await up(rig)
     names = [name for name, _ in rig.pbx.actions]
-    lists = ["coreshowchannels", "bridgelist", "devicestatelist", "queuestatus"]
+    lists = ["status", "bridgelist", "devicestatelist", "queuestatus"]
     assert names == ["login", *lists, "corestatus"]
     await rig.beat()
     assert rig.pbx.variables["RD_HB"] == "boot.2"

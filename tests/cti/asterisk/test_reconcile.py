@@ -28,24 +28,26 @@ def row(event: str, *headers: str) -> Message:
 def caller(state: str, bridge: str = "", *more: str) -> Message:
     variables = (f"RD_CALL={CALL}", f"RD_REF={CALL}", f"RD_STATE={state}", "RD_T0=1795303765500")
     return row(
-        "CoreShowChannel",
+        "Status",
         "Channel: PJSIP/trunk_demo-00000001",
         "Uniqueid: 1.1",
         "ChannelStateDesc: Up",
-        f"BridgeId: {bridge}",
-        *(f"ChanVariable: {v}" for v in (*variables, "RD_QUEUE=sales", "RD_TRY=1", *more)),
+        f"BridgeID: {bridge}",
+        "Variable: RD_OUT=(null)",
+        *(f"Variable: {v}" for v in (*variables, "RD_QUEUE=sales", "RD_TRY=1", *more)),
     )
 
 
 def leg(desc: str, bridge: str = "", ref: str = CALL) -> Message:
     return row(
-        "CoreShowChannel",
+        "Status",
         "Channel: PJSIP/1001-00000002",
         "Uniqueid: 1.2",
         f"ChannelStateDesc: {desc}",
-        f"BridgeId: {bridge}",
-        "ChanVariable: RD_CALL=",
-        f"ChanVariable: RD_REF={ref}",
+        f"BridgeID: {bridge}",
+        "Variable: RD_CALL=(null)",  # as Asterisk prints what a channel hasn't
+        "Variable: RD_OUT=(null)",
+        f"Variable: RD_REF={ref}",
     )
 
 
@@ -53,11 +55,11 @@ def local(near: str, far: str) -> tuple[Message, ...]:
     """The halves of a Local channel, each in a bridge or in none."""
     return tuple(
         row(
-            "CoreShowChannel",
+            "Status",
             f"Channel: Local/1001@house-00000001;{half}",
             f"Uniqueid: 1.{half}0",
             "ChannelStateDesc: Up",
-            f"BridgeId: {bridge}",
+            f"BridgeID: {bridge}",
         )
         for half, bridge in (("1", near), ("2", far))
     )
@@ -148,10 +150,10 @@ def test_a_hold_by_the_phones_own_key_is_no_difference() -> None:
 
 def test_rows_that_can_not_be_ours_are_left_out() -> None:
     strange = [
-        row("CoreShowChannel", "Channel: PJSIP/1001-00000009", "Uniqueid: 9"),
-        row("CoreShowChannel", "Channel: x", "Uniqueid: 9", "ChanVariable: RD_CALL=../../etc"),
+        row("Status", "Channel: PJSIP/1001-00000009", "Uniqueid: 9"),
+        row("Status", "Channel: x", "Uniqueid: 9", "Variable: RD_CALL=../../etc"),
         caller("menu", "", "RD_CREDIT=many"),
-        row("CoreShowChannelsComplete"),
+        row("StatusComplete"),
     ]
     snapshot = seen(*strange)
     assert snapshot.calls == {}

@@ -352,7 +352,7 @@ def test_phones(world: World, told: str, state: str) -> None:
 def test_calls_of_strangers_are_none_of_our_business(world: World) -> None:
     stranger = "Channel=PJSIP/1001-00000001 Uniqueid=9"
     assert world.names(
-        f"Newchannel {stranger}",
+        f"OriginateResponse {stranger}",
         f"DialBegin {stranger} {DEST}",
         f"DialBegin {DEST}",  # an Originate names no caller
         f"DialState {stranger} {DEST} DialStatus=RINGING",
