@@ -433,6 +433,7 @@ _REACTIONS: Mapping[type[Any], Callable[[Turn, Any], None]] = {
     ev.CallRecovered: _recovered,
     ev.LegDialled: callers.dialled,
     ev.CallConnected: callers.connected,
+    ev.CallRetrieved: parties.retrieved,
     ev.CallNotAnswered: callers.not_answered,
     ev.LegEnded: callers.leg_ended,
     ev.CallOffered: shapes.offered,

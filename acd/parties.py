@@ -131,6 +131,18 @@ def talk(
     )
 
 
+def retrieved(turn: Turn, event: ev.CallRetrieved) -> None:
+    """A call that waited on hold for an agent was taken back: the one he hears is the one he is busy with.
+
+    Who is only asked, or on hold himself in a call between two of us, hears nothing of it.
+    """
+    for agent in turn.agents_in(event.call_id):
+        line = _line(agent, event.call_id)
+        is_his = line is not None and line.is_up and line.kind not in ("consult", "internal")
+        if line is not None and is_his and agent.state is S.TALKING:
+            talk(turn, agent, event.call_id, None, kind=line.kind, queue=line.queue)
+
+
 def _put_aside(turn: Turn, agent: Agent) -> tuple[Agent, tuple[Line, ...]]:
     """The agent speaks in another call: what becomes of the present one?"""
     entry = turn.entry(agent.call_id)

@@ -230,6 +230,7 @@ class AcdService:
             late_at=wall(agent.late_at),
             overrun_at=wall(agent.overrun_at),
             extensions_left=None if most is None else max(most - agent.extended, 0),
+            lines=agent.lines,
         )
 
     def queue_views(self) -> tuple[ev.QueueChanged, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from acd.facts import Agent
+from acd.facts import Agent, Line
 from acd.states import AgentState
 from cti.domain.ids import AgentId, CallId, Endpoint, QueueName
 
@@ -16,6 +16,7 @@ class AgentView:
 
     It is ``phone_unavailable``, ``phone_busy``, ``reconnecting`` or empty. ``warn_at`` and ``late_at``: from when on he is
     warned that his break ends, and when it should. ``extensions_left``: of his wrap-up; None: as many as he likes.
+    ``lines``: the calls at his phones besides the one that he is busy with.
     """
 
     agent_id: AgentId
@@ -36,6 +37,7 @@ class AgentView:
     late_at: datetime | None = None
     overrun_at: datetime | None = None
     extensions_left: int | None = None
+    lines: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

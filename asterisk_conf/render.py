@@ -188,6 +188,7 @@ def _facts(
                 "extension": person.extension,
                 "language": person.language,
                 "is_simulated": is_simulated(person.login),
+                "is_single": not company.waits_for(person),
                 "desk_secret": secrets.endpoint(person.extension),
                 "browser_secret": secrets.endpoint(own_phone(person.extension, "browser")),
             }

@@ -34,6 +34,7 @@ from cti.company_base import (
     WrapUp,
 )
 from cti.company_callback import Callback
+from cti.company_calls import OfficeCalls, OwnCalls
 from cti.company_overflow import OverflowRule, company_problems, queue_problems
 from cti.company_pop import AllowsPages, ShowsPops
 from cti.company_tickets import HasTickets
@@ -42,7 +43,7 @@ from cti.domain.demands import needs_of, parse_demand
 from cti.domain.errors import ConfigError
 
 
-class Person(Part):
+class Person(OwnCalls):
     """Somebody who works here."""
 
     login: Login
@@ -320,7 +321,7 @@ class SampleCustomer(Part):
     note: str = ""
 
 
-class Company(AllowsPages, HasTickets):
+class Company(AllowsPages, HasTickets, OfficeCalls):
     """Everything above, with the references between the parts checked."""
 
     name: str = "ringdesk"
@@ -334,7 +335,6 @@ class Company(AllowsPages, HasTickets):
     numbers: tuple[Number, ...]
     default_flow: Name  # unknown DNIS
     outbound: Outbound | None = None
-    conference_goes_on: bool = True  # when the agent leaves; else it ends with him
     back_time: timedelta = timedelta(seconds=15)  # a caller whom nobody took rings at the sender
     park_time: timedelta = timedelta(seconds=120)  # then a parked caller comes back
     customers: tuple[SampleCustomer, ...] = ()

@@ -198,6 +198,9 @@ class CallControl(Protocol):
     async def answer(self, endpoint: Endpoint) -> None:
         """Ask a desk phone to go off the hook (SIP NOTIFY ``talk``). Confirmed by CallConnected, if it can."""
 
+    async def decline(self, call_id: CallId, endpoint: Endpoint) -> None:
+        """Stop ringing this phone, as if it had said that it is busy. Confirmed by LegEnded."""
+
     async def hold(self, call_id: CallId, endpoint: Endpoint | None = None) -> None:
         """Put the caller on hold with music. Confirmed by CallHeld.
 

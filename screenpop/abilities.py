@@ -74,6 +74,23 @@ REASONS: Mapping[str, Words] = MappingProxyType(
             "zh": "该队列的来电不可拒接。",
         },
         "not_recording": {"en": "This call is not being recorded.", "zh": "该通话未在录音。"},
+        "rings_first": {
+            "en": "Answer or decline the first call before.",
+            "zh": "请先接听或拒接第一个来电。",
+        },
+        "dialling": {
+            "en": "You are calling somebody: hang up first.",
+            "zh": "您正在呼出，请先挂断。",
+        },
+        "reconnecting": {
+            "en": "Your phone is being called again for the first caller.",
+            "zh": "正在为第一位来电者重新呼叫您的话机。",
+        },
+        "on_phone": {
+            "en": "Your phone holds this call by its own key: take it back there.",
+            "zh": "该通话由话机按键保持，请在话机上取回。",
+        },
+        "not_waiting": {"en": "No call is waiting.", "zh": "当前没有等待中的来电。"},
     }
 )
 _IDS: Mapping[str, str] = MappingProxyType({"not_recording": "not_recording"})
@@ -119,6 +136,16 @@ def reason_id(action: str, now: Situation) -> str:
     if action == "hang_up":
         return "not_connected"
     return "on_hold" if now.state == "on_hold" else "not_talking"
+
+
+def accept_reason(now: Situation) -> str:
+    """Why a second call can't be taken now, as a key of ``REASONS``; empty: the first one can be put on hold."""
+    if now.is_consulted:
+        return "consulted"
+    if now.state in ("talking", "on_hold"):
+        return ""
+    others = {"offered": "rings_first", "ringing": "rings_first", "agent_lost": "reconnecting"}
+    return others.get(now.state, now.state if now.state in REASONS else "")
 
 
 def can(now: Situation, language: str) -> dict[str, str]:

@@ -51,6 +51,7 @@ MOVE_TIMEOUT = timedelta(seconds=25)  # somebody has to lift the other receiver
 _LIMITS = {
     **dict.fromkeys(("call.dial", "missed.call", "promise.call"), DIAL_TIMEOUT),
     "call.move": MOVE_TIMEOUT,
+    "call.accept": 2 * CONFIRM_TIMEOUT,  # on hold first, then answered
 }
 _BUSY = frozenset({"RESERVED", "RINGING", "TALKING"})
 _SPEAKS = (ev.CallConnected, ev.ConsultConnected, ev.PartyJoined)
@@ -339,16 +340,17 @@ class CallCommands:
         target = self._target(desk, wanted)
         if target.kind not in ("agent", "outside"):
             raise CommandRefused("not_a_person", "Choose a person or a number outside for this.")
-        self._is_reachable(target)
+        self._is_reachable(target, must_be_free=True)
         return target
 
-    def _is_reachable(self, target: Target) -> None:
+    def _is_reachable(self, target: Target, *, must_be_free: bool = False) -> None:
         if target.kind != "agent":
             return
         desk = self._pop.desks.at_phone(Endpoint(target.value))
         if desk is None:
             raise CommandRefused("no_such_target", "Nobody is reached there; choose from the list.")
-        if self._pop.directory.state_of(desk.user.user_id) in _BUSY:
+        is_busy = self._pop.directory.state_of(desk.user.user_id) in _BUSY
+        if is_busy and (must_be_free or not self._pop.second.has_room(desk)):
             name = desk.user.name
             raise CommandRefused("busy_target", f"{name} is in a call at the moment.", name=name)
 

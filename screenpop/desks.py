@@ -51,6 +51,7 @@ class DeskConfig:
     """By extension: where who may take calls outside can be called; none: wherever he says."""
     manners: Mapping[str, Manner] = field(default_factory=dict)  # by queue
     pops: PopRules = NO_RULES
+    waiting_extensions: frozenset[str] = frozenset()  # for whom a second call waits
 
 
 def _outside_phone(numbers: Sequence[str] | None) -> OutsidePhoneValue | None:
@@ -130,6 +131,7 @@ class Desk:
             tickets=None,
             opened=None,
             ticket_form=None,
+            second=None,
         )
         self.state = DesktopState(
             user, sections, config.queue_labels, config.country, name_of, config.manners

@@ -103,7 +103,12 @@ class Directory:
     def _note(self, user: User, state: str, kind: str, since: str) -> None:
         if user.may(Permission.TAKE_CALLS):
             self._people[user.user_id] = ColleagueValue(
-                name=user.name, extension=user.extension, state=state, kind=kind, since=since
+                name=user.name,
+                extension=user.extension,
+                state=state,
+                kind=kind,
+                since=since,
+                waits=user.extension in self._config.waiting_extensions,
             )
 
     def _value(self) -> DirectorySection:

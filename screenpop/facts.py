@@ -47,6 +47,7 @@ class CallFacts:
     leg_id: LegId | None = None
     connected_at: datetime | None = None
     held_at: datetime | None = None
+    is_held_by_phone: bool = False  # by its own key, so that only it can take the caller back
     is_muted: bool = False
     recording: str = "off"
     callback: Callback | None = None  # it is made for somebody who asked for it
@@ -148,7 +149,11 @@ def _fold_talk(facts: CallFacts, event: ev.CallEvent) -> CallFacts:
                 connected_at=facts.connected_at or (event.at if event.endpoint else None),
                 held_at=event.at if event.state == "on_hold" else None,
             )
-        case ev.CallHeld() | ev.ConsultStarted():
+        case ev.CallHeld():
+            is_by_phone = event.by == "phone"
+            held_at = facts.held_at or event.at
+            return replace(facts, held_at=held_at, is_held_by_phone=is_by_phone)
+        case ev.ConsultStarted():
             return replace(facts, held_at=facts.held_at or event.at)
         case ev.PartyJoined() if facts.endpoint not in (None, event.endpoint):
             return replace(facts, held_at=None, sent_by=facts.endpoint, sent_how="added")

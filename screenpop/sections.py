@@ -37,6 +37,7 @@ SectionName = Literal[
     "tickets",
     "opened",
     "ticket_form",
+    "second",
 ]
 Labels = dict[str, str]
 
@@ -192,6 +193,25 @@ class WarningValue(TypedDict):
     at: str | None
 
 
+class SecondSection(TypedDict):
+    """Another call at this agent's phones: it waits (rings), or he has put it aside.
+
+    ``state``: ``waiting``, ``on_hold``, ``talking`` (on another line of his phone). ``name``: who is at its other end, or
+    who asks; empty: not known. ``accept`` and ``decline``: empty, or why it can't be done now.
+    """
+
+    call_id: str
+    state: str
+    kind: str  # direct, internal, consult, transfer, queue, outbound
+    since: str
+    name: str
+    number: str  # masked
+    queue: str
+    queue_label: Labels
+    accept: str
+    decline: str
+
+
 class CustomerValue(TypedDict):
     """A customer's file."""
 
@@ -282,6 +302,7 @@ class ColleagueValue(TypedDict):
     state: str
     kind: str
     since: str
+    waits: bool  # a call for him waits while he talks
 
 
 class LineValue(TypedDict):
@@ -387,6 +408,7 @@ class Sections(TypedDict):
     tickets: TicketsSection | None  # None: not asked for
     opened: TicketSection | None  # from a list
     ticket_form: TicketFormSection | None
+    second: SecondSection | None
 
 
 def iso(at: datetime) -> str:

@@ -36,16 +36,15 @@ from screenpop.own_figures import OwnFigures
 from screenpop.parking import Parking
 from screenpop.ports import AgentDesk, PhoneSecrets, TicketDesk
 from screenpop.queue_board import QueueBoard
+from screenpop.second import SecondCalls
 from screenpop.shown import OVER, Shown
-from screenpop.timing import PopTimes
+from screenpop.timing import PopTimes, take
 from screenpop.today import HOLDING
 from screenpop.views import agent_section, phone_section
 
 log = structlog.get_logger(__name__)
 
 PAINT_TIMEOUT = timedelta(milliseconds=60)
-
-_LEAVES_RING = (ev.CallConnected, ev.ReservationReleased, ev.AgentDidNotAnswer, ev.CallEnded)
 
 
 class ScreenPop:
@@ -73,6 +72,9 @@ class ScreenPop:
             lambda call_id: self.lookups.known(call_id)[0],
             country=config.country,
             park_time=config.park_time,
+        )
+        self.second = SecondCalls(
+            self.desks, clock, self.call, self.lookups.known, self._soon, config
         )
         self._bus = bus
         self._clock = clock
@@ -122,6 +124,7 @@ class ScreenPop:
     def configure(self, config: DeskConfig, plan: DialPlan) -> None:
         """The company has changed, the ACD and the parts of the desktops know; what agents see is drawn again."""
         self._config, self.plan = config, plan
+        self.second.config = config
         self._board.configure(config.queue_labels)
         for desk in self.desks:
             self._refresh_agent(desk)
@@ -347,6 +350,7 @@ class ScreenPop:
             whose.today.apply(event)
             self.figures.changed(whose)
         self.parking.take(event)
+        self.second.take(event)
         if isinstance(event, ev.CallEnded) or call_facts.came_to_nothing(event):
             self._facts.pop(event.call_id, None)
             if event.call_id not in self._on:
@@ -435,19 +439,10 @@ class ScreenPop:
                 self._place_now(desk, facts, event.at, state=state, is_consulted=is_asked)
 
     def _measure(self, event: ev.CallEvent) -> None:
-        of_call = self._times.get(event.call_id)
-        if of_call is None:
-            return
-        if isinstance(event, ev.LegRang):
-            desk = self.desks.at_phone(event.endpoint)
-            times = of_call.get(desk.user.user_id) if desk is not None else None
-            if times is not None and times.ring_time is None:
-                times.ring_time = event.at - times.chosen_at
-                if times.is_complete:
-                    self._tell_times(times)
-        elif isinstance(event, _LEAVES_RING):
-            whose = getattr(event, "agent_id", None)  # none: of all to whom it was shown
-            for times in [t for a, t in of_call.items() if whose in (None, a)]:
+        if (of_call := self._times.get(event.call_id)) is not None:
+            rung = event.endpoint if isinstance(event, ev.LegRang) else None
+            desk = self.desks.at_phone(rung)
+            for times in take(of_call, event, desk.user.user_id if desk is not None else None):
                 self._tell_times(times)
 
     # ---- what is looked up ---------------------------------------------------------------------
@@ -460,6 +455,7 @@ class ScreenPop:
     def _looked_up(self, call_id: CallId, known: Known) -> None:
         customer, ticket = known
         self.parking.looked_up(call_id)
+        self.second.changed(call_id)
         for desk in self._showing(call_id):
             desk.send(desk.state.set_customer(call_id, customer))
             desk.send(desk.state.set_ticket(call_id, ticket))
@@ -492,6 +488,7 @@ class ScreenPop:
         account = self._phones.sip_account(view.endpoint) if view.endpoint and is_browser else None
         desk.put("phone", phone_section(view, account.value if account is not None else None))
         desk.put("queues", self._board.values(view.queues))
+        self.second.draw(desk, view.lines)
 
     def call(self, call_id: CallId) -> CallFacts | None:
         """What is known of a live call."""

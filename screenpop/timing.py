@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cti.domain import events as ev
 from cti.domain.ids import AgentId, CallId
+
+_LEAVES_RING = (ev.CallConnected, ev.ReservationReleased, ev.AgentDidNotAnswer, ev.CallEnded)
 
 
 @dataclass(slots=True)
@@ -40,3 +43,19 @@ class PopTimes:
             paint_time=self.paint_time,
             ring_time=self.ring_time,
         )
+
+
+def take(
+    of_call: Mapping[AgentId, PopTimes], event: ev.CallEvent, rung: AgentId | None
+) -> list[PopTimes]:
+    """Note the ring (``rung``: whose phone it is); returns the pops of the call that are measured now, as far as they will be."""
+    if isinstance(event, ev.LegRang):
+        times = of_call.get(rung) if rung is not None else None
+        if times is None or times.ring_time is not None:
+            return []
+        times.ring_time = event.at - times.chosen_at
+        return [times] if times.is_complete else []
+    if not isinstance(event, _LEAVES_RING):
+        return []
+    whose = getattr(event, "agent_id", None)  # none: of all to whom it was shown
+    return [times for agent_id, times in of_call.items() if whose in (None, agent_id)]

@@ -54,6 +54,20 @@ NOTICES: Mapping[str, Mapping[str, str]] = {
 }
 
 
+class LineView(Protocol):
+    """A call at an agent's phones besides the one that he is busy with."""
+
+    @property
+    def call_id(self) -> CallId: ...
+    @property
+    def kind(self) -> str:
+        """What it is to him, as ``AgentView.kind``."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether he has answered it; False: it rings."""
+
+
 class AgentView(Protocol):
     """An agent as the ACD knows him."""
 
@@ -116,6 +130,10 @@ class AgentView(Protocol):
     @property
     def extensions_left(self) -> int | None:
         """How often he may still extend his wrap-up; None: as often as he likes."""
+
+    @property
+    def lines(self) -> Sequence[LineView]:
+        """The calls at his phones besides the one that he is busy with."""
 
 
 class CustomerView(Protocol):

@@ -39,6 +39,7 @@ from screenpop.ports import (
     TicketDesk,
 )
 from screenpop.queue_commands import QueueCommands
+from screenpop.second_commands import SecondCommands
 from screenpop.sections import Labels
 from screenpop.service import ScreenPop
 from screenpop.ticket_boards import TicketBoards
@@ -158,6 +159,7 @@ def desk_config(company: Company, country: str) -> DeskConfig:
         pops=PopRules(
             {queue.name: queue.pop.rule for queue in company.queues}, frozenset(company.page_hosts)
         ),
+        waiting_extensions=frozenset(p.extension for p in company.people if company.waits_for(p)),
         disposition_labels={
             name: _labels(text) for name, text in company.disposition_labels.items()
         },
@@ -228,6 +230,7 @@ def build_screenpop(
         dial_rules(company, plan),
         conference_goes_on=company.conference_goes_on,
     )
+    of_calls.table.update(SecondCommands(pop, calls, confirming).table)
     of_queues = QueueCommands(hands, pop.desks)
     day = Day(
         pop.desks, bus, clock, tickets, plan, day_config(company),

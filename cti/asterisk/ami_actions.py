@@ -25,6 +25,8 @@ _REASONS = (
     ("extrachannel", "wrong_state"),
     ("unable to withdraw", "wrong_state"),
 )
+BUSY = 17
+"""The cause of a leg whose phone said that it is busy."""
 _BY_KEY = "@rd-remote-member"
 _FORMS = {
     "agent": "",
@@ -101,9 +103,9 @@ def set_global(variable: str, value: str) -> Action:
     return "Setvar", {"Variable": variable, "Value": value}
 
 
-def hang_up(channel: str) -> Action:
-    """End a channel."""
-    return "Hangup", {"Channel": channel, "Cause": "16"}
+def hang_up(channel: str, cause: int = 16) -> Action:
+    """End a channel; ``cause`` (Q.850) is what the other side is told."""
+    return "Hangup", {"Channel": channel, "Cause": str(cause)}
 
 
 def redirect(channel: str, context: str, exten: str) -> Action:

@@ -257,6 +257,11 @@ class TransferControl:
             raise CommandRefused("lift_receiver", "this phone can't be answered from here")
         await self._notify(parse_endpoint(endpoint))
 
+    async def decline(self, call_id: CallId, endpoint: Endpoint) -> None:
+        """See ``CallControl``."""
+        leg = self._leg(self._call(call_id), endpoint)
+        await self._do(act.hang_up(leg.channel, act.BUSY))
+
     # ---- inside --------------------------------------------------------------------------------
 
     def _ask_no_more(self, call: TrackedCall) -> tuple[act.Action, ...]:

@@ -99,7 +99,9 @@ const isComing = (): boolean => phase.value === "ringing" || phase.value === "of
 
 const answer: Action = {
   id: "answer",
-  key: "F2",
+  get key() {
+    return sections.second.value ? "" : "F2"; // then it is the key that takes the second call
+  },
   label: () => t("call.answer"),
   blocked: () => {
     if (isOutside() && phase.value === "ringing") return t("why.key_on_phone");

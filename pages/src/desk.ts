@@ -18,6 +18,7 @@ import { prefilled, serveDialLinks } from "./dialLink";
 import { forgetRecent } from "./directory";
 import { expectNothing, isExpected } from "./reach";
 import { CLOSE } from "./protocol";
+import { second, seeSecond } from "./second";
 import { askSession, isSignedIn, wantsIn } from "./session";
 import { watchSurvival } from "./survival";
 import * as sounds from "./sounds";
@@ -32,6 +33,8 @@ export const shut = signal<"" | "replaced" | "refused">("");
 export const wasSignedOut = signal(false);
 
 const HOLD_REMINDER_S = 60;
+const WAITING_BEEP_MS = 5_000;
+const SPOKEN = ["talking", "conference", "consulting"];
 
 export function startDesk(): void {
   watchSession();
@@ -107,19 +110,25 @@ function watchPhone(): void {
   // The service learns of the phone when it changes and after every reconnect.
   effect(() => {
     const state = phone.registration.value;
-    const call = phone.phoneCall.value;
+    const calls = [phone.phoneCall.value, phone.secondCall.value];
     const mic = reported(microphone.value);
     if (!isLinked.value || !mic || state === "off" || state === "elsewhere" || state === "connecting") return;
-    const sessions = call?.callId ? [call.callId] : [];
+    const sessions = calls.flatMap((call) => (call?.callId ? [call.callId] : []));
     link.send({ type: "phone", registered: state === "registered", sessions, mic });
   });
   effect(() => {
     const call = sections.call.value;
     seeCall();
     if (call && call.state !== "ended" && phone.phoneCall.value) phone.nameCall(call.call_id);
+    if (call && SPOKEN.includes(call.state)) phone.hearCall(call.call_id);
     if (localMute.value && call && (localMute.value.callId !== call.call_id || localMute.value.muted === call.muted)) {
       localMute.value = null;
     }
+  });
+  effect(() => {
+    const value = second();
+    seeSecond();
+    if (value && phone.secondCall.value) phone.nameCall(value.call_id);
   });
   effect(() => {
     // A new session after a reload must be as mute as the old one was.
@@ -129,7 +138,7 @@ function watchPhone(): void {
 
 function watchSound(): void {
   phone.whenAnsweredEarly((call) => (answerOnArrival.value = call));
-  phone.whenTalking(() => ["talking", "conference", "consulting"].includes(phase.peek()));
+  phone.whenTalking(() => SPOKEN.includes(phase.peek()));
   // How calls sounded is told when there is somebody to tell it to; what is refused is not told again.
   let isTelling = false;
   effect(() => {
@@ -181,6 +190,14 @@ function watchRing(): void {
   effect(() => {
     window.clearInterval(reminder);
     if (phase.value === "on_hold") reminder = window.setInterval(sounds.holdReminder, HOLD_REMINDER_S * 1000);
+  });
+  // Who waits is heard in the headset, softly: the ring is for who is free.
+  let waiting = 0;
+  effect(() => {
+    window.clearInterval(waiting);
+    if (phone.secondCall.value?.stage !== "ringing") return;
+    sounds.waitingBeep();
+    waiting = window.setInterval(sounds.waitingBeep, WAITING_BEEP_MS);
   });
   // A call that begins closes what hides it; one that ends takes the keypad away.
   effect(() => {

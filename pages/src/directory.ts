@@ -72,10 +72,15 @@ function fromColleague(colleague: Colleague): Reachable {
     name: colleague.name,
     detail: colleague.extension,
     state: colleague.state,
-    word: stateLabel(colleague.state, ""),
+    word: mayWait(colleague) ? t("reach.will_wait") : stateLabel(colleague.state, ""),
     since: colleague.state === "LOGGED_OUT" ? null : colleague.since,
-    blocked: IN_CALL.includes(colleague.state) ? t("why.busy_target", { name: colleague.name }) : "",
+    blocked: IN_CALL.includes(colleague.state) && !mayWait(colleague) ? t("why.busy_target", { name: colleague.name }) : "",
   };
+}
+
+/** Whether a call would wait for him: the service says no where one waits already. */
+function mayWait(colleague: Colleague): boolean {
+  return colleague.state === "TALKING" && colleague.waits;
 }
 
 function colleagues(): Reachable[] {

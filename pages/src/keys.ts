@@ -5,6 +5,7 @@ import { layer, strip, toggleReady } from "./actions";
 import type { Action } from "./actions";
 import { phase } from "./line";
 import { reach } from "./reach";
+import { second, secondActions } from "./second";
 import { isLoaded, note } from "./store";
 
 export function isTyping(): boolean {
@@ -24,7 +25,7 @@ export function perform(action: Action): void {
 }
 
 const FUNCTION_KEYS: Record<string, () => void> = {
-  F2: () => perform(strip.answer),
+  F2: () => perform(second() ? secondActions.accept : strip.answer),
   F4: () => perform(strip.hangUp),
   F3: () => perform(reach.dial),
   F6: () => perform(phase.peek() === "consulting" ? reach.cancel : strip.hold),
@@ -38,7 +39,8 @@ export function onKey(event: KeyboardEvent): void {
   if (event.isComposing || event.keyCode === 229 || !isLoaded.peek()) return;
   if (event.repeat || event.defaultPrevented) return;
   const bare = !event.ctrlKey && !event.metaKey && !event.altKey;
-  const act = bare && !event.shiftKey ? FUNCTION_KEYS[event.key] : undefined;
+  const isDecline = bare && event.shiftKey && event.key === "F2";
+  const act = bare && !event.shiftKey ? FUNCTION_KEYS[event.key] : isDecline ? () => perform(secondActions.decline) : undefined;
   if (act) {
     event.preventDefault();
     act();

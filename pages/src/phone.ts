@@ -4,6 +4,9 @@
 // answers because the agent pressed, or because the service said so (`auto_answer`, after a reload). Leaving the
 // page sends no BYE; the service then holds the caller and rings the next registration.
 // One tab has the phone, by a Web Lock; another tab that shows the desktop meanwhile passes answers and digits on.
+//
+// It has two lines: a call that comes while one is up waits on the second. Both are joined to microphone and speaker all the
+// time: who of the two is on hold is the exchange's doing, and who is hears nobody and is heard by nobody.
 
 import { computed, effect, signal } from "@preact/signals";
 import type { UA } from "jssip";
@@ -38,6 +41,8 @@ const SILENCE_MS = 15_000;
 
 export const registration = signal<Registration>("off");
 export const phoneCall = signal<PhoneCall | null>(null);
+/** The other line: a call that waits, or one that was put aside. */
+export const secondCall = signal<PhoneCall | null>(null);
 export const isSpeakerBlocked = signal(false);
 export const isRinging = computed(() => phoneCall.value?.stage === "ringing");
 
@@ -50,7 +55,8 @@ interface Transport {
 let agent: UA | null = null;
 let quiet = 0;
 let account = "";
-let session: RTCSession | null = null;
+/** The one that the agent is busy with comes first. */
+let lines: Line[] = [];
 let stream: Promise<MediaStream | null> = Promise.resolve(null);
 let muted = false;
 let releaseLock: (() => void) | null = null;
@@ -58,16 +64,24 @@ let lockWait: AbortController | null = null;
 let stopWhenIdle = false;
 let host = "";
 let endQuality = (): void => undefined;
+let measured: RTCPeerConnection | null = null;
 /** Whether the voices should be heard now: on hold nothing comes, and that is no bad line. */
 let isTalking = (): boolean => true;
 let renewing: Promise<void> = Promise.resolve();
 
-const speaker = document.createElement("audio");
-speaker.autoplay = true;
+interface Line {
+  session: RTCSession;
+  call: PhoneCall;
+  speaker: HTMLAudioElement;
+  connection: RTCPeerConnection | null;
+}
+
+const speakers = [document.createElement("audio"), document.createElement("audio")] as const;
+for (const each of speakers) each.autoplay = true;
 effect(() => {
   const id = inUse("speaker");
   // A device that can't be had leaves the voice where it is: better heard there than nowhere.
-  if (canChooseOutput) void speaker.setSinkId(id).catch(() => undefined);
+  if (canChooseOutput) for (const each of speakers) void each.setSinkId(id).catch(() => undefined);
 });
 
 // Another microphone was chosen, or the one that is spoken into is gone: the call goes on with the one to be used now.
@@ -79,14 +93,15 @@ effect(() => {
 const otherTab = "BroadcastChannel" in window ? new BroadcastChannel(LOCK) : null;
 otherTab?.addEventListener("message", (event: MessageEvent<FromTab>) => {
   if (registration.value === "off" || registration.value === "elsewhere") return;
-  const { answer, decline, digit } = event.data;
+  const { answer, accept, decline, digit } = event.data;
   if (answer !== undefined) void answerPhone().then((isAnswered) => isAnswered || answerLater(answer));
+  else if (accept) void answerSecond();
   else if (decline) declinePhone();
   else if (digit) sendDigit(digit);
 });
 
 /** What another tab asks of the one with the phone; `answer` is the call that stood there, or empty. */
-type FromTab = { answer?: string; decline?: true; digit?: string };
+type FromTab = { answer?: string; accept?: true; decline?: true; digit?: string };
 /** The answer was pressed before the invitation came. */
 let answerLater = (_call: string): void => undefined;
 
@@ -149,7 +164,7 @@ export function renew(): void {
 
 /** Ends the phone; a call that is up is spoken to its end first. */
 export function stopPhone(): void {
-  if (session) stopWhenIdle = true;
+  if (lines.length) stopWhenIdle = true;
   else leave();
 }
 
@@ -186,29 +201,54 @@ function takeTurn(): Promise<boolean> {
 }
 
 function incoming({ session: next, request }: IncomingRTCSessionEvent): void {
-  if (session && !isDead(session)) {
+  const headers = request as { getHeader(name: string): string | undefined };
+  const isAnswerNow = /;\s*answer-after=0\b/.test(headers.getHeader("Call-Info") ?? "");
+  for (const line of lines.filter((each) => isDead(each.session))) {
+    drop(line);
+    line.session.terminate();
+  }
+  // Waiting is for who talks, and for one: not while another rings, not for a call that answers by itself.
+  const front = lines[0];
+  if (front && (lines.length > 1 || isAnswerNow || front.call.stage !== "up")) {
     next.terminate(BUSY);
     return;
   }
   endEcho(); // nobody is kept waiting for a test
-  session?.terminate();
-  session = next;
-  muted = false;
-  const headers = request as { getHeader(name: string): string | undefined };
-  phoneCall.value = {
-    stage: "ringing",
-    callId: headers.getHeader(CALL_HEADER) ?? null,
-    name: next.remote_identity.display_name ?? "",
-    number: next.remote_identity.uri.user ?? "",
-    since: Date.now(),
-    isAnswerNow: /;\s*answer-after=0\b/.test(headers.getHeader("Call-Info") ?? ""),
+  if (!front) {
+    muted = false;
+    stream = openMicrophone(); // now, so that the answer needn't wait for it
+  }
+  const line: Line = {
+    session: next,
+    call: {
+      stage: "ringing",
+      callId: headers.getHeader(CALL_HEADER) ?? null,
+      name: next.remote_identity.display_name ?? "",
+      number: next.remote_identity.uri.user ?? "",
+      since: Date.now(),
+      isAnswerNow,
+    },
+    speaker: front?.speaker === speakers[0] ? speakers[1] : speakers[0],
+    connection: null,
   };
-  stream = openMicrophone(); // now, so that the answer needn't wait for it
-  next.on("peerconnection", ({ peerconnection }) => listen(peerconnection));
+  put([...lines, line]);
+  next.on("peerconnection", ({ peerconnection }) => {
+    line.connection = peerconnection;
+    listen(peerconnection, line.speaker);
+    measure();
+  });
   hurry(next);
-  next.on("accepted", () => stage("up"));
-  next.on("ended", () => over(next));
-  next.on("failed", () => over(next));
+  next.on("accepted", () => stage(line, "up"));
+  next.on("ended", () => drop(line));
+  next.on("failed", () => drop(line));
+}
+
+/** Takes the lines as they are now, and shows them. */
+function put(next: Line[]): void {
+  lines = next;
+  phoneCall.value = lines[0]?.call ?? null;
+  secondCall.value = lines[1]?.call ?? null;
+  measure();
 }
 
 function hurry(one: RTCSession): void {
@@ -217,12 +257,17 @@ function hurry(one: RTCSession): void {
 
 /** Calls the exchange's echo; what comes back is heard where a caller would be. */
 export function testEcho(): void {
-  if (!agent || session || echo.peek() === "calling" || echo.peek() === "up") return;
+  if (!agent || lines.length || echo.peek() === "calling" || echo.peek() === "up") return;
   void startEcho(agent, host, {
     ready: hurry,
-    hear: (connection) => listen(connection, () => null),
+    hear: (connection) => {
+      listen(connection, speakers[0]);
+      measure(connection);
+    },
     over: () => {
-      if (!session) silence();
+      if (lines.length) return;
+      measure();
+      speakers[0].srcObject = null;
     },
   });
 }
@@ -233,26 +278,22 @@ function isDead(one: RTCSession): boolean {
   return one.isEnded() || state === "failed" || state === "disconnected" || state === "closed";
 }
 
-function stage(next: PhoneCall["stage"]): void {
-  if (phoneCall.value) phoneCall.value = { ...phoneCall.value, stage: next, since: Date.now() };
+function stage(line: Line, next: PhoneCall["stage"]): void {
+  if (!lines.includes(line)) return;
+  line.call = { ...line.call, stage: next, since: Date.now() };
+  put(lines);
 }
 
-function over(which: RTCSession): void {
-  if (session !== which) return;
-  session = null;
-  silence(); // before the call's name is forgotten: its figures are reported
-  phoneCall.value = null;
+function drop(line: Line): void {
+  if (!lines.includes(line)) return;
+  line.speaker.srcObject = null;
+  put(lines.filter((each) => each !== line));
+  if (lines.length) return;
   void stream.then(closeStream);
   if (stopWhenIdle) leave();
 }
 
-function silence(): void {
-  endQuality();
-  endQuality = () => undefined;
-  speaker.srcObject = null;
-}
-
-function listen(connection: RTCPeerConnection, whose: () => string | null = () => phoneCall.peek()?.callId ?? null): void {
+function listen(connection: RTCPeerConnection, speaker: HTMLAudioElement): void {
   connection.addEventListener("track", (event) => {
     speaker.srcObject = event.streams[0] ?? new MediaStream([event.track]);
     speaker.play().then(
@@ -260,8 +301,18 @@ function listen(connection: RTCPeerConnection, whose: () => string | null = () =
       () => (isSpeakerBlocked.value = true),
     );
   });
+}
+
+/** Measures the line that is heard, or the echo test, which is nobody's call. */
+function measure(test: RTCPeerConnection | null = null): void {
+  const line = lines[0];
+  const next = test ?? line?.connection ?? null;
+  if (next === measured) return;
   endQuality();
-  endQuality = watchQuality(connection, whose, () => !phoneCall.peek() || isTalking());
+  measured = next;
+  endQuality = () => undefined;
+  if (test) endQuality = watchQuality(test, () => null, () => true);
+  else if (next) endQuality = watchQuality(next, () => line?.call.callId ?? null, () => isTalking());
 }
 
 /** The page knows of holding what the phone doesn't. */
@@ -271,26 +322,28 @@ export function whenTalking(asked: () => boolean): void {
 
 /** Speaks into the microphone that is to be used now, without a word of SIP. */
 async function renewMicrophone(): Promise<void> {
-  const one = session;
   const before = await stream;
-  if (!one || !before || !isOutdated(before)) return;
+  if (!lines.length || !before || !isOutdated(before)) return;
   const fresh = await openMicrophone();
   const track = fresh?.getAudioTracks()[0];
   if (!fresh || !track) return; // `microphone` says why; the next device that is plugged in is tried
-  if (session !== one) {
+  if (!lines.length || (await stream) !== before) {
     closeStream(fresh);
     return;
   }
   stream = Promise.resolve(fresh);
-  const sender = one.connection?.getSenders().find((each) => each.track?.kind === "audio");
-  await sender?.replaceTrack(track);
+  for (const line of lines) {
+    const sender = line.connection?.getSenders().find((each) => each.track?.kind === "audio");
+    await sender?.replaceTrack(track);
+  }
   applyMute();
   closeStream(before);
 }
 
 /** Plays what the browser kept back until the agent touched the page. */
 export function unblockSpeaker(): void {
-  speaker.play().then(
+  const heard = speakers.filter((each) => each.srcObject);
+  Promise.all(heard.map((each) => each.play())).then(
     () => (isSpeakerBlocked.value = false),
     () => undefined,
   );
@@ -305,33 +358,57 @@ export async function answerPhone(call = ""): Promise<boolean> {
     otherTab?.postMessage({ answer: call } satisfies FromTab);
     return true;
   }
-  const one = session;
-  if (!one || phoneCall.value?.stage !== "ringing") return false;
-  stage("answering");
+  return answerLine(lines[0]);
+}
+
+/** Answers the call that waits, which is the one that the agent is busy with from then on. */
+export async function answerSecond(): Promise<boolean> {
+  if (registration.value === "elsewhere") {
+    otherTab?.postMessage({ accept: true } satisfies FromTab);
+    return true;
+  }
+  return answerLine(lines[1]);
+}
+
+async function answerLine(line: Line | undefined): Promise<boolean> {
+  if (!line || line.call.stage !== "ringing") return false;
+  stage(line, "answering");
   let sound = await stream;
   if (!sound) {
     stream = openMicrophone();
     sound = await stream;
   }
-  if (session !== one) return false; // the caller gave up meanwhile
+  if (!lines.includes(line)) return false; // the caller gave up meanwhile
   if (!sound) {
-    stage("ringing");
+    stage(line, "ringing");
     return false;
   }
-  one.answer({ mediaStream: sound, pcConfig: { iceServers: [] } });
+  put([line, ...lines.filter((each) => each !== line)]);
+  line.session.answer({ mediaStream: sound, pcConfig: { iceServers: [] } });
   applyMute();
   return true;
+}
+
+/** The exchange says with which of the two the agent speaks. */
+export function hearCall(callId: string): void {
+  const [first, second] = lines;
+  if (first && second?.call.callId === callId && second.call.stage === "up") put([second, first]);
 }
 
 /** Refuses a ringing call; the caller goes on to somebody else. */
 export function declinePhone(): void {
   if (registration.value === "elsewhere") otherTab?.postMessage({ decline: true } satisfies FromTab);
-  if (session && phoneCall.value?.stage === "ringing") session.terminate(BUSY);
+  if (lines[0]?.call.stage === "ringing") lines[0].session.terminate(BUSY);
+}
+
+/** Refuses the call that waits: only for when the service can't be asked. */
+export function declineSecond(): void {
+  if (lines[1]?.call.stage === "ringing") lines[1].session.terminate(BUSY);
 }
 
 /** Hangs up by SIP: only for when the service can't be asked. */
 export function hangUpLocally(): void {
-  session?.terminate();
+  lines[0]?.session.terminate();
 }
 
 export function setPhoneMuted(next: boolean): void {
@@ -347,10 +424,14 @@ function applyMute(): void {
 
 export function sendDigit(digit: string): void {
   if (registration.value === "elsewhere") otherTab?.postMessage({ digit } satisfies FromTab);
-  else if (session?.isEstablished()) session.sendDTMF(digit, { duration: 100, interToneGap: 80 });
+  else if (lines[0]?.session.isEstablished()) lines[0].session.sendDTMF(digit, { duration: 100, interToneGap: 80 });
 }
 
-/** Tells the phone what the service calls its call. */
+/** Tells the phone what the service calls its call; of two, the one that has no name yet. */
 export function nameCall(callId: string): void {
-  if (phoneCall.value && phoneCall.value.callId !== callId) phoneCall.value = { ...phoneCall.value, callId };
+  if (lines.some((each) => each.call.callId === callId)) return;
+  const line = lines.length > 1 ? lines.find((each) => !each.call.callId) : lines[0];
+  if (!line) return;
+  line.call = { ...line.call, callId };
+  put(lines);
 }

@@ -163,6 +163,23 @@ export interface CallSection {
   can: Record<CallAction, string>;
 }
 
+/** Another call at the agent's phones: it waits, or he has put it aside. */
+export interface SecondSection {
+  call_id: string;
+  state: "waiting" | "on_hold" | "talking";
+  kind: string;
+  since: string;
+  /** Who is at its other end, or who asks; empty: not known. */
+  name: string;
+  /** Masked. */
+  number: string;
+  queue: string;
+  queue_label: Labels;
+  /** Why it can't be accepted, or taken back, now; empty: it can. */
+  accept: string;
+  decline: string;
+}
+
 export interface HistoryRow {
   call_id: string;
   at: string;
@@ -458,6 +475,8 @@ export interface Colleague {
   state: AgentStateName;
   kind: string;
   since: string;
+  /** A call for him waits while he talks. */
+  waits: boolean;
 }
 
 /** Comes only while the page asks for it (`watch`). */
@@ -508,6 +527,7 @@ export interface Sections {
   /** Opened from a list. */
   opened: TicketSection | null;
   ticket_form: TicketForm | null;
+  second: SecondSection | null;
 }
 
 export type SectionName = keyof Sections;
@@ -536,6 +556,8 @@ export interface Commands {
   "agent.not_ready": { reason: string };
   "agent.extend_wrap_up": Record<string, never>;
   "call.answer": { call_id: string };
+  "call.accept": { call_id: string };
+  "call.decline": { call_id: string };
   "call.hang_up": { call_id: string };
   "call.hold": { call_id: string };
   "call.retrieve": { call_id: string };

@@ -105,6 +105,12 @@ export function beep(): void {
   tone("speaker", 988, 0, 0.12, 0.25);
 }
 
+/** Somebody waits: two short, soft notes in the headset. */
+export function waitingBeep(): void {
+  tone("speaker", 880, 0, 0.1, 0.12);
+  tone("speaker", 880, 0.16, 0.1, 0.12);
+}
+
 export function holdReminder(): void {
   tone("speaker", 440, 0, 0.12, 0.18);
   tone("speaker", 440, 0.2, 0.12, 0.18);

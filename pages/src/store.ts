@@ -28,6 +28,7 @@ export const sections: { [N in SectionName]: Signal<Sections[N] | null> } = {
   tickets: signal<Sections["tickets"]>(null),
   opened: signal<Sections["opened"]>(null),
   ticket_form: signal<Sections["ticket_form"]>(null),
+  second: signal<Sections["second"]>(null),
 };
 
 export const linkPhase = signal<LinkPhase>({ name: "connecting", attempt: 0 });

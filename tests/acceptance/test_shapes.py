@@ -369,7 +369,6 @@ async def test_tones_are_sent_to_the_other_side(centre: Centre) -> None:
 @pytest.mark.parametrize(
     ("kind", "value", "error"),
     [
-        ("agent", "1002", "busy_target"),
         ("agent", "1001", "own_number"),
         ("agent", "1999", "no_such_target"),
         ("queue", "moon", "no_such_target"),

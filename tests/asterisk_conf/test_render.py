@@ -264,9 +264,11 @@ def test_a_shared_phone_is_a_desk_phone_and_rings_for_who_sits_there(
         render(place, each, _secrets(each), install)
         texts[name] = (place.asterisk_dir / "etc/extensions.conf").read_text(encoding="utf-8")
     assert "RD_SEAT" not in texts["plain"]
-    dialled = [line for line in texts["shared"].splitlines() if "Dial(PJSIP/${RD_TO}&" in line]
-    assert dialled
-    assert all("&PJSIP/${RD_TO}w${RD_SEAT_${RD_TO}}," in line for line in dialled)
+    assert "Set(RD_LEFT=${RD_TO}-${RD_TO}w)" in texts["plain"]
+    assert "Set(RD_LEFT=${RD_TO}-${RD_TO}w${IF($" in texts["shared"]
+    for text in texts.values():  # nobody is rung without a look at who is busy
+        assert "Dial(PJSIP/${RD_TO}" not in text
+        assert text.count("Gosub(rd-phones,s,1)") == text.count(",Dial(${RD_PHONES},") == 5
     phones = (place.asterisk_dir / "etc/pjsip.conf").read_text(encoding="utf-8")
     assert "\n[3001](desk)\n" in phones
     assert "\npassword = secret-of-3001\n" in phones

@@ -59,6 +59,7 @@ def _base() -> Json:
         "link": {"switch": "up", "text": ""},
         "parked": [parked("3")],
         "directory": None,
+        "second": None,
         "missed": {"open": [scenes_day.missed()], "closed": [], "more": 0},
         "callbacks": {"mine": [], "team": [], "queue": [], "due": 0},
         "messages": {"received": [], "sent": [], "unread": 0, "teams": [], "may_send": False},
@@ -67,6 +68,26 @@ def _base() -> Json:
         "opened": None,
         "ticket_form": ticket_form(),
     }  # fmt: skip
+
+
+SECOND_ID = "pbx1-1763770099.30-8"
+
+
+def second(state: str = "waiting", **fields: Any) -> Json:
+    """Another call at the agent's phones."""
+    return {
+        "call_id": SECOND_ID,
+        "state": state,
+        "kind": "internal",
+        "since": ago(9),
+        "name": "Otto Lindqvist",
+        "number": "1004",
+        "queue": "",
+        "queue_label": {},
+        "accept": "",
+        "decline": "" if state == "waiting" else "No call is waiting.",
+        **fields,
+    }
 
 
 CALLER_IDS: list[Json] = [
@@ -120,6 +141,7 @@ def _colleague(name: str, extension: str, state: str, seconds: int) -> Json:
         "state": state,
         "kind": kind,
         "since": ago(seconds),
+        "waits": False,
     }
 
 
@@ -577,6 +599,16 @@ def _changes() -> dict[str, Json]:
         "consult_ringing": {**_talking(), "call": call("consulting", consult=consult("ringing"))},
         "consulting": {**_talking(), "call": call("consulting", consult=consult("talking"))},
         "conference": {**_talking(), "call": call("conference", parties=parties())},
+        "second_waiting": {**_talking(), "second": second()},
+        "second_on_hold": {
+            **_talking(),
+            "second": second("on_hold", kind="direct", name="王小明", number="138****8000"),
+        },
+        "second_consulting": {
+            **_talking(),
+            "call": call("consulting", consult=consult("talking")),
+            "second": second(accept="First hand the caller over, or end the consultation."),
+        },
         "transferring": {
             **_wrap_up(),
             "call": call("transferring"),

@@ -96,6 +96,12 @@ class StubDesktop:
             if self.sections[section] != value:
                 await self.push(section, value)
 
+    async def answer(self, name: str) -> None:
+        """Say yes to the commands of this name that were left without an answer (``silent_to``)."""
+        for message in [m for m in self.of_type("command") if m["name"] == name]:
+            for socket in list(self._sockets):
+                await socket.send_json({"type": "result", "id": message["id"], "ok": True})
+
     async def drop(self, code: int = WSCloseCode.GOING_AWAY) -> None:
         """Close every socket."""
         for socket in list(self._sockets):

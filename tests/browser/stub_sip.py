@@ -54,6 +54,7 @@ class StubSip:
         self._numbers = itertools.count(1)
         self._socket: web.WebSocketResponse | None = None
         self._contact = ""
+        self._tags: dict[str, str] = {}  # what the phone calls itself in each call
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -115,6 +116,32 @@ class StubSip:
         ]
         await self._send([*lines, "Content-Length: 0", "", ""])
 
+    async def give_up(self, number: int) -> None:
+        """End the ring of the so manyth call (from 1), as a caller who hangs up does."""
+        lines = [
+            f"CANCEL {self._contact} SIP/2.0",
+            f"Via: SIP/2.0/WS 127.0.0.1;branch=z9hG4bK{number}",
+            "Max-Forwards: 70",
+            f'From: "Caller" <sip:13800138000@ringdesk.invalid>;tag=a{number}',
+            "To: <sip:1001w@ringdesk.invalid>",
+            f"Call-ID: stub-{number}",
+            f"CSeq: {number} CANCEL",
+        ]
+        await self._send([*lines, "Content-Length: 0", "", ""])
+
+    async def hang_up(self, number: int) -> None:
+        """End the so manyth call (from 1), which was answered."""
+        lines = [
+            f"BYE {self._contact} SIP/2.0",
+            f"Via: SIP/2.0/WS 127.0.0.1;branch=z9hG4bKbye{number}",
+            "Max-Forwards: 70",
+            f'From: "Caller" <sip:13800138000@ringdesk.invalid>;tag=a{number}',
+            f"To: {self._tags[f'stub-{number}']}",
+            f"Call-ID: stub-{number}",
+            f"CSeq: {number + 100} BYE",
+        ]
+        await self._send([*lines, "Content-Length: 0", "", ""])
+
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(protocols=["sip"])
         await socket.prepare(request)
@@ -144,6 +171,8 @@ class StubSip:
     async def _response(self, status: str, message: str) -> None:
         method = header(message, "CSeq").split(" ")[1]
         self.seen.append(f"{status} {method}")
+        if method == "INVITE" and status == "200":
+            self._tags[header(message, "Call-ID")] = header(message, "To")
         if method == "INVITE" and int(status) >= 200:
             number = header(message, "CSeq").split(" ")[0]
             lines = [

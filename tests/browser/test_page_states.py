@@ -39,6 +39,9 @@ WORDS = {
     "consult_ringing": "rings",
     "consulting": "talks with you",
     "conference": "+86 574 8712 0000",
+    "second_waiting": "Otto Lindqvist",
+    "second_on_hold": "Take back",
+    "second_consulting": "Waiting",
     "transferring": "Sent on, not answered yet",
     "parked": "Parked at place 3",
     "agent_lost": "Phone lost",
@@ -91,7 +94,9 @@ async def test_the_strip_and_its_buttons_keep_their_places(
     page = await open_page("ready")
     places = {}
     # Muted, and the recording paused: other words on the buttons.
-    for name, phase in [*zip(PHASES, PHASES, strict=True), ("talking_next", "talking")]:
+    others = {"talking_next": "talking", "second_waiting": "talking", "second_on_hold": "talking"}
+    others["second_consulting"] = "consulting"
+    for name, phase in [*zip(PHASES, PHASES, strict=True), *others.items()]:
         await stub.show(name)
         await expect(page.locator(f".strip[data-phase={phase}]")).to_be_visible()
         is_muted = str(name == "talking_next").lower()
@@ -119,6 +124,8 @@ async def test_the_strip_and_its_buttons_keep_their_places(
         "talking_next",
         "outcome_missing",
         "break_late",
+        "second_waiting",
+        "second_consulting",
     ],
 )
 @pytest.mark.parametrize(
@@ -144,7 +151,7 @@ async def test_words_stand_out_from_their_ground(
 ) -> None:
     """WCAG 2.2, 1.4.3: 4.5 to 1 for text; the strip in each state, buttons that can't be pressed aside."""
     page = await open_page("ready", color_scheme=theme)
-    for name in (*PHASES, "agent_lost"):
+    for name in (*PHASES, "agent_lost", "second_waiting", "second_on_hold"):
         await stub.show(name)
         phase = await page.locator(".strip").get_attribute("data-phase")
         ratios = await page.evaluate(CONTRAST)
@@ -170,7 +177,7 @@ CONTRAST = """() => {
   };
   const ratios = {};
   for (const each of document.querySelectorAll('.strip .name, .strip .number, .strip .why, '
-      + '.strip .consulted-name, .strip .consulted-state, .strip .party bdi, .strip .big, .strip .phase-word,'
+      + '.second-state, .second-name, .second-kind, .second .figures, .strip .consulted-name, .strip .consulted-state, .strip .party bdi, .strip .big, .strip .phase-word,'
       + '.strip .recording:not(.none), .top-bar .phone-word, .queue, .match, .teach, .bottom-bar span, .history time')) {
     const pair = [light(getComputedStyle(each).color), light(ground(each))].sort((a, b) => b - a);
     const ratio = (pair[0] + 0.05) / (pair[1] + 0.05);

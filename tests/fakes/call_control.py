@@ -122,6 +122,9 @@ class RecordingCallControl:
     async def add_party(self, call_id: CallId, target: Target) -> None:
         self._take(Given("add_party", call_id, target=target))
 
+    async def decline(self, call_id: CallId, endpoint: Endpoint) -> None:
+        self._take(Given("decline", call_id, endpoint))
+
     async def drop_party(self, call_id: CallId, endpoint: Endpoint) -> None:
         self._take(Given("drop_party", call_id, endpoint))
 

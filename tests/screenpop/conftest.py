@@ -31,6 +31,7 @@ from screenpop.desks import Desk, DeskConfig
 from screenpop.dialling import DialRules, OutsideRules
 from screenpop.ports import QueueHands, SipAccount
 from screenpop.queue_commands import QueueCommands
+from screenpop.second_commands import SecondCommands
 from screenpop.service import ScreenPop
 from screenpop.ticket_boards import TicketBoards
 from screenpop.ticket_commands import TicketCommands
@@ -106,6 +107,15 @@ class State(enum.Enum):
 
 
 @dataclass(frozen=True)
+class Line:
+    """``screenpop.views.LineView``."""
+
+    call_id: CallId
+    kind: str = "internal"
+    is_up: bool = False
+
+
+@dataclass(frozen=True)
 class View:
     """``screenpop.views.AgentView``."""
 
@@ -124,6 +134,7 @@ class View:
     late_at: datetime | None = None
     overrun_at: datetime | None = None
     extensions_left: int | None = None
+    lines: tuple[Line, ...] = ()
 
 
 @dataclass
@@ -183,6 +194,8 @@ class FakeSwitch:
 
     def __init__(self, bus: LocalBus) -> None:
         self.asked: list[tuple[Any, ...]] = []
+        self.answers = CALL
+        """What a phone takes that is asked to answer."""
         self.is_mute = False
         """Takes every command, and nothing comes of it."""
         self._bus = bus
@@ -207,6 +220,12 @@ class FakeSwitch:
                 return [ev.CallRetrieved(by="agent", **at)]
             case "hang_up", _:
                 return [ev.CallEnded(cause=16, ended_by="agent", **at)]
+            case "answer", (endpoint,):
+                answered = {"at": T0, "call_id": self.answers, "leg_id": LegId(f"two-{endpoint}")}
+                return [ev.CallConnected(endpoint=endpoint, **answered)]
+            case "decline", (_, endpoint):
+                ended = LegId(f"two-{endpoint}")
+                return [ev.LegEnded(leg_id=ended, endpoint=endpoint, cause=17, **at)]
             case "leave", (_, endpoint):
                 return [ev.LegEnded(endpoint=endpoint, cause=16, **leg, **at)]
             case "mute", (_, muted):
@@ -401,9 +420,11 @@ async def world() -> AsyncIterator[World]:
     agents, switch, journal = FakeAgents(), FakeSwitch(bus), FakeJournal()
     hands = FakeHands()
     pop = ScreenPop(bus, clock, tickets.office, FakePhones(), plan, CONFIG)
-    calls = CallCommands(pop, cast(CallControl, switch), Confirming(bus, clock), RULES)
     day = Day(pop.desks, bus, clock, tickets.office, plan, DAY, scope=scope_of)
     boards = TicketBoards(pop.desks, tickets.work, pop.lookups, clock)
+    confirming = Confirming(bus, clock)
+    calls = CallCommands(pop, cast(CallControl, switch), confirming, RULES)
+    calls.table.update(SecondCommands(pop, cast(CallControl, switch), confirming).table)
     commands = CommandDesk(
         pop,
         bus,

@@ -36,7 +36,7 @@ export function ActionButton({ action, icon, kind = "", isOn, pendingAs }: Props
     >
       {icon && <Icon name={icon} />}
       <span class="button-text">{name}</span>
-      {action.key && <kbd>{action.key}</kbd>}
+      {action.key && <kbd>{action.key.replace("Shift+", "⇧")}</kbd>}
     </button>
   );
 }

@@ -18,6 +18,7 @@ import { Keypad } from "./Keypad";
 import { Menu } from "./Menu";
 import { hasOthers, Others } from "./Others";
 import { ReachPanel } from "./ReachPanel";
+import { SecondCall } from "./SecondCall";
 
 const PHASE_WORDS: Record<Phase, Key> = {
   ready: "state.ready",
@@ -238,6 +239,7 @@ export function CallStrip() {
       {hasCaller ? <Who /> : <Idle />}
       <Clock />
       <Others />
+      <SecondCall />
       <div class="strip-buttons" role="toolbar" aria-label={t("strip.toolbar")}>
         <ActionButton action={strip.answer} icon="answer" kind="answer" />
         <ActionButton action={strip.hangUp} icon="hang_up" kind="hang-up" />

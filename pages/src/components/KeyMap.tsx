@@ -7,7 +7,8 @@ import type { Key } from "../i18n";
 import { useFocusBack } from "./useFocusBack";
 
 const KEYS: [string, Key][] = [
-  ["F2", "call.answer"],
+  ["F2", "keys.answer"],
+  ["Shift F2", "keys.decline_second"],
   ["F3", "keys.dial"],
   ["F4", "call.hang_up"],
   ["F6", "keys.hold"],
