@@ -48,7 +48,7 @@ class PopTimes:
 def take(
     of_call: Mapping[AgentId, PopTimes], event: ev.CallEvent, rung: AgentId | None
 ) -> list[PopTimes]:
-    """Note the ring (``rung``: whose phone it is); returns the pops of the call that are measured now, as far as they will be."""
+    """Note the ring (``rung``: whose phone it is); returns the pops that are measured now, as far as they will be."""
     if isinstance(event, ev.LegRang):
         times = of_call.get(rung) if rung is not None else None
         if times is None or times.ring_time is not None:

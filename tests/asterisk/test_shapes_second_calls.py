@@ -1,4 +1,4 @@
-"""Shapes of calls that reach somebody who talks already: they wait, are accepted, declined, or find him busy; docs/shapes.md."""
+"""Shapes of calls that reach somebody who talks: they wait, are accepted, declined, or find him busy; docs/shapes.md."""
 
 from __future__ import annotations
 

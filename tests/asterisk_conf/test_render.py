@@ -268,7 +268,7 @@ def test_a_shared_phone_is_a_desk_phone_and_rings_for_who_sits_there(
     assert "Set(RD_LEFT=${RD_TO}-${RD_TO}w${IF($" in texts["shared"]
     for text in texts.values():  # nobody is rung without a look at who is busy
         assert "Dial(PJSIP/${RD_TO}" not in text
-        assert text.count("Gosub(rd-phones,s,1)") == text.count(",Dial(${RD_PHONES},") == 5
+        assert text.count("Gosub(rd-phones,") == text.count(",Dial(${RD_PHONES},") == 6
     phones = (place.asterisk_dir / "etc/pjsip.conf").read_text(encoding="utf-8")
     assert "\n[3001](desk)\n" in phones
     assert "\npassword = secret-of-3001\n" in phones

@@ -177,7 +177,8 @@ CONTRAST = """() => {
   };
   const ratios = {};
   for (const each of document.querySelectorAll('.strip .name, .strip .number, .strip .why, '
-      + '.second-state, .second-name, .second-kind, .second .figures, .strip .consulted-name, .strip .consulted-state, .strip .party bdi, .strip .big, .strip .phase-word,'
+      + '.second-state, .second-name, .second-kind, .second .figures, '
+      + '.strip .consulted-name, .strip .consulted-state, .strip .party bdi, .strip .big, .strip .phase-word,'
       + '.strip .recording:not(.none), .top-bar .phone-word, .queue, .match, .teach, .bottom-bar span, .history time')) {
     const pair = [light(getComputedStyle(each).color), light(ground(each))].sort((a, b) => b - a);
     const ratio = (pair[0] + 0.05) / (pair[1] + 0.05);

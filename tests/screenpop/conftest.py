@@ -221,11 +221,14 @@ class FakeSwitch:
             case "hang_up", _:
                 return [ev.CallEnded(cause=16, ended_by="agent", **at)]
             case "answer", (endpoint,):
-                answered = {"at": T0, "call_id": self.answers, "leg_id": LegId(f"two-{endpoint}")}
-                return [ev.CallConnected(endpoint=endpoint, **answered)]
+                of = {"at": T0, "call_id": self.answers, "endpoint": endpoint}
+                return [ev.CallConnected(**{**leg, **of})]
             case "decline", (_, endpoint):
-                ended = LegId(f"two-{endpoint}")
-                return [ev.LegEnded(leg_id=ended, endpoint=endpoint, cause=17, **at)]
+                return [
+                    ev.LegEnded(
+                        endpoint=endpoint, cause=17, **{**at, "leg_id": LegId(f"two-{endpoint}")}
+                    )
+                ]
             case "leave", (_, endpoint):
                 return [ev.LegEnded(endpoint=endpoint, cause=16, **leg, **at)]
             case "mute", (_, muted):
