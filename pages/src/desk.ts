@@ -6,6 +6,7 @@ import { answerOnArrival, layer, seeCall } from "./actions";
 import { language, t } from "./i18n";
 import { isMuted, localMute, phase, tame } from "./line";
 import { endEcho } from "./echo";
+import { watchHeadsets } from "./headsets";
 import { CommandError } from "./link";
 import { microphone, pluggedNews, reported, watchMicrophone } from "./microphone";
 import { watchNotes } from "./notes";
@@ -47,6 +48,7 @@ export function startDesk(): void {
   watchNotifications();
   watchOutside();
   watchMicrophone();
+  watchHeadsets();
   watchNotes();
   watchTickets();
   watchPaint();

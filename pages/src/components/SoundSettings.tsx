@@ -7,6 +7,7 @@ import { useEffect } from "preact/hooks";
 import { canChooseOutput, choices, choose, chosenDevice, inUse, missing } from "../devices";
 import type { DeviceKind } from "../devices";
 import { echo, returned } from "../echo";
+import { chooseHeadset, headsetProblem, headsets, isHeadsetPossible } from "../headsets";
 import { t } from "../i18n";
 import type { Key } from "../i18n";
 import { changes, closeStream, meter, microphone, openMicrophone } from "../microphone";
@@ -125,6 +126,38 @@ function Echo() {
   );
 }
 
+/** The headset's own buttons; which one, the browser asks. */
+function HeadsetButtons() {
+  const names = headsets.value;
+  const words = !isHeadsetPossible
+    ? t("headset.impossible")
+    : headsetProblem.value
+      ? t(headsetProblem.value === "busy" ? "headset.busy" : "headset.other")
+      : names.length
+        ? t("headset.on", { name: names.join(", ") })
+        : t("headset.none");
+  return (
+    <div class="field" role="group" aria-label={t("headset.title")}>
+      <span>{t("headset.title")}</span>
+      <div class="row">
+        <button
+          type="button"
+          class="button"
+          data-action="headset"
+          aria-disabled={isHeadsetPossible ? undefined : true}
+          title={isHeadsetPossible ? undefined : words}
+          onClick={() => void chooseHeadset()}
+        >
+          {t("headset.choose")}
+        </button>
+      </div>
+      <p class="device-hint" role="status">
+        {words}
+      </p>
+    </div>
+  );
+}
+
 export function SoundSettings() {
   const now = quality.value;
   return (
@@ -161,6 +194,7 @@ export function SoundSettings() {
           {t("phone.try_ring")}
         </button>
       </DeviceChoice>
+      <HeadsetButtons />
       <Echo />
       {now && (
         <p class="quality-figures figures">
