@@ -18,6 +18,7 @@ from tests.browser.open_page import OpenPage
 from tests.browser.stub_desktop import StubDesktop
 from tests.browser.stub_sip import StubSip
 from tests.browser.test_page_phone import registered
+from tests.browser.test_page_sound import becomes
 from tests.until import until
 
 pytest_plugins = ["tests.browser.page_plugin"]
@@ -187,16 +188,16 @@ async def test_chosen_once_it_answers_mutes_hangs_up_and_lights(
     assert await page.evaluate("window.asked") == {"filters": [{"usagePage": 0x0B}]}
     await page.keyboard.press("Escape")
     await rings(page, sip, stub)
-    await page.wait_for_function("window.lamps.at(-1)?.join() === '2,2'")
+    await becomes(page, "window.lamps.at(-1)?.join() === '2,2'")
     await page.evaluate("window.headset.says(1)")
     await until(lambda: "200 INVITE" in sip.seen)
     for section in ("agent", "call", "ticket"):
         await stub.push(section, scenes.scene("talking")[section])
-    await page.wait_for_function("window.lamps.at(-1)?.join() === '2,1'")
+    await becomes(page, "window.lamps.at(-1)?.join() === '2,1'")
     await page.evaluate("window.headset.says(3)")
     await until(lambda: stub.commands("call.mute") == [{"call_id": scenes.CALL_ID, "muted": True}])
     await stub.change("call", muted=True)
-    await page.wait_for_function(f"window.lamps.at(-1)?.join() === '2,{0x81}'")
+    await becomes(page, f"window.lamps.at(-1)?.join() === '2,{0x81}'")
     await page.evaluate("window.headset.says(1)")
     await page.evaluate("window.headset.says(0)")
     await until(lambda: stub.commands("call.hang_up") == [{"call_id": scenes.CALL_ID}])
@@ -210,7 +211,7 @@ async def test_it_is_known_at_the_next_visit_and_unplugged_it_says_so(
         open_page, sip, stub, script=SCRIPTED + "localStorage.setItem('granted', '1');"
     )
     await rings(page, sip, stub)
-    await page.wait_for_function("window.lamps.at(-1)?.join() === '2,2'")
+    await becomes(page, "window.lamps.at(-1)?.join() === '2,2'")
     await page.evaluate("navigator.hid.tells('disconnect')")
     await expect(page.locator(".strip-note")).to_contain_text("Plain Headset was unplugged")
     await page.evaluate("window.headset.says(1)")

@@ -12,6 +12,7 @@ from tests.browser.open_page import OpenPage
 from tests.browser.stub_desktop import StubDesktop
 from tests.browser.stub_sip import StubSip
 from tests.browser.test_page_phone import in_a_call
+from tests.browser.test_page_sound import becomes
 from tests.until import until
 
 pytest_plugins = ["tests.browser.page_plugin"]
@@ -25,12 +26,13 @@ OscillatorNode.prototype.start = function (at) { window.tones.push(this.frequenc
 """
 
 
-async def waits(stub: StubDesktop, sip: StubSip, **fields: Any) -> None:
+async def waits(page: Page, stub: StubDesktop, sip: StubSip, **fields: Any) -> None:
     """A colleague's call waits: the phone rings on its other line, and the service says who it is."""
     rung = sip.seen.count("180 INVITE")
     await sip.call("Otto")
     await until(lambda: sip.seen.count("180 INVITE") == rung + 1)
     await stub.push("second", scenes.second(**fields))
+    await expect(page.get_by_role("group", name="Second call")).to_be_visible()
 
 
 async def accepted(page: Page, stub: StubDesktop, sip: StubSip) -> None:
@@ -65,13 +67,13 @@ async def test_it_stands_beside_the_first_beeps_and_rings_not(
     page = await in_a_call(open_page, sip, stub, script=COUNT_TONES)
     await page.evaluate("window.tones.length = 0")
     before = await page.locator(".strip .big").bounding_box()
-    await waits(stub, sip)
+    await waits(page, stub, sip)
     box = page.get_by_role("group", name="Second call")
     await expect(box).to_contain_text("Otto Lindqvist")
     await expect(box).to_contain_text("colleague")
     await expect(page.locator(".strip[data-phase=talking]")).to_contain_text("王小明")
     assert await page.locator(".strip .big").bounding_box() == before
-    await page.wait_for_function("window.tones.length >= 2")
+    await becomes(page, "window.tones.length >= 2")
     assert set(await page.evaluate("window.tones")) == {880}  # the ring begins with another note
     await until(lambda: len(stub.of_type("phone")[-1]["sessions"]) == 2)
     await expect(page.locator("#notes")).to_be_focused()
@@ -81,7 +83,7 @@ async def test_f2_accepts_when_the_first_is_on_hold(
     open_page: OpenPage, sip: StubSip, stub: StubDesktop
 ) -> None:
     page = await in_a_call(open_page, sip, stub)
-    await waits(stub, sip)
+    await waits(page, stub, sip)
     await accepted(page, stub, sip)
     await expect(page.get_by_role("group", name="Second call")).to_contain_text("Wang Xiaoming")
     await expect(page.locator("[data-action=accept]")).to_contain_text("Take back")
@@ -100,21 +102,21 @@ async def test_muted_is_the_call_and_not_the_phone(
     page = await in_a_call(open_page, sip, stub)
     await page.keyboard.press("F7")
     await stub.change("call", muted=True)
-    await page.wait_for_function(f"{TRACKS}.every((each) => each === false)")
-    await waits(stub, sip)
+    await becomes(page, f"{TRACKS}.every((each) => each === false)")
+    await waits(page, stub, sip)
     await accepted(page, stub, sip)
-    await page.wait_for_function(f"{TRACKS}.every((each) => each === true)")
+    await becomes(page, f"{TRACKS}.every((each) => each === true)")
     await sip.hang_up(2)
     await stub.push("call", scenes.call("on_hold", muted=True))
     await stub.push("second", None)
-    await page.wait_for_function(f"{TRACKS}[0] === false")
+    await becomes(page, f"{TRACKS}[0] === false")
 
 
 async def test_declining_asks_the_service(
     open_page: OpenPage, sip: StubSip, stub: StubDesktop
 ) -> None:
     page = await in_a_call(open_page, sip, stub)
-    await waits(stub, sip)
+    await waits(page, stub, sip)
 
     async def asked() -> bool:
         await page.keyboard.press("Shift+F2")
@@ -131,7 +133,7 @@ async def test_without_the_service_the_phone_itself_says_busy(
     open_page: OpenPage, sip: StubSip, stub: StubDesktop
 ) -> None:
     page = await in_a_call(open_page, sip, stub)
-    await waits(stub, sip)
+    await waits(page, stub, sip)
     stub.is_away = True
     await stub.drop()
     await expect(page.locator("[data-action=accept]")).to_have_attribute("aria-disabled", "true")
@@ -144,7 +146,7 @@ async def test_who_gives_up_leaves_no_trace_and_a_third_is_busy(
     open_page: OpenPage, sip: StubSip, stub: StubDesktop
 ) -> None:
     page = await in_a_call(open_page, sip, stub)
-    await waits(stub, sip)
+    await waits(page, stub, sip)
     await sip.call("Third")
     await until(lambda: sip.seen.count("486 INVITE") == 1)
     await sip.give_up(2)
@@ -158,13 +160,13 @@ async def test_when_the_first_ends_the_one_that_waited_rings(
     open_page: OpenPage, sip: StubSip, stub: StubDesktop
 ) -> None:
     page = await in_a_call(open_page, sip, stub, script=COUNT_TONES)
-    await waits(stub, sip)
+    await waits(page, stub, sip)
     await page.evaluate("window.tones.length = 0")
     await sip.hang_up(1)
     await stub.push("call", scenes.call("ringing", call_id=scenes.SECOND_ID, token="two"))
     await stub.push("second", None)
     await expect(page.locator(".strip[data-phase=ringing]")).to_be_visible()
-    await page.wait_for_function("window.tones.includes(659)")  # the ring
+    await becomes(page, "window.tones.includes(659)")  # the ring
     answered = sip.seen.count("200 INVITE")
     await page.keyboard.press("F2")
     await until(lambda: sip.seen.count("200 INVITE") == answered + 1)
