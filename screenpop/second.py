@@ -16,11 +16,10 @@ from cti.ports import Clock
 from screenpop.abilities import accept_reason, say
 from screenpop.desks import Desk, DeskConfig, Desks
 from screenpop.facts import CallFacts
-from screenpop.sections import CustomerSection, SecondSection, TicketSection, iso
+from screenpop.lookups import Known
+from screenpop.sections import SecondSection, iso
 from screenpop.shown import OVER
 from screenpop.views import LineView
-
-_Known = tuple[CustomerSection | None, TicketSection | None]
 
 
 class SecondCalls:
@@ -31,7 +30,7 @@ class SecondCalls:
         desks: Desks,
         clock: Clock,
         facts_of: Callable[[CallId], CallFacts | None],
-        known: Callable[[CallId], _Known],
+        known: Callable[[CallId], Known],
         soon: Callable[[Desk], None],
         config: DeskConfig,
     ) -> None:
