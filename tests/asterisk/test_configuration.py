@@ -173,6 +173,9 @@ async def test_a_new_colleague_is_known_after_rendering_again_and_nothing_else_i
 ) -> None:
     install = find(pbx.settings.cache)
     assert install is not None
+    assert render(pbx.settings, pbx.company, pbx.secrets, install) == (
+        "manager.conf",
+    )  # ``show_more``
     assert render(pbx.settings, pbx.company, pbx.secrets, install) == ()
     line = "  - {login: fay, name: Fay, staff_number: '6', extension: '1006'}\nqueues:"
     company = parse_company(
@@ -190,6 +193,7 @@ async def test_a_new_colleague_is_known_after_rendering_again_and_nothing_else_i
     finally:
         for command in reload_commands(render(pbx.settings, pbx.company, secrets, install)) or ():
             await pbx.rx(command)
+        pbx.show_more()
 
 
 async def test_asterisk_knows_every_reload(pbx: Pbx) -> None:
