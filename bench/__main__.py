@@ -28,6 +28,7 @@ MODULES = {
     "P7": "bench.agi",
     "P10": "bench.pop",
     "P11": "bench.desktops",
+    "S10": "bench.attacks",
     "P12": "bench.matching",
     "P15": "bench.peaks",
     "CPU": "bench.cpu",

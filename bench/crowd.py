@@ -4,6 +4,7 @@
 each, says hello and prints how many stand. From then on it takes orders, a line each, each answered by a line of JSON:
 
     deaf 1     the last one reads no more
+    again      all lose their connection and come back at once; the seconds until the last one has its document
     told       how many updates came since it was last asked, and the delays of those that carry an instant, in ms
 
 An update carries an instant as ``"sent":<seconds of the machine's monotonic clock>``.
@@ -32,19 +33,27 @@ _AT_ONCE = 50
 class Crowd:
     """The desktops and what they were told."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(
+        self, port: int, client: aiohttp.ClientSession, tokens: Sequence[str], at_once: int
+    ) -> None:
         self._url = f"http://127.0.0.1:{port}"
+        self._client = client
+        self._tokens = tokens
+        self._at_once = at_once
+        self._readers: list[asyncio.Task[None]] = []
         self._sockets: list[aiohttp.ClientWebSocketResponse] = []
         self._delays_ms: list[float] = []
         self._updates = 0
         self._ended = 0
 
-    async def open(
-        self, client: aiohttp.ClientSession, token: str, turn: asyncio.Semaphore
-    ) -> None:
-        """One more desktop, which has its whole document."""
+    async def open(self) -> None:
+        """All desktops, so many at once; each has its whole document."""
+        turn = asyncio.Semaphore(self._at_once)
+        await asyncio.gather(*(self._open(token, turn) for token in self._tokens))
+
+    async def _open(self, token: str, turn: asyncio.Semaphore) -> None:
         async with turn:
-            socket = await client.ws_connect(
+            socket = await self._client.ws_connect(
                 f"{self._url}/api/v1/desktop",
                 headers={"Cookie": f"{COOKIE}={token}", "Origin": self._url},
                 max_msg_size=0,
@@ -54,7 +63,7 @@ class Crowd:
             first = json.loads(await socket.receive_str(timeout=60))
             assert first["type"] == "snapshot", first["type"]
         self._sockets.append(socket)
-        asyncio.get_running_loop().create_task(self._read(socket))
+        self._readers.append(asyncio.create_task(self._read(socket)))
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async for message in socket:
@@ -68,8 +77,10 @@ class Crowd:
                 self._delays_ms.append(1000 * (now - float(found[1])))
         self._ended += 1
 
-    def order(self, words: Sequence[str]) -> dict[str, Any]:
+    async def order(self, words: Sequence[str]) -> dict[str, Any]:
         """Do what one line says."""
+        if words[0] == "again":
+            return {"seconds": await self._again()}
         if words[0] == "deaf":
             for socket in self._sockets[-int(words[1]) :]:
                 assert socket._conn is not None
@@ -78,6 +89,17 @@ class Crowd:
         told = {"updates": self._updates, "delays_ms": self._delays_ms, "ended": self._ended}
         self._updates, self._delays_ms = 0, []
         return told
+
+    async def _again(self) -> float:
+        for socket in self._sockets:
+            assert socket._conn is not None
+            assert socket._conn.transport is not None
+            socket._conn.transport.abort()
+        await asyncio.gather(*self._readers)
+        self._sockets, self._readers, self._at_once = [], [], len(self._tokens)
+        begun = time.monotonic()
+        await self.open()
+        return time.monotonic() - begun
 
 
 def many_files() -> None:
@@ -90,16 +112,16 @@ async def _main(port: int) -> None:
     many_files()
     loop, lines = asyncio.get_running_loop(), asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    crowd, turn = Crowd(port), asyncio.Semaphore(_AT_ONCE)
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as client:
         tokens = []
         while (line := await lines.readline()).strip():
             tokens.append(line.decode().strip())
-        await asyncio.gather(*(crowd.open(client, token, turn) for token in tokens))
+        crowd = Crowd(port, client, tokens, _AT_ONCE)
+        await crowd.open()
         print(len(tokens), flush=True)
         while line := await lines.readline():
-            print(json.dumps(crowd.order(line.decode().split())), flush=True)
+            print(json.dumps(await crowd.order(line.decode().split())), flush=True)
 
 
 class Orders:

@@ -5,7 +5,8 @@ The whole service runs in the bench's own process, its desktops are plain WebSoc
 and memory, less those with nobody connected, divided by the desktops. *Deaf*: of 1,000 desktops one stops reading while
 each is told a change a second; the delay from put to read of the others, beside the same run without a deaf one. It is
 told more than it may let gather, so it is cut (4004) meanwhile. *Board*: one change told to 1,000 at once; until the last
-one has it.
+one has it. *Back* (R10): 1,000 lose their connections and come back in one instant, without the jitter by which pages
+spread it out.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import gc
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -45,6 +46,7 @@ _SLICES = 50
 _FIRST = 20_000
 GOAL_DEAF_MS = 1.0
 GOAL_BOARD_MS = 100.0
+GOAL_BACK_S = 5.0
 _LEAST_SHARE = 0.99
 """Of the changes must have been read, else nothing was measured."""
 
@@ -61,6 +63,19 @@ class Cost:
     opened_s: float
 
 
+@dataclass(slots=True)
+class Measured:
+    """All of it; delays in milliseconds."""
+
+    costs: list[Cost] = field(default_factory=list)
+    plain: list[float] = field(default_factory=list)
+    """Of 1,000, nobody deaf."""
+    deaf: list[float] = field(default_factory=list)
+    """Of the same without one, who is deaf."""
+    board: list[float] = field(default_factory=list)
+    back_s: list[float] = field(default_factory=list)
+
+
 def run(is_quick: bool) -> Part:
     """Measure; quick: without the largest crowd, and shorter.
 
@@ -69,8 +84,8 @@ def run(is_quick: bool) -> Part:
     """
     begun = time.monotonic()
     sizes = SIZES[:-1] if is_quick else SIZES
-    costs, plain, deaf, board = asyncio.run(measure(sizes, QUICK_SECONDS if is_quick else SECONDS))
-    return describe(costs, plain, deaf, board, time.monotonic() - begun)
+    measured = asyncio.run(measure(sizes, QUICK_SECONDS if is_quick else SECONDS))
+    return describe(measured, time.monotonic() - begun)
 
 
 def crowded(people: int) -> Company:
@@ -87,17 +102,15 @@ def crowded(people: int) -> Company:
     return Company.model_validate(base.model_dump() | {"people": [*base.people, *crowd]})
 
 
-async def measure(
-    sizes: Sequence[int], seconds: int
-) -> tuple[list[Cost], list[float], list[float], list[float]]:
-    """Costs at each size; the others' delays without and with a deaf desktop; a board's delays."""
+async def measure(sizes: Sequence[int], seconds: int) -> Measured:
+    """Open crowds of these sizes, one after the other."""
     many_files()
     async with playing() as player, service_on(player.port, crowded(max(sizes))) as service:
         port = service.settings.web.port
         desks = [d for d in service.screenpop.pop.desks if d.user.login.startswith("crowd")]
         tokens = await signed_in(service, [desk.user for desk in desks])
         idle = await _idle(seconds)
-        costs, plain, deaf, board = [], [], [], []
+        seen = Measured()
         for size in sizes:
             part = desks[:size]
             gc.collect()
@@ -108,16 +121,18 @@ async def measure(
                 memory_kb = 1024 * (resident_mb(os.getpid()) - before_mb) / size
                 cpu_s, delays = await tell(part, orders, seconds)
                 cpu_ms = 1000 * (cpu_s - idle * seconds) / size / seconds
-                costs.append(Cost(size, memory_kb, cpu_ms, percentile(delays, 0.99), opened_s))
+                seen.costs.append(Cost(size, memory_kb, cpu_ms, percentile(delays, 0.99), opened_s))
                 if size == BOARD:
-                    plain = (await tell(part, orders, seconds))[1]
-                    board = await _board(part, orders)
+                    seen.plain = (await tell(part, orders, seconds))[1]
+                    seen.board = await _board(part, orders)
+                    seen.back_s = [(await orders.say("again"))["seconds"] for _ in range(3)]
+                    await until(partial(_are_open, part), within=60)
                     await orders.say("deaf 1")
-                    deaf = (await tell(part[:-1], orders, seconds, also=part[-1]))[1]
+                    seen.deaf = (await tell(part[:-1], orders, seconds, also=part[-1]))[1]
                     if part[-1].pages:
                         raise Spoilt("the desktop that reads nothing was not cut")
             await until(partial(_are_shut, part), within=60)
-    return costs, plain, deaf, board
+    return seen
 
 
 def _are_open(desks: Sequence[Desk]) -> bool:
@@ -215,29 +230,29 @@ async def _board(desks: Sequence[Desk], orders: Orders) -> list[float]:
     return slowest
 
 
-def describe(
-    costs: Sequence[Cost],
-    plain: Sequence[float],
-    deaf: Sequence[float],
-    board: Sequence[float],
-    seconds: float,
-) -> Part:
+def describe(seen: Measured, seconds: float) -> Part:
     """Make figures of what was measured."""
     figures = []
-    for cost in costs:
+    for cost in seen.costs:
         size = f"{cost.desktops:,} desktops"
         figures += [
             Figure(f"{size}: memory", "KiB/desktop", (cost.memory_kb,)),
             Figure(f"{size}: CPU at 1 change a second", "ms/s each", (cost.cpu_ms,)),
             Figure(f"{size}: put to read, p99", "ms", (cost.delay_p99_ms,)),
         ]
-    without, with_deaf = percentile(plain, 0.99), percentile(deaf, 0.99)
+    without, with_deaf = percentile(seen.plain, 0.99), percentile(seen.deaf, 0.99)
     figures += [
         Figure("1,000 again, nobody deaf: put to read, p99", "ms", (without,)),
         Figure("the same, one of them deaf", "ms", (with_deaf,)),
         Figure("what it costs the others", "ms", (with_deaf - without,), goal=GOAL_DEAF_MS),
         Figure(
-            "told to 1,000 at once: the last one has it", "ms", tuple(board), goal=GOAL_BOARD_MS
+            "told to 1,000 at once: the last one has it",
+            "ms",
+            tuple(seen.board),
+            goal=GOAL_BOARD_MS,
+        ),
+        Figure(
+            "1,000 back at once: the last one has all", "s", tuple(seen.back_s), goal=GOAL_BACK_S
         ),
     ]
     return Part(
@@ -245,6 +260,6 @@ def describe(
         title="Desktops that are open, and one that doesn't read",
         method="the service in the bench's process, the desktops plain WebSocket clients in another on the same cores",
         figures=tuple(figures),
-        notes=tuple(f"{c.desktops:,} desktops opened in {c.opened_s:.1f} s" for c in costs),
+        notes=tuple(f"{c.desktops:,} desktops opened in {c.opened_s:.1f} s" for c in seen.costs),
         seconds=seconds,
     )

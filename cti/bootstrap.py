@@ -72,6 +72,7 @@ from cti.storage.people import SqlAccounts, SqlApiTokens, SqlSessions
 from cti.storage.projections import ProjectionKeeper
 from cti.web.access import Tokens
 from cti.web.app import WebParts, WebServer, build_app, own_origins
+from cti.web.door import Door, grant_files, most_connections
 from cti.web.passwords import Passwords
 from cti.web.signin import SignInDesk
 from cti.web.tokens import TokenDesk
@@ -397,6 +398,7 @@ async def build(
         exchanges=exchanges_of(settings, ivr, pbx, phones), state_of=acd.state_of,
         waiting_in=lambda queue: len(acd.waiting(QueueName(queue))),
     )  # fmt: skip
+    door = Door(clock, most_connections(grant_files()))
     web = build_app(
         WebParts(
             desk=desk,
@@ -411,7 +413,7 @@ async def build(
                 *callbacks.routes(),
                 *CompanySite(applying).routes(),
             ],
-            registry=_registry(figures),
+            registry=_registry(figures, door),
             connect=[f"ws://{settings.pbx.bind}:{settings.pbx.ws_port}"],
             frames=lambda: sources_of(applying.company.page_hosts),
             programs=TokenDesk(accounts, kept.api_tokens, clock, bus),
@@ -427,7 +429,8 @@ async def build(
         journal=journal, accounts=accounts, passwords=passwords, switch=switch,
         agi=FastAgiServer(ivr.routes, clock), ivr=ivr, acd=acd, figures=figures, hands=hands,
         callbacks=callbacks, applying=applying,
-        tickets=tickets, recorder=recorder, screenpop=screenpop, web=WebServer(web, settings.web.bind, settings.web.port),
+        tickets=tickets, recorder=recorder, screenpop=screenpop,
+        web=WebServer(web, settings.web.bind, settings.web.port, door),
         alarms=alarms, watch=_watch(settings, alarms, clock, journal, shared),
     )  # fmt: skip
 
@@ -442,13 +445,14 @@ async def running(service: Service) -> AsyncIterator[Service]:
         await service.stop()
 
 
-def _registry(figures: Figures) -> CollectorRegistry:
-    """What ``/metrics`` tells besides the alarms: this process and the queues."""
+def _registry(figures: Figures, door: Door) -> CollectorRegistry:
+    """What ``/metrics`` tells besides the alarms: this process, the queues, the web server's door."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
     PlatformCollector(registry=registry)
     registry.register(figures.metrics)
+    registry.register(door)
     return registry
 
 

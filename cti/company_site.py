@@ -17,7 +17,7 @@ from cti.company import parse_company
 from cti.company_text import document_of, text_of
 from cti.domain.errors import CommandRefused, ConfigError, RingdeskError
 from cti.domain.people import Permission
-from cti.web.routing import ApiError, Query, Route, read_query, signed_in
+from cti.web.routing import ApiError, Query, Route, in_time, read_query, signed_in
 
 MAX_DOCUMENT = 2 * 1024 * 1024
 """Bytes: a company of 500 people with long menus has a tenth."""
@@ -162,10 +162,11 @@ def _expected(request: web.Request) -> str | None:
 
 async def _text(request: web.Request) -> str:
     body = bytearray()
-    async for piece in request.content.iter_chunked(65_536):
-        body += piece
-        if len(body) > MAX_DOCUMENT:
-            raise ApiError(413, "too_large", "The document is too large.")
+    async with in_time():
+        async for piece in request.content.iter_chunked(65_536):
+            body += piece
+            if len(body) > MAX_DOCUMENT:
+                raise ApiError(413, "too_large", "The document is too large.")
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as exc:

@@ -21,6 +21,7 @@ class CloseCode(enum.IntEnum):
     """Why a desktop's socket was closed (docs/desktop-protocol.md)."""
 
     GOING_AWAY = 1001
+    TRY_LATER = 1013
     SIGNED_OUT = 4001
     FOREIGN_ORIGIN = 4002
     BAD_MESSAGE = 4003

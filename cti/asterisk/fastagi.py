@@ -2,8 +2,8 @@
 
 Built to be a door that strangers may knock at, although it listens on loopback only: whoever
 connects has ``header_timeout`` to send a whole environment within the limits of ``cti/wire/agi.py``, costs one
-small object until then and no task, and nobody can have more than ``max_connections`` at once. A peer that
-sends what AGI doesn't say, or a second reply where one was asked for, is closed. Each reply has a deadline:
+small object until then and no task, and there are never more than ``max_connections``: the longest silent gives way.
+A peer that sends what AGI doesn't say, or a second reply where one was asked for, is closed. Each reply has a deadline:
 the length of its command plus a grace, by which Asterisk would have ended the lease itself.
 
 A script (``Route``) is a coroutine; what it raises is logged and ends its own session, no other.
@@ -49,6 +49,8 @@ class FastAgiServer:
         self.header_timeout = header_timeout
         self.reply_grace_time = reply_grace_time
         self.connections: set[AgiConnection] = set()
+        self.silent: dict[AgiConnection, None] = {}
+        """Of them, those whose environment isn't whole yet; the longest first."""
         self.refused = 0
         """Connections that were closed for garbage, slowness or their number."""
         self._listener: LeanListener | None = None
@@ -88,8 +90,23 @@ class FastAgiServer:
     def add(self, connection: AgiConnection) -> None:
         """A connection to watch."""
         self.connections.add(connection)
+        self.silent[connection] = None
         if self._sweeper is None:
             self._sweeper = self.clock.call_later(self._sweep_time, self._sweep)
+
+    def make_room(self) -> bool:
+        """Where all places are taken, end who has been silent longest: a stranger, Asterisk speaks at once."""
+        if len(self.connections) < self.max_connections:
+            return True
+        if not self.silent:
+            return False
+        next(iter(self.silent)).refuse("too many connections")
+        return True
+
+    def forget(self, connection: AgiConnection) -> None:
+        """A connection that has ended."""
+        self.connections.discard(connection)
+        self.silent.pop(connection, None)
 
     def _sweep(self) -> None:
         now = self.clock.monotonic()
@@ -128,8 +145,8 @@ class AgiConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody knocks."""
         self._transport = transport  # type: ignore[assignment]  # TCP: always a Transport
-        if len(self._server.connections) >= self._server.max_connections:
-            self._refuse("too many connections")
+        if not self._server.make_room():
+            self.refuse("too many connections")
             return
         self._await_within(self._server.header_timeout)
         self._server.add(self)
@@ -142,7 +159,7 @@ class AgiConnection(asyncio.Protocol):
             for item in self._decoder.feed(data):
                 self._take(item)
         except RemoteProtocolError as exc:
-            self._refuse(str(exc))
+            self.refuse(str(exc))
 
     def eof_received(self) -> None:
         """The peer closed its side: there is no caller any more."""
@@ -155,13 +172,14 @@ class AgiConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once and let the script know."""
         self._is_gone = True
-        self._server.connections.discard(self)
+        self._server.forget(self)
         if self._reply is not None and not self._reply.done():
             self._reply.set_exception(CallerGone("the caller's session ended"))
         if self._transport is not None:
             self._transport.abort()
 
-    def _refuse(self, reason: str) -> None:
+    def refuse(self, reason: str) -> None:
+        """Close it for what the peer did, or for what he did not."""
         if not self._is_gone:
             self._server.refused += 1
             log.warning("agi_peer_refused", reason=reason)
@@ -171,6 +189,7 @@ class AgiConnection(asyncio.Protocol):
         match item:
             case AgiEnvironment():
                 self.deadline = math.inf
+                self._server.silent.pop(self, None)
                 session = AgiSession(item, self.exchange)
                 self.task = asyncio.get_running_loop().create_task(self._serve(session))
             case AgiHangup():
@@ -186,7 +205,7 @@ class AgiConnection(asyncio.Protocol):
         finally:
             # Close, not abort: the last command must still reach Asterisk.
             self._is_gone = True
-            self._server.connections.discard(self)
+            self._server.forget(self)
             if self._transport is not None:
                 self._transport.close()
 
@@ -215,7 +234,7 @@ class AgiConnection(asyncio.Protocol):
     def too_slow(self) -> None:
         """The deadline is over."""
         if self.task is None:
-            self._refuse("too slow")
+            self.refuse("too slow")
         else:
             self.abort()
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import cast
 
 from aiohttp import web
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -22,6 +23,7 @@ from cti.web.access import (
     errors_middleware,
     headers_middleware,
 )
+from cti.web.door import Door
 from cti.web.pages import page_routes
 from cti.web.routing import MAX_BODY, Route, Rule
 from cti.web.security import OriginRule, security_headers
@@ -108,11 +110,12 @@ def _version() -> str:
 
 
 class WebServer:
-    """The application on a port."""
+    """The application on a port, behind a door that counts."""
 
-    def __init__(self, app: web.Application, host: str, port: int) -> None:
+    def __init__(self, app: web.Application, host: str, port: int, door: Door) -> None:
         self._host = host
         self._port = port
+        self._door = door
         self._runner = web.AppRunner(
             app, access_log=None, keepalive_timeout=30, shutdown_timeout=2.0
         )
@@ -124,10 +127,10 @@ class WebServer:
             OSError: the port is in use or the address isn't ours.
         """
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
-        await site.start()
-        return int(self._runner.addresses[0][1])
+        server = cast("web.Server", self._runner.server)  # there is one from now on
+        return await self._door.open(server, self._host, self._port)
 
     async def stop(self) -> None:
         """Stop listening and close all connections."""
+        self._door.close()
         await self._runner.cleanup()

@@ -1,4 +1,6 @@
-"""How many sign-ins may be tried. Pure; time is an argument.
+"""How often a thing may be tried. Pure; time is an argument.
+
+``AttemptLimiter``, for sign-ins:
 
 Failures are counted by login *and* address, so that nobody can lock a colleague out from
 elsewhere, and by address alone against one password tried on many logins. Beyond the free
@@ -51,3 +53,21 @@ class AttemptLimiter:
     def succeeded(self, key: str) -> None:
         """Forget a key."""
         self._keys.pop(key, None)
+
+
+class RateLimiter:
+    """So many at once, then so many a second, by key: a bucket that fills again. Bounded like the other."""
+
+    def __init__(self, burst: int, per_second: float) -> None:
+        self._burst = float(burst)
+        self._per_second = per_second
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # how many, and when
+
+    def allows(self, key: str, now: float) -> bool:
+        """Take one, if there is one left; ``now`` in monotonic seconds."""
+        left, at = self._left.pop(key, (self._burst, now))
+        left = min(self._burst, left + (now - at) * self._per_second)
+        self._left[key] = (left - 1 if left >= 1 else left), now
+        while len(self._left) > _MAX_KEYS:
+            self._left.popitem(last=False)
+        return left >= 1

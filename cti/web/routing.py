@@ -7,9 +7,11 @@ nothing that isn't a ``Route``: what has no rule doesn't exist. Errors leave as
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import enum
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -28,6 +30,9 @@ CommandKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 
 MAX_BODY = 64 * 1024
 """Bytes of a request body; more is answered with 413."""
+
+BODY_SECONDS = 20.0
+"""Until a body must be whole; then 408."""
 
 
 class Access(enum.Enum):
@@ -129,12 +134,28 @@ async def read_body(request: web.Request, model: type[ModelT]) -> ModelT:
     """Read a JSON body.
 
     Raises:
-        ApiError: not JSON (415, 400), not of the model's shape (400).
+        ApiError: not JSON (415, 400), not of the model's shape (400), too slow (408).
     """
     if request.content_type != "application/json":
         # Also what keeps a form of a foreign page out: browsers ask before they send JSON abroad.
         raise ApiError(415, "not_json", "Send the body as application/json.")
-    return parse_model(await request.read(), model)
+    async with in_time():
+        raw = await request.read()
+    return parse_model(raw, model)
+
+
+@contextlib.asynccontextmanager
+async def in_time() -> AsyncIterator[None]:
+    """For reading a body: who sends it byte by byte holds up himself, not for ever.
+
+    Raises:
+        ApiError: 408, it wasn't whole in time.
+    """
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            yield
+    except TimeoutError as exc:
+        raise ApiError(408, "too_slow", "The body did not come in time.") from exc
 
 
 def read_query(request: web.Request, model: type[ModelT]) -> ModelT:

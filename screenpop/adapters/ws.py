@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from cti.domain.ids import CallId
 from cti.ports import Clock
 from cti.web.access import COOKIE
+from cti.web.limiter import RateLimiter
 from cti.web.routing import Access, Route, SignedIn
 from cti.web.security import OriginRule
 from cti.web.signin import SignInDesk
@@ -42,6 +43,8 @@ PING_EVERY = timedelta(seconds=10)
 _HELLO_SECONDS = 10.0
 _CLOSE_SECONDS = 1.0
 _MAX_MESSAGES_A_SECOND = 200
+_OPENINGS, _OPENINGS_A_SECOND = 30, 2.0
+"""Of one browser: all its tabs come back at once, more than that is no person."""
 
 
 class DesktopSockets:
@@ -61,6 +64,7 @@ class DesktopSockets:
         self._origins = origins
         self._clock = clock
         self._running: set[asyncio.Task[None]] = set()
+        self._openings = RateLimiter(_OPENINGS, _OPENINGS_A_SECOND)
 
     def routes(self) -> list[Route]:
         """The one route."""
@@ -90,6 +94,9 @@ class DesktopSockets:
             return socket
         if who is None:
             await socket.close(code=CloseCode.SIGNED_OUT, message=b"signed out")
+            return socket
+        if not self._openings.allows(who.session.token_hash, self._clock.monotonic()):
+            await socket.close(code=CloseCode.TRY_LATER, message=b"too often")
             return socket
         hello = await self._read_hello(socket)
         if hello is None:
@@ -125,7 +132,7 @@ class DesktopSockets:
         desk = self._pop.open(who.user, connection, hello.boot, hello.seq, hello.language)
         tasks = [
             asyncio.create_task(self._write(socket, connection)),
-            asyncio.create_task(self._read(socket, connection, desk)),
+            asyncio.create_task(self._read(request, socket, connection, desk)),
             asyncio.create_task(self._ping(connection, token_hash)),
             asyncio.create_task(connection.closed()),
         ]
@@ -167,7 +174,11 @@ class DesktopSockets:
                 return
 
     async def _read(
-        self, socket: web.WebSocketResponse, connection: Connection, desk: Desk
+        self,
+        request: web.Request,
+        socket: web.WebSocketResponse,
+        connection: Connection,
+        desk: Desk,
     ) -> None:
         second, count = self._clock.monotonic(), 0
         async for message in socket:
@@ -175,7 +186,10 @@ class DesktopSockets:
             if now - second >= 1:
                 second, count = now, 0
             count += 1
-            if count > _MAX_MESSAGES_A_SECOND or not self._take(message, connection, desk):
+            is_flood = count > _MAX_MESSAGES_A_SECOND
+            if is_flood and request.transport is not None:
+                request.transport.pause_reading()  # what is still to come is read no more
+            if is_flood or not self._take(message, connection, desk):
                 self._sign_in.note("bad_message", by=desk.user.user_id, detail="desktop")
                 connection.close(CloseCode.BAD_MESSAGE)
                 return

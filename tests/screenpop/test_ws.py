@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -347,3 +348,38 @@ async def test_plain_http_is_answered_in_our_form(site: Site) -> None:
     response = await browser.client.get("/api/v1/desktop")
     assert response.status == 400
     assert "error" in await response.json()
+
+
+async def test_who_opens_too_often_is_told_to_come_later_and_others_are_not(site: Site) -> None:
+    page = await site.browser()
+    other = await (await site.browser(TOM)).connect()
+    await other.read()
+    codes: list[int | None] = []
+    while 1013 not in codes:
+        assert len(codes) < 100
+        await page.connect(hello="{}")
+        codes.append(await page.closed())
+    assert set(codes) == {4003, 1013}
+    desk = site.world.pop.desks.get(TOM.user_id)
+    assert desk is not None
+    assert desk.pages
+    site.world.clock.advance(2)
+    await page.connect()
+    assert (await page.read())["type"] == "snapshot"
+
+
+async def test_a_flood_ends_its_own_page_only(site: Site) -> None:
+    page = await (await site.browser()).connect()
+    other = await (await site.browser(TOM)).connect()
+    await page.read()
+    await other.read()
+    message = json.dumps({"type": "watch", "directory": False})
+    with contextlib.suppress(ConnectionError):
+        for _ in range(10_000):
+            await page.socket.send_str(message)
+    assert await page.closed() == 4003
+    notes = [e for e in site.world.of(ev.SecurityNoted) if e.what == "bad_message"]
+    assert [(e.by, e.detail) for e in notes] == [(LINA.user_id, "desktop")]
+    await other.say(type="command", id="c1", name="call.explode", args={})
+    while "c1" not in other.results:
+        await other.read()

@@ -113,10 +113,23 @@ async def test_half_a_request_has_a_deadline_and_a_whole_one_none(door: Door) ->
 async def test_a_flood_of_connections_is_bounded_and_passes(door: Door) -> None:
     flood = [await door.knock() for _ in range(60)]
     assert len(door.server.connections) <= 20
+    await test_a_session_from_end_to_end(door)  # in the midst of it
     await until(lambda: door.server.refused == 60, 3)
     for _, writer in flood:
         writer.close()
-    await test_a_session_from_end_to_end(door)
+    assert not door.server.silent
+
+
+async def test_where_all_speak_with_callers_the_newcomer_is_refused(door: Door) -> None:
+    speaking = [await door.knock(ENVIRONMENT) for _ in range(20)]
+    for reader, _ in speaking:
+        assert await reader.readline() == b"ANSWER\n"
+    late = await door.knock(ENVIRONMENT)
+    with contextlib.suppress(ConnectionResetError):
+        assert await asyncio.wait_for(late[0].read(), 2) == b""
+    assert door.server.refused == 1
+    for _, writer in (*speaking, late):
+        writer.close()
 
 
 async def test_a_port_scan_leaves_nothing_behind(door: Door) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
+from cti.clock import SystemClock
 from cti.domain.people import Permission
+from cti.web import routing
 from cti.web.access import RULES, Tokens
 from cti.web.app import WebParts, WebServer, build_app
+from cti.web.door import Door
 from cti.web.routing import Route, signed_in
 from cti.web.security import OriginRule
 from tests.cti.web.conftest import Site
@@ -301,8 +306,27 @@ async def test_stopping_ends_what_keeps_connections_open(site: Site) -> None:
         told.append("stopped")
 
     parts = WebParts(site.desk, OriginRule(), dict, on_stop=[stop])
-    server = WebServer(build_app(parts), "127.0.0.1", 0)
+    server = WebServer(build_app(parts), "127.0.0.1", 0, Door(SystemClock(), 100))
     port = await server.start()
     assert port > 0
     await server.stop()
     assert told == ["stopped"]
+
+
+async def test_a_body_that_never_ends_is_given_up(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routing, "BODY_SECONDS", 0.05)
+    csrf = await site.sign_in()
+    never = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"text": "'
+        await never.wait()
+
+    headers = {"X-CSRF-Token": csrf, "Content-Type": "application/json"}
+    assert await _error(await site.client.post(ECHO, data=body(), headers=headers)) == (
+        408,
+        "too_slow",
+    )
+    never.set()
