@@ -207,7 +207,7 @@ def _facts(
         "has_manners": any(not queue.manner.is_plain for queue in company.queues),
         "numbers": company.numbers,
         "fallback_lines": fallback_lines(company),
-        "flows": [flow.name for flow in flows_of(company)],
+        **_menus(company),
         "outbound": company.outbound,
         "has_own_carrier": _is_elsewhere(company),
         "back_seconds": max(1, round(company.back_time.total_seconds())),
@@ -218,6 +218,14 @@ def _facts(
         "channel_variables": CHANNEL_VARIABLES,
         "has_named_filters": has_named_filters(install.version_numbers),
         "has_quick_records": has_quick_records(install.module_dir),
+    }
+
+
+def _menus(company: Company) -> dict[str, Any]:
+    """Flows by name, and menus from which a caller comes back to his agent."""
+    return {
+        "flows": [flow.name for flow in flows_of(company)],
+        "call_menus": [menu.name for menu in company.call_menus if menu.comes_back],
     }
 
 

@@ -378,12 +378,12 @@ async def build(
     screenpop = build_screenpop(
         pop, bus=bus, clock=clock, journal=journal, agents=acd, calls=control,
         tickets=tickets.office, work=tickets.work, hands=hands, sign_in=desk, origins=origins, company=company,
-        plan=plan, scope=figures.scope, standing=acd.callbacks.views, book=kept.day,
+        plan=plan, scope=figures.scope, standing=acd.callbacks.views, book=kept.day, pins=tickets.pins,
     )  # fmt: skip
     ivr = build_ivr(
         company, settings.sounds_dir, bus=bus, clock=clock, calls=calls,
         line=ToldLine(acd, figures.estimates),
-        recording=control, callbacks=acd.callbacks, prompts=kept.prompts,
+        recording=control, callbacks=acd.callbacks, pins=tickets.pins, prompts=kept.prompts,
     )  # fmt: skip
     recorder = build_recorder(
         settings, clock=clock, bus=bus, journal=journal, book=kept.book, accounts=accounts,

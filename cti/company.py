@@ -35,6 +35,7 @@ from cti.company_base import (
 )
 from cti.company_callback import Callback
 from cti.company_calls import OfficeCalls, OwnCalls
+from cti.company_menus import HasCallMenus, SampleCustomer, menu_problems
 from cti.company_overflow import OverflowRule, company_problems, queue_problems
 from cti.company_pop import AllowsPages, ShowsPops
 from cti.company_tickets import HasTickets
@@ -178,13 +179,15 @@ class Node(Part):
       if there is one.
     * ``callback``: settle with the caller that he is called back by ``queue``, and hang up; who would rather wait, or
       can't be called, goes to ``next``, else back to the line from which he came, else into ``queue``.
-    * ``hangup``: say goodbye with ``text`` and hang up.
+    * ``pin``: play ``text``, read a PIN of up to ``max_digits`` and compare it with the customer's: right → ``next``,
+      wrong after the last retry → ``no_match``, locked or none there → ``closed``. Only in a flow of ``call_menus``.
+    * ``hangup``: say goodbye with ``text`` and hang up; in a menu during a call: the end, back to the agent.
     """
 
     name: Name
     kind: Literal[
-        "say", "menu", "collect", "hours", "language", "queue", "callback", "voicemail", "hangup"
-    ]
+        "say", "menu", "collect", "pin", "hours", "language", "queue", "callback", "voicemail", "hangup"
+    ]  # fmt: skip
     label: str = ""
     text: Text = Field(default_factory=dict)
     next: Name | None = None
@@ -311,17 +314,7 @@ class Dedicated(Part):
     deputies: tuple[Login, ...] = ()  # asked in this order when he is away
 
 
-class SampleCustomer(Part):
-    """A customer that a new installation starts with."""
-
-    name: str
-    company: str = ""
-    numbers: tuple[str, ...] = ()
-    group: str = ""
-    note: str = ""
-
-
-class Company(AllowsPages, HasTickets, OfficeCalls):
+class Company(AllowsPages, HasTickets, OfficeCalls, HasCallMenus):
     """Everything above, with the references between the parts checked."""
 
     name: str = "ringdesk"
@@ -376,6 +369,8 @@ class Company(AllowsPages, HasTickets, OfficeCalls):
             _known(where, "hours", {queue.callback.hours} - {None}, hours)
             _known(f"queue {queue.name}", "hours", {queue.hours} - {None}, hours)
         for problem in company_problems(self.queues, self.flows, self.outbound):
+            raise ValueError(problem)
+        for problem in menu_problems(self.call_menus, self.flows):
             raise ValueError(problem)
         for problem in outside_problems(self.people, self.queues, self.outbound):
             raise ValueError(problem)

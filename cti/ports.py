@@ -210,6 +210,16 @@ class CallControl(Protocol):
     async def retrieve(self, call_id: CallId) -> None:
         """Take the caller back. Confirmed by CallRetrieved."""
 
+    async def send_to_menu(self, call_id: CallId, endpoint: Endpoint, menu: str) -> None:
+        """Send the caller into a menu of the company's; the agent at ``endpoint`` waits for him in silence.
+
+        Confirmed by CallMenuBegan and CallHeld. When it is over, whatever becomes of us, they hear each other again
+        (CallRetrieved), or, if the agent's leg is gone, the caller waits in his place (AgentLegLost, CallEnqueued).
+        """
+
+    async def fetch_back(self, call_id: CallId) -> None:
+        """Break such a menu off. Confirmed by CallRetrieved."""
+
     async def mute(self, call_id: CallId, is_muted: bool) -> None:
         """Mute or open the agent's microphone towards the caller. Confirmed by LegMuted."""
 

@@ -16,6 +16,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "say": ("text", "next"),
     "menu": ("text", "keys"),
     "collect": ("text", "next"),
+    "pin": ("text", "next", "no_match", "closed"),
     "hours": ("hours", "next", "closed"),
     "language": ("language", "next"),
     "queue": ("queue",),

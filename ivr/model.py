@@ -34,6 +34,7 @@ from cti.domain.opening import is_open
 from ivr import voicemail
 from ivr.callback_steps import CallbackSettled, OfferCallback, WaitOn
 from ivr.defaults import default_queue as default_queue  # for those who make scripts
+from ivr.pin_steps import AskPin, PinHeard
 
 MAX_NODES = 200
 """Nodes a caller may enter in one flow; who presses "repeat" for longer is served by a person."""
@@ -43,9 +44,6 @@ MAX_UNANSWERED = 20
 RETRY_SILENCE = "ivr-retry-silence"
 RETRY_KEY = "ivr-retry-key"
 GIVE_UP = "ivr-give-up"
-POSITION_MANY = "ivr-position-many"
-MAX_POSITION = 20
-"""The last position that has a sentence of its own."""
 
 Outcome = Literal["queue", "hangup", "closed", "failed", "voicemail", "callback"]
 Result = Literal["match", "no_match", "no_input"]
@@ -58,11 +56,6 @@ def prompt_name(flow: str, node: str) -> str:
     (``ivr-retry-key``, …), which have two, can't be hit.
     """
     return f"{flow}-{node}"
-
-
-def position_prompt(position: int) -> str:
-    """The sound file that tells a caller which place he has (1: next)."""
-    return f"ivr-position-{position}" if 1 <= position <= MAX_POSITION else POSITION_MANY
 
 
 # ---- what the caller did -----------------------------------------------------------------------
@@ -99,7 +92,7 @@ class Message:
     length_time: timedelta
 
 
-Heard = Started | Silence | Key | Digits | Message | CallbackSettled
+Heard = Started | Silence | Key | Digits | PinHeard | Message | CallbackSettled
 
 
 # ---- what is to be done ------------------------------------------------------------------------
@@ -218,6 +211,7 @@ Command = (
     | Say
     | AskKey
     | AskDigits
+    | AskPin
     | TakeMessage
     | OfferCallback
     | Enqueue
@@ -318,10 +312,13 @@ class _Walk:
         if isinstance(heard, CallbackSettled):
             self.settle_callback(node, heard)
             return
-        if node is None or node.kind not in ("menu", "collect"):
+        if node is None or node.kind not in ("menu", "collect", "pin"):
             self.fail()
             return
         self.resume_recording()
+        if isinstance(heard, PinHeard):
+            self.answer_pin(node, heard)
+            return
         digits = heard.digit if isinstance(heard, Key) else ""
         digits = heard.digits if isinstance(heard, Digits) else digits
         target = node.keys.get(digits) if node.kind == "menu" else node.next
@@ -333,6 +330,17 @@ class _Walk:
         result: Result = "no_match" if digits else "no_input"
         self.note_input(node, result, digits)
         self.refuse(node, result)
+
+    def answer_pin(self, node: Node, heard: PinHeard) -> None:
+        if heard.result in ("locked", "no_pin"):
+            self.enter(node.closed)
+        elif heard.result == "match":
+            self.note_input(node, "match", "")
+            self.state = replace(self.state, unanswered=0)
+            self.enter(node.next)
+        else:
+            self.note_input(node, heard.noted, "")
+            self.refuse(node, heard.noted)
 
     def settle_callback(self, node: Node | None, settled: CallbackSettled) -> None:
         if settled.is_leaving:
@@ -385,8 +393,9 @@ class _Walk:
         self.do(TakeMessage(queue, self.state.takes, limits.max_time, limits.silence_time))
 
     def note_input(self, node: Node, result: Result, digits: str) -> None:
-        shown = "" if node.is_sensitive else digits
-        self.do(NoteInput(node.name, result, node.is_sensitive, shown))
+        is_sensitive = node.is_sensitive or node.kind == "pin"
+        shown = "" if is_sensitive else digits
+        self.do(NoteInput(node.name, result, is_sensitive, shown))
 
     # -- nodes
 
@@ -419,7 +428,7 @@ class _Walk:
                 return self.check_hours(node.hours, node.next, node.closed)
             case "menu" if node.keys:
                 self.ask(node, None)
-            case "collect" if node.next:
+            case "collect" | "pin" if node.next:
                 self.ask(node, None)
             case "voicemail" if node.queue:
                 if node.text:
@@ -453,22 +462,17 @@ class _Walk:
         prompts = [retry] if retry else []
         if node.text:
             prompts.append(prompt_name(self.script.flow.name, node.name))
-        if node.is_sensitive:
+        if node.is_sensitive or node.kind == "pin":
             self.do(PauseRecording())
             self.state = replace(self.state, is_recording_paused=True)
         is_first = retry is None
-        if node.kind == "menu":
-            self.do(AskKey(tuple(prompts), node.input_timeout, is_first, node.is_sensitive))
+        texts, limit, time = tuple(prompts), node.max_digits, node.input_timeout
+        if node.kind == "pin":
+            self.do(AskPin(texts, limit, time, is_first))
+        elif node.kind == "menu":
+            self.do(AskKey(texts, time, is_first, node.is_sensitive))
         else:
-            self.do(
-                AskDigits(
-                    tuple(prompts),
-                    node.max_digits,
-                    node.input_timeout,
-                    is_first,
-                    node.is_sensitive,
-                )
-            )
+            self.do(AskDigits(texts, limit, time, is_first, node.is_sensitive))
 
     # -- ends
 

@@ -14,8 +14,9 @@ from cti.domain.call import Call
 from cti.domain.errors import RingdeskError
 from cti.domain.ids import CallId, QueueName
 
-NextStep = Literal["wait", "hangup", "direct"]
+NextStep = Literal["wait", "hangup", "direct", "back"]
 """What the dialplan does after us; ``RD_NEXT`` of docs/dialplan.md."""
+PinWord = Literal["match", "no_match", "locked", "no_pin"]
 
 
 class CallerGone(RingdeskError):
@@ -128,6 +129,16 @@ class Visited(Protocol):
     @property
     def says(self) -> frozenset[str]:
         """What is due: ``place`` (with the wait), ``offer``."""
+
+
+class PinCheck(Protocol):
+    """Who knows customers' PINs (``tickets.pins.PinDesk``)."""
+
+    async def is_ready(self, call_id: CallId) -> PinWord | None:
+        """Why this caller's PIN can't be asked for (``locked``, ``no_pin``); None: it can."""
+
+    async def check(self, call_id: CallId, digits: str) -> PinWord:
+        """Compare what he entered; the digits are kept nowhere."""
 
 
 class WaitingLine(Protocol):

@@ -40,6 +40,7 @@ from cti.ports import Clock, EventBus
 from ivr import calling_back, model
 from ivr.callback_steps import CallbackSettled, OfferCallback, WaitOn
 from ivr.model import FlowState, Heard, Script, Step
+from ivr.pin_steps import AskPin
 from ivr.ports import (
     CallbackLine,
     CallerGone,
@@ -50,7 +51,7 @@ from ivr.ports import (
     RecordingPause,
     WaitingLine,
 )
-from ivr.waiting import offer_prompt, wait_prompt
+from ivr.waiting import offer_prompt, position_prompt, wait_prompt
 
 log = structlog.get_logger(__name__)
 
@@ -118,9 +119,9 @@ class IvrService:
         recording: RecordingPause,
         callbacks: CallbackLine | None = None,
     ) -> None:
-        self._plan = plan
-        self._bus = bus
-        self._clock = clock
+        self.plan = plan
+        self.bus = bus
+        self.clock = clock
         self._calls = calls
         self._line = line
         self._recording = recording
@@ -128,7 +129,7 @@ class IvrService:
 
     def use(self, plan: Plan) -> None:
         """Take a new configuration; callers who are in a menu finish it with the old one."""
-        self._plan = plan
+        self.plan = plan
 
     async def run(
         self,
@@ -144,13 +145,13 @@ class IvrService:
         A number that rings one person has no menu: the dialplan rings him (``RD_TO``). Returns when the caller was
         handed back to the dialplan or is gone; raises nothing but cancellation.
         """
-        extension = None if flow else self._plan.extension(dnis)
+        extension = None if flow else self.plan.extension(dnis)
         if extension is not None:
             await self._until_offered(call_id)
-            await self._finish(session, call_id, "direct", {"RD_TO": extension})
+            await self.finish(session, call_id, "direct", {"RD_TO": extension})
             return
-        script = self._plan.flow(flow) if flow else self._plan.script(dnis)
-        visit = _Visit(self, session, call_id, script, self._plan, is_sent=bool(flow))
+        script = self.plan.flow(flow) if flow else self.plan.script(dnis)
+        visit = Visit(self, session, call_id, script, self.plan, is_sent=bool(flow))
         visit.keeps_place = keeps_place
         try:
             await self._until_offered(call_id)
@@ -158,7 +159,7 @@ class IvrService:
         except CallerGone:
             visit.left("gone", None)
         except Exception as exc:  # noqa: BLE001 - outermost frame: no caller is dropped by our mistake
-            log.error("menu failed", call_id=call_id, flow=visit.script.flow.name, **_told(exc))
+            log.error("menu failed", call_id=call_id, flow=visit.script.flow.name, **told_of(exc))
             await visit.rescue()
 
     async def announce(self, session: CallerSession, call_id: CallId) -> None:
@@ -169,18 +170,18 @@ class IvrService:
         except CallerGone:
             return
         except Exception as exc:  # noqa: BLE001 - as in run; he has a place in a queue
-            log.error("announcement failed", call_id=call_id, **_told(exc))
+            log.error("announcement failed", call_id=call_id, **told_of(exc))
         finally:
             self._line.visit(call_id, False)
-        await self._finish(session, call_id, "wait", {})
+        await self.finish(session, call_id, "wait", {})
 
     async def _speak(self, session: CallerSession, call_id: CallId) -> None:
         visited = self._line.describe(call_id)
         if visited is None:
             return
-        rules = self._plan.waits.get(visited.queue, Waiting())
+        rules = self.plan.waits.get(visited.queue, Waiting())
         if "place" in visited.says and rules.announce_position:
-            await session.play(model.position_prompt(visited.position))
+            await session.play(position_prompt(visited.position))
         keys = await session.take_keys()
         if "place" in visited.says and rules.announce_wait and not keys:
             told = self._line.tell_wait(call_id, rules.wait_minutes)
@@ -191,18 +192,19 @@ class IvrService:
             await session.play(offer_prompt(visited.queue))
             keys = await session.take_keys()
         if keys:  # the dialplan hears none as long as he is with us
-            at = self._clock.now()
-            self._bus.publish(WaitingKeyPressed(at=at, call_id=call_id, key=keys[0]))
+            at = self.clock.now()
+            self.bus.publish(WaitingKeyPressed(at=at, call_id=call_id, key=keys[0]))
 
-    async def _finish(
+    async def finish(
         self, session: CallerSession, call_id: CallId, step: NextStep, variables: dict[str, str]
     ) -> bool:
+        """Hand a caller back to the dialplan; whether it took him. Raises nothing but cancellation."""
         try:
             await session.finish(step, variables)
         except CallerGone:
             return False
         except Exception as exc:  # noqa: BLE001 - RD_NEXT is empty: the dialplan goes its way alone
-            log.error("caller could not be handed back", call_id=call_id, **_told(exc))
+            log.error("caller could not be handed back", call_id=call_id, **told_of(exc))
             return False
         return True
 
@@ -217,8 +219,8 @@ class IvrService:
             if isinstance(event, CallEvent) and event.call_id == call_id:
                 offered.set()
 
-        unsubscribe = self._bus.subscribe(listen, CallOffered, CallRecovered)
-        timer = self._clock.call_later(OFFERED_TIMEOUT, offered.set)
+        unsubscribe = self.bus.subscribe(listen, CallOffered, CallRecovered)
+        timer = self.clock.call_later(OFFERED_TIMEOUT, offered.set)
         try:
             await offered.wait()
         finally:
@@ -226,7 +228,7 @@ class IvrService:
             unsubscribe()
 
 
-class _Visit:
+class Visit:
     """One caller in one flow. Friend of IvrService; lives as long as ``run``."""
 
     def __init__(
@@ -251,12 +253,14 @@ class _Visit:
         self.is_recording_paused = False
         self.has_left = False
         self.keeps_place = False  # of the line that he comes from
+        self.goodbye: NextStep = "hangup"  # what becomes of him at the end, unless he waits
         self.has_message = False  # the dialplan hangs up on him, should we die: all is said
 
     async def run(self) -> None:
+        """Step through the flow to its end."""
         heard: Heard | None = model.Started()
         while heard is not None:
-            step = model.step(self.script, self.state, heard, self.service._clock.now())
+            step = model.step(self.script, self.state, heard, self.service.clock.now())
             heard = await self.carry_out(step)
 
     async def rescue(self) -> None:
@@ -266,8 +270,8 @@ class _Visit:
         end = next(c for c in step.commands if isinstance(c, model.NoteLeft))
         await self.resume_recording()
         self.left("failed", end.queue)
-        next_step: NextStep = "wait" if end.queue else "hangup"
-        await self.service._finish(self.session, self.call_id, next_step, self.variables(end.queue))
+        next_step: NextStep = "wait" if end.queue else self.goodbye
+        await self.service.finish(self.session, self.call_id, next_step, self.variables(end.queue))
 
     async def carry_out(self, step: Step) -> Heard | None:
         """Do what the interpreter says; returns the answer to its question, None at the end."""
@@ -292,6 +296,8 @@ class _Visit:
                     self.note(command)
                 case model.AskKey() | model.AskDigits():
                     return await self.ask(command)
+                case AskPin():
+                    return await self.ask_pin(command)
                 case model.TakeMessage():
                     return await self.take_message(command)
                 case OfferCallback():
@@ -301,17 +307,19 @@ class _Visit:
                     self.left(outcome, queue)
                 case model.NoteLeft():
                     outcome, queue = command.outcome, command.queue
+                    self.ends(outcome)
                 case model.Enqueue():
                     self.demand(command.demand)
                     variables = self.variables(queue, command.credit_time)
                     await self.session.finish("wait", variables)
                     self.left(outcome, queue)
                 case model.HangUp():
-                    await self.session.finish("hangup", self.variables(None))
+                    await self.session.finish(self.goodbye, self.variables(None))
                     self.left(outcome, queue)
         return None
 
     async def ask(self, question: model.AskKey | model.AskDigits) -> Heard:
+        """Ask a question; returns what was heard."""
         if not question.keeps_keys:
             await self.session.forget_keys()
         if isinstance(question, model.AskKey):
@@ -328,10 +336,18 @@ class _Visit:
             await self.session.forget_keys(until_quiet=True)
         return heard
 
+    async def ask_pin(self, question: AskPin) -> Heard:
+        """Only in a menu during a call (``call_menus.py``)."""
+        raise RingdeskError("no PIN is known here")
+
+    def ends(self, outcome: str) -> None:
+        """The flow is over; the caller is about to be handed back."""
+
     async def take_message(self, take: model.TakeMessage) -> Heard:
+        """Record a message."""
         queue, number, call_id = take.queue, take.take, self.call_id
-        at = self.service._clock.now()
-        self.service._bus.publish(VoicemailBegun(at=at, call_id=call_id, queue=queue, take=number))
+        at = self.service.clock.now()
+        self.service.bus.publish(VoicemailBegun(at=at, call_id=call_id, queue=queue, take=number))
         self.has_message = True
         length_time = timedelta(0)
         try:
@@ -342,8 +358,8 @@ class _Visit:
             length_time = cut.length_time
             raise
         finally:
-            at = self.service._clock.now()
-            self.service._bus.publish(
+            at = self.service.clock.now()
+            self.service.bus.publish(
                 VoicemailTaken(
                     at=at, call_id=call_id, queue=queue, length_time=length_time, take=number
                 )
@@ -351,6 +367,7 @@ class _Visit:
         return model.Message(length_time)
 
     async def offer_callback(self, command: OfferCallback) -> Heard:
+        """Settle a callback."""
         line, queue = self.service._callbacks, command.queue
         if line is None:
             return CallbackSettled(is_leaving=False)
@@ -361,6 +378,7 @@ class _Visit:
         return CallbackSettled(is_leaving, line.has_place(self.call_id))
 
     async def pause_recording(self) -> None:
+        """Nothing is recorded from here on."""
         # A pause that is refused is an error on purpose: better no answer than a recorded one.
         if await self.session.is_recorded():
             self.is_recording_paused = True
@@ -369,6 +387,7 @@ class _Visit:
             )
 
     async def resume_recording(self) -> None:
+        """The sensitive part is over."""
         if not self.is_recording_paused:
             return
         self.is_recording_paused = False
@@ -377,13 +396,14 @@ class _Visit:
         except (
             RingdeskError
         ) as exc:  # the caller goes on; the ledger shows a pause that did not end
-            log.warning("recording could not be resumed", call_id=self.call_id, **_told(exc))
+            log.warning("recording could not be resumed", call_id=self.call_id, **told_of(exc))
 
     def note(self, command: model.NoteEntered | model.NoteInput) -> None:
-        at = self.service._clock.now()
+        """Tell the others where he is, and what he answered."""
+        at = self.service.clock.now()
         if isinstance(command, model.NoteEntered):
             flow = self.script.flow
-            self.service._bus.publish(
+            self.service.bus.publish(
                 MenuEntered(
                     at=at,
                     call_id=self.call_id,
@@ -394,7 +414,7 @@ class _Visit:
                 )
             )
         else:
-            self.service._bus.publish(
+            self.service.bus.publish(
                 MenuInput(
                     at=at,
                     call_id=self.call_id,
@@ -406,20 +426,22 @@ class _Visit:
             )
 
     def demand(self, demand: str) -> None:
+        """Tell the others which skills he needs."""
         # Said before the caller is handed back, so that it is known when he waits.
         if demand:
-            at = self.service._clock.now()
-            self.service._bus.publish(
+            at = self.service.clock.now()
+            self.service.bus.publish(
                 DemandSet(at=at, call_id=self.call_id, demand=demand, by="menu")
             )
 
     def left(self, outcome: str, queue: QueueName | None) -> None:
+        """Tell the others that the flow is over, once."""
         if self.has_left:
             return
         self.has_left = True
-        self.service._bus.publish(
+        self.service.bus.publish(
             MenuLeft(
-                at=self.service._clock.now(),
+                at=self.service.clock.now(),
                 call_id=self.call_id,
                 flow=self.script.flow.name,
                 outcome=outcome,
@@ -431,6 +453,7 @@ class _Visit:
     def variables(
         self, queue: QueueName | None, credit_time: timedelta = timedelta(0)
     ) -> dict[str, str]:
+        """What the dialplan must know of him."""
         found: dict[str, str] = {"RD_LANG": self.state.language}
         if queue:
             credit = self.plan.credits.get(queue, timedelta(0)) + credit_time
@@ -445,9 +468,11 @@ def _language(session: CallerSession) -> Language | None:
     return next((known for known in get_args(Language) if known == session.language), None)
 
 
-def _told(exc: BaseException) -> dict[str, str]:
-    # The kind and the place, but neither message nor local variables (which some log renderers print):
-    # what went wrong may hold what a caller typed.
+def told_of(exc: BaseException) -> dict[str, str]:
+    """The kind and the place, but neither message nor local variables (which some log renderers print).
+
+    What went wrong may hold what a caller typed.
+    """
     return {
         "error": type(exc).__name__,
         "where": "".join(traceback.format_tb(exc.__traceback__)),

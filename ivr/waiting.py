@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from cti.company import Company
 
+POSITION_MANY = "ivr-position-many"
+MAX_POSITION = 20
+"""The last position that has a sentence of its own."""
+
+
+def position_prompt(position: int) -> str:
+    """The sound file that tells a caller which place he has (1: next)."""
+    return f"ivr-position-{position}" if 1 <= position <= MAX_POSITION else POSITION_MANY
+
 
 def wait_prompt(minutes: int, *, is_more: bool) -> str:
     """The sound file that tells how long it takes: about so many minutes, or more."""

@@ -1,4 +1,4 @@
-"""Puts the menus together: the service, the prompts, and the two AGI scripts of docs/dialplan.md.
+"""Puts the menus together: the service, the prompts, and the AGI scripts of docs/dialplan.md.
 
 ``cti/bootstrap.py`` calls ``wire`` once, gives ``Ivr.routes`` to the FastAGI server, and calls ``configure`` at
 start and whenever the company changes.
@@ -15,8 +15,9 @@ from cti.company import Company
 from cti.ports import Clock, EventBus
 from ivr.adapters.prompts import Progress, PromptFolder, Report
 from ivr.adapters.scripts import Script, agi_scripts
+from ivr.call_menus import CallMenus, menus_of
 from ivr.check import check_company
-from ivr.ports import CallbackLine, KnownCalls, RecordingPause, WaitingLine
+from ivr.ports import CallbackLine, KnownCalls, PinCheck, RecordingPause, WaitingLine
 from ivr.service import IvrService, plan_of
 
 
@@ -25,6 +26,7 @@ class Ivr:
     """The department, put together."""
 
     service: IvrService
+    menus: CallMenus
     prompts: PromptFolder
     routes: Mapping[str, Script] = field(repr=False)
     """AGI path → script, for ``cti.asterisk.fastagi.FastAgiServer``."""
@@ -36,8 +38,13 @@ class Ivr:
             ConfigError: the menus can't work.
         """
         check_company(company)
-        plan = plan_of(company)
-        return lambda: self.service.use(plan)
+        plan, menus = plan_of(company), menus_of(company)
+
+        def use() -> None:
+            self.service.use(plan)
+            self.menus.use(menus)
+
+        return use
 
     async def configure(self, company: Company, progress: Progress | None = None) -> Report:
         """Check a company, make its prompts, then use its menus for every call from now on.
@@ -50,6 +57,7 @@ class Ivr:
         check_company(company)
         report = await asyncio.to_thread(self.prompts.make, company, progress)
         self.service.use(plan_of(company))
+        self.menus.use(menus_of(company))
         return report
 
 
@@ -63,6 +71,7 @@ def wire(
     line: WaitingLine,
     recording: RecordingPause,
     callbacks: CallbackLine | None = None,
+    pins: PinCheck | None = None,
     prompts: PromptFolder | None = None,
 ) -> Ivr:
     """Build the department. Prompts are made by ``configure``, not here; ``prompts`` replaces the folder.
@@ -81,4 +90,5 @@ def wire(
         callbacks=callbacks,
     )
     prompts = prompts or PromptFolder(sounds_dir)
-    return Ivr(service, prompts, agi_scripts(service, prompts))
+    menus = CallMenus(service, menus_of(company), pins)
+    return Ivr(service, menus, prompts, agi_scripts(service, menus, prompts))

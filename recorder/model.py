@@ -182,6 +182,8 @@ def apply(ledger: Ledger, event: ev.Event) -> Ledger:
             return _talk(_cut(ledger, event.at, Bridging.TALKING), event.endpoint)
         case ev.CallRetrieved() | ev.PartyJoined():
             return _cut(ledger, event.at, Bridging.TALKING)
+        case ev.CallHeld(by="menu"):
+            return _cut(ledger, event.at, Bridging.APART)  # in no bridge: the file doesn't grow
         case ev.CallHeld() | ev.ConsultStarted() | ev.CallParked():
             return _cut(ledger, event.at, Bridging.ON_HOLD)
         case ev.LegDialled(role="agent") if ledger.bridging is Bridging.ON_HOLD:

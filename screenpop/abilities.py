@@ -29,6 +29,8 @@ _WHEN: Mapping[str, frozenset[str]] = MappingProxyType(
         "add_party": frozenset({"talking", "conference"}),
         "drop_party": frozenset({"conference"}),
         "park": frozenset({"talking", "on_hold"}),
+        "menu": frozenset({"talking", "on_hold"}),
+        "fetch_back": frozenset({"on_hold"}),
         "move": frozenset({"talking"}),
     }
 )
@@ -90,6 +92,15 @@ REASONS: Mapping[str, Words] = MappingProxyType(
             "en": "Your phone holds this call by its own key: take it back there.",
             "zh": "该通话由话机按键保持，请在话机上取回。",
         },
+        "in_menu": {
+            "en": "The caller is in a menu: fetch him back first.",
+            "zh": "来电者正在语音菜单中，请先取回。",
+        },
+        "not_in_menu": {"en": "The caller is in no menu.", "zh": "来电者不在语音菜单中。"},
+        "no_caller": {
+            "en": "Only a caller can be sent to a menu, no colleague.",
+            "zh": "只能将来电者送入菜单，同事不可。",
+        },
         "not_waiting": {"en": "No call is waiting.", "zh": "当前没有等待中的来电。"},
     }
 )
@@ -105,13 +116,21 @@ class Situation:
     consult_is_up: bool = False
     is_recording: bool = False
     may_decline: bool = True
+    is_in_menu: bool = False  # his caller, and he waits for him
+    is_internal: bool = False  # a colleague is at the other end
 
 
 def reason_id(action: str, now: Situation) -> str:
     """Why an action can't be done now, as a key of ``REASONS``; empty: it can."""
     if now.is_consulted and action not in ("answer", "decline", "hang_up"):
         return "consulted"
+    if action == "menu" and now.is_internal:
+        return "no_caller"
+    if now.is_in_menu and action not in ("answer", "decline", "hang_up", "fetch_back"):
+        return "in_menu"
     if now.state in _WHEN[action]:
+        if action == "fetch_back" and not now.is_in_menu:
+            return "not_in_menu"
         if action == "conference" and not now.consult_is_up:
             return "not_answered"
         if action == "pause_recording" and not now.is_recording:
@@ -125,6 +144,8 @@ def reason_id(action: str, now: Situation) -> str:
         return "on_hold" if action == "retrieve" else "consulting"
     if action in ("complete", "cancel", "conference"):
         return "not_consulting"
+    if action == "fetch_back":
+        return "not_in_menu"
     if action == "drop_party":
         return "no_conference"
     if now.state == "conference":
@@ -142,6 +163,8 @@ def accept_reason(now: Situation) -> str:
     """Why a second call can't be taken now, as a key of ``REASONS``; empty: the first one can be put on hold."""
     if now.is_consulted:
         return "consulted"
+    if now.is_in_menu:
+        return "in_menu"
     if now.state in ("talking", "on_hold"):
         return ""
     others = {"offered": "rings_first", "ringing": "rings_first", "agent_lost": "reconnecting"}

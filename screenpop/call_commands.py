@@ -164,7 +164,8 @@ class CallCommands:
     def _hang_up(self, desk: Desk, args: CallArgs, _: str) -> Work:
         call_id = self._own(desk, args.call_id, "hang_up")
         shown, endpoint = desk.state.shown, self._phone_in(desk)
-        is_leaving = desk.state.situation().is_consulted
+        now = desk.state.situation()
+        is_leaving = now.is_consulted or now.is_in_menu  # the caller goes on without him
         if shown is not None and shown.state == "conference" and self._conference_goes_on:
             is_leaving = True  # the others talk on
         if is_leaving:
@@ -296,6 +297,14 @@ class CallCommands:
             limit=MOVE_TIMEOUT,
             otherwise=("other_phone_silent", "The other phone was not answered."),
         )
+
+    def own_call(self, desk: Desk, text: str, action: str) -> tuple[CallId, Endpoint]:
+        """The call on this desktop, if the action can be done with it now, and the agent's phone in it.
+
+        Raises:
+            CommandRefused: it isn't there, or the action can't be done.
+        """
+        return self._own(desk, text, action), self._phone_in(desk)
 
     # ---- checks --------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from screenpop.sections import (
     CallerIdValue,
     Labels,
     MeSection,
+    OfferedMenuValue,
     OutsidePhoneValue,
     PhoneSection,
     ReasonValue,
@@ -52,6 +53,7 @@ class DeskConfig:
     manners: Mapping[str, Manner] = field(default_factory=dict)  # by queue
     pops: PopRules = NO_RULES
     waiting_extensions: frozenset[str] = frozenset()  # for whom a second call waits
+    call_menus: Sequence[OfferedMenuValue] = ()
 
 
 def _outside_phone(numbers: Sequence[str] | None) -> OutsidePhoneValue | None:
@@ -72,6 +74,7 @@ def me_section(user: User, language: str, now: datetime, config: DeskConfig) -> 
         queue_labels=dict(config.queue_labels),
         shared_phones=list(config.shared_phones),
         outside_phone=_outside_phone(config.outside_numbers.get(user.extension)),
+        call_menus=list(config.call_menus),
         time_zone=str(config.zone),
     )
 

@@ -16,7 +16,9 @@ from cti.domain.evolving import replace
 from cti.domain.ids import CallId, Endpoint, LegId, QueueName
 from cti.domain.numbers import CallerNumber, DialPlan, NumberKind, read_number
 from cti.domain.text import clean_name, hide_digits
+from screenpop import asked
 from screenpop import talk as talks
+from screenpop.asked import CallMenu
 from screenpop.talk import Talk
 
 _MAX_PATH = 12
@@ -55,6 +57,7 @@ class CallFacts:
     sent_by: Endpoint | None = None  # the phone that sent him on last
     sent_how: str = ""  # transfer, parked, consult, added
     talk: Talk = field(default_factory=Talk)
+    menu: CallMenu | None = None  # into which his agent sent him last
 
     def wait_time(self, at: datetime) -> timedelta:
         """How long he waited for somebody, until he was connected; so far, where he wasn't yet."""
@@ -98,6 +101,8 @@ def fold(facts: CallFacts, event: ev.CallEvent, plan: DialPlan) -> CallFacts:
     """Take one event; unknown ones change nothing."""
     if (talk := talks.fold(facts.talk, event, plan)) is not facts.talk:
         facts = replace(facts, talk=talk)
+    if (menu := asked.fold(facts.menu, event)) is not facts.menu:
+        facts = replace(facts, menu=menu)
     match event:
         case ev.CallOffered():  # the call of a callback, known since an agent was chosen
             begun = begin(event, plan)

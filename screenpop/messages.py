@@ -147,6 +147,12 @@ class QualityArgs(CallArgs):
     worst_mos: _Mos
 
 
+class CallMenuArgs(CallArgs):
+    """Into which menu of the company's."""
+
+    menu: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+
+
 class MoveArgs(CallArgs):
     """To which of the agent's own phones."""
 

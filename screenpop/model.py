@@ -28,10 +28,12 @@ from screenpop.facts import CallFacts
 from screenpop.pops import NO_RULES, CardOf, outside_page, sent_by, why_gone
 from screenpop.sections import (
     CallbackValue,
+    CallMenuValue,
     CallSection,
     ConsultValue,
     CustomerSection,
     Labels,
+    MenuAnswerValue,
     PartyValue,
     SectionName,
     Sections,
@@ -265,6 +267,7 @@ class DesktopState:
             parties=self._parties(shown, facts.talk),
             slot=facts.talk.slot,
             sent_by=sent_by(shown, facts, self.owns, self._name_of),
+            menu=_menu(facts),
             fields=list(self.pops.of(queue).fields),
             mute=self.pops.of(queue).mute,
             can=can(self.situation(), language),
@@ -298,6 +301,8 @@ class DesktopState:
             consult_is_up=consult is not None and consult.is_up,
             is_recording=facts.recording != "off",
             may_decline=self._manner(shown).may_decline,
+            is_in_menu=facts.menu is not None and facts.menu.is_waited_for,
+            is_internal=facts.direction == "internal",
         )
 
     def _manner(self, shown: Shown) -> Manner:
@@ -357,6 +362,20 @@ class DesktopState:
 def _is_made_for_him(shown: Shown, facts: CallFacts) -> bool:
     """Whether his phone is called in order to call a customer back: it answers by itself."""
     return facts.callback is not None and shown.state == "offered"
+
+
+def _menu(facts: CallFacts) -> CallMenuValue | None:
+    menu = facts.menu
+    if menu is None:
+        return None
+    return CallMenuValue(
+        name=menu.name,
+        since=iso(menu.since_at),
+        waiting=menu.is_waited_for,
+        result=menu.result,
+        tries=menu.tries,
+        answers=[MenuAnswerValue(label=label, digits=digits) for label, digits in menu.answers],
+    )
 
 
 def _callback(facts: CallFacts) -> CallbackValue | None:

@@ -110,6 +110,18 @@ class QueueHands(Protocol):
         """Say what a caller needs; None: what was said before."""
 
 
+class PinDesk(Protocol):
+    """Who keeps customers' PINs (``tickets.pins.PinDesk``)."""
+
+    async def set(self, customer_id: CustomerId, pin: str, by: AgentId) -> None:
+        """Give a customer a PIN, which lifts a lock; empty: he has none any more.
+
+        Raises:
+            CommandRefused: ``no_such_customer``, ``invalid_value``.
+            OSError: it can't be written.
+        """
+
+
 class TicketDesk(Protocol):
     """Customers and tickets. Refusals are ``CommandRefused``."""
 

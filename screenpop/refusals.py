@@ -35,7 +35,7 @@ REFUSALS: Mapping[str, frozenset[str]] = MappingProxyType(
         **dict.fromkeys(
             (
                 "caller_id_not_allowed", "held_by_phone", "lift_receiver", "menu_asked", "no_outside_line",
-                "no_such_call", "no_such_number", "no_such_party", "no_such_target",
+                "no_such_call", "no_such_menu", "no_such_number", "no_such_party", "no_such_target",
                 "not_a_person", "not_recording", "not_your_call", "number_not_allowed", "phone_outside",
                 "other_phone_silent", "own_number", "own_phone_silent", "same_phone",
                 "slot_empty", "slot_in_use",

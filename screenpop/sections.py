@@ -69,6 +69,7 @@ class MeSection(TypedDict):
     shared_phones: list[SharedPhoneValue]
     outside_phone: OutsidePhoneValue | None  # none: he may not take calls outside
     queue_labels: dict[str, Labels]  # of all queues: the history names those of other agents too
+    call_menus: list[OfferedMenuValue]
     time_zone: str  # the company's: a callback is promised for a time there
 
 
@@ -150,6 +151,35 @@ class SentByValue(TypedDict):
     how: str
 
 
+class MenuAnswerValue(TypedDict):
+    """What the caller answered to a question that isn't sensitive."""
+
+    label: str
+    digits: str
+
+
+class CallMenuValue(TypedDict):
+    """The menu into which the agent sent the caller last.
+
+    ``result`` is empty while he is in it, else as in ``CallMenuEnded``, ``hung_up`` or ``cut_short``.
+    """
+
+    name: str
+    since: str
+    waiting: bool  # the agent waits for him
+    result: str
+    tries: int
+    answers: list[MenuAnswerValue]
+
+
+class OfferedMenuValue(TypedDict):
+    """A menu to which a caller can be sent; one from which he doesn't ``comes_back`` ends the agent's part."""
+
+    name: str
+    label: Labels
+    comes_back: bool
+
+
 class CallSection(TypedDict):
     """The call that rings at, or has as a part, this agent."""
 
@@ -180,6 +210,7 @@ class CallSection(TypedDict):
     parties: list[PartyValue]
     slot: str
     sent_by: SentByValue | None
+    menu: CallMenuValue | None
     fields: list[str]  # what the pop shows, in this order
     mute: str  # none, ring (no sound), all (nor a notification)
     can: dict[str, str]  # action → empty, or why it can't be done

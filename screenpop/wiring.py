@@ -20,6 +20,7 @@ from cti.web.signin import SignInDesk
 from screenpop.adapters.calls_http import CallsSite
 from screenpop.adapters.customers_http import CustomersSite
 from screenpop.adapters.messages_http import MessagesSite
+from screenpop.adapters.pins_http import PinsSite
 from screenpop.adapters.programs import ProgramDesk
 from screenpop.adapters.ws import DesktopSockets
 from screenpop.call_commands import CallCommands
@@ -29,12 +30,14 @@ from screenpop.day import Day, DayConfig
 from screenpop.day_commands import DayCommands
 from screenpop.desks import DeskConfig
 from screenpop.dialling import DialRules, OutsideRules
+from screenpop.menu_commands import MenuCommands
 from screenpop.pops import PopRules
 from screenpop.ports import (
     AgentDesk,
     DayBook,
     DayFigures,
     PhoneSecrets,
+    PinDesk,
     QueueHands,
     TicketDesk,
 )
@@ -59,6 +62,8 @@ class ScreenPops:
     tickets: TicketDesk
     clock: Clock
     day: Day
+    menus: MenuCommands
+    pins: PinDesk
 
     def prepare(
         self, company: Company, plan: DialPlan, users: Iterable[User]
@@ -66,7 +71,7 @@ class ScreenPops:
         """Make the new configuration; the function returned takes it, after the ACD took its own."""
         config, rules = desk_config(company, plan.country), dial_rules(company, plan)
         goes_on, working = company.conference_goes_on, list(users)
-        lists = day_config(company)
+        lists, menus = day_config(company), _menus(company)
 
         def swap() -> None:
             pop = self.pop
@@ -78,6 +83,7 @@ class ScreenPops:
             self.day.configure(lists, plan)
             self.calls.configure(rules, conference_goes_on=goes_on)
             self.commands.work.boards.configure()
+            self.menus.menus = menus
 
         return swap
 
@@ -89,6 +95,7 @@ class ScreenPops:
             *CallsSite(desk).routes(),
             *MessagesSite(desk).routes(),
             *CustomersSite(self.tickets, lambda: self.pop.plan).routes(),
+            *PinsSite(self.pins).routes(),
         ]
 
     async def start_day(
@@ -159,6 +166,10 @@ def desk_config(company: Company, country: str) -> DeskConfig:
         pops=PopRules(
             {queue.name: queue.pop.rule for queue in company.queues}, frozenset(company.page_hosts)
         ),
+        call_menus=[
+            {"name": menu.name, "label": _labels(menu.label), "comes_back": menu.comes_back}
+            for menu in company.call_menus
+        ],
         waiting_extensions=frozenset(p.extension for p in company.people if company.waits_for(p)),
         disposition_labels={
             name: _labels(text) for name, text in company.disposition_labels.items()
@@ -216,6 +227,7 @@ def build_screenpop(
     scope: Callable[[User], ScopeView],
     standing: Callable[[], Sequence[StandingCallback]],
     book: DayBook | None,
+    pins: PinDesk,
 ) -> ScreenPops:
     """Make the rest, when the ACD is there; ``await pop.start(users, agents)`` begins.
 
@@ -231,6 +243,8 @@ def build_screenpop(
         conference_goes_on=company.conference_goes_on,
     )
     of_calls.table.update(SecondCommands(pop, calls, confirming).table)
+    of_menus = MenuCommands(of_calls, calls, confirming, _menus(company))
+    of_calls.table.update(of_menus.table)
     of_queues = QueueCommands(hands, pop.desks)
     day = Day(
         pop.desks, bus, clock, tickets, plan, day_config(company),
@@ -243,4 +257,8 @@ def build_screenpop(
         pop, bus, clock, journal, agents, of_calls, tickets, of_queues, of_tickets, of_day
     )
     sockets = DesktopSockets(pop, commands, sign_in, origins, clock)
-    return ScreenPops(pop, commands, sockets, of_calls, tickets, clock, day)
+    return ScreenPops(pop, commands, sockets, of_calls, tickets, clock, day, of_menus, pins)
+
+
+def _menus(company: Company) -> dict[str, tuple[str, bool]]:
+    return {menu.name: (menu.flow, menu.comes_back) for menu in company.call_menus}

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from cti.domain import callback_events as cb
 from cti.domain import events as ev
+from cti.domain import menu_events as menus
 from cti.domain.callbacks import is_attempt
 from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, CustomerId, RecordingId, TicketId, is_phone
@@ -107,6 +108,15 @@ class CannedText:
 
     name: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPin:
+    """What is kept of a customer's PIN; ``wrong`` counts the wrong ones in a row."""
+
+    salt: bytes = field(repr=False)
+    digest: bytes = field(repr=False)
+    wrong: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +253,8 @@ def fold(file: CallFile, event: ev.CallEvent) -> CallFile:
     match event:
         case ev.MenuEntered() | ev.MenuInput():
             return _fold_menu(file, event)
+        case menus.CallMenuBegan() | menus.CallMenuAnswered() | menus.CallMenuEnded():
+            return _fold_call_menu(file, event)
         case ev.CallEnqueued():
             if file.queue == event.queue and file.enqueued_at == event.enqueued_at:
                 return file  # back from a visit or an attempt: he never left
@@ -298,6 +310,21 @@ def _fold_callback(
             return file
 
 
+def _fold_call_menu(
+    file: CallFile, event: menus.CallMenuBegan | menus.CallMenuAnswered | menus.CallMenuEnded
+) -> CallFile:
+    """A menu during the call: its name, what he answered, and what came of it (``verified 1``: with so many tries)."""
+    match event:
+        case menus.CallMenuBegan():
+            return note(file, event.at, "call_menu", event.menu)
+        case menus.CallMenuAnswered():
+            return note(
+                file, event.at, "menu_answer", f"{event.label or event.node}: {event.digits}"
+            )
+        case menus.CallMenuEnded():
+            return note(file, event.at, "menu_result", f"{event.result} {event.tries}")
+
+
 def _fold_menu(file: CallFile, event: ev.MenuEntered | ev.MenuInput) -> CallFile:
     if isinstance(event, ev.MenuEntered):
         if not event.label or (file.menu_path and file.menu_path[-1] == event.label):
@@ -321,7 +348,8 @@ def _fold_talk(file: CallFile, event: ev.CallEvent) -> CallFile:
         case ev.CallHeld():
             if file.held_at is not None:
                 return file
-            return note(replace(file, held_at=event.at), event.at, "hold")
+            file = replace(file, held_at=event.at)
+            return file if event.by == "menu" else note(file, event.at, "hold")
         case ev.CallRetrieved():
             return note(_end_hold(file, event.at), event.at, "retrieved")
         case ev.AgentLegLost():

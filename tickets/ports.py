@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 from cti.domain.ids import AgentId, CallId, CustomerId, TicketId
 from tickets.lists import Found, TicketQuery
-from tickets.model import CallFile, CannedText, Comment, Customer, Ticket
+from tickets.model import CallFile, CannedText, Comment, Customer, StoredPin, Ticket
 
 T = TypeVar("T")
 
@@ -99,6 +99,12 @@ class Files(Protocol):
 
     def put_ticket(self, ticket: Ticket) -> None:
         """Change a ticket."""
+
+    def pin_of(self, customer_id: CustomerId) -> StoredPin | None:
+        """A customer's PIN, hashed; None: he has none."""
+
+    def put_pin(self, customer_id: CustomerId, pin: StoredPin | None) -> None:
+        """Keep a PIN of a customer's in place of the one before; None: none any more."""
 
     def put_calls(self, files: Sequence[CallFile]) -> None:
         """Add or change files of calls. A ticket or customer that is gone by now is left out of them."""

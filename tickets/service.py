@@ -17,6 +17,7 @@ import structlog
 
 from cti.domain import callback_events as cb
 from cti.domain import events as ev
+from cti.domain import menu_events as menus
 from cti.domain.callbacks import is_attempt
 from cti.domain.evolving import replace
 from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, TicketId, extension_of
@@ -60,6 +61,9 @@ _KINDS = (
     ev.PartyJoined,
     ev.ConnectionMeasured,
     ev.VoicemailBegun,
+    menus.CallMenuBegan,
+    menus.CallMenuAnswered,
+    menus.CallMenuEnded,
     ev.CallEnded,
     ev.RecordingStored,
     ev.RecordingFailed,

@@ -12,6 +12,7 @@ from cti.ports import Accounts, Clock, EventBus
 from tickets.forms import Category, FieldRule, Group, Option, TicketForm
 from tickets.model import OpeningRule, TicketRules
 from tickets.office import TicketOffice
+from tickets.pins import PinDesk
 from tickets.ports import TicketStore
 from tickets.samples import seed_customers
 from tickets.service import TicketService
@@ -28,6 +29,7 @@ class Tickets:
     service: TicketService
     office: TicketOffice
     work: TicketWork
+    pins: PinDesk
     store: TicketStore
     plan: DialPlan
     company: Company
@@ -39,6 +41,7 @@ class Tickets:
         self.service.configure(plan, form)
         self.office.configure(_outcomes(company))
         self.work.configure(form)
+        self.pins.tries = company.pin_tries
 
     async def start(self) -> None:
         """Seed the sample customers and begin to listen."""
@@ -64,7 +67,8 @@ def build_tickets(
     service = TicketService(store, bus, clock, accounts, plan, form, sitting)
     office = TicketOffice(service, bus, clock, _outcomes(company), _DISPOSITIONS, staff)
     work = TicketWork(service, office, staff, bus, clock, form)
-    return Tickets(service, office, work, store, plan, company, clock)
+    pins = PinDesk(store, service.files.at_hand, bus, clock, company.pin_tries)
+    return Tickets(service, office, work, pins, store, plan, company, clock)
 
 
 def form_of(company: Company) -> TicketForm:

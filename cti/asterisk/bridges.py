@@ -58,7 +58,7 @@ def picture(registry: ChannelRegistry, call: TrackedCall, at: datetime) -> list[
     inside = [LegId(u) for u in members if u in call.legs]
     if not inside:
         return out
-    was_held, call.held_by = call.held_by, ""
+    was_held, call.held_by, call.is_in_menu = call.held_by, "", False
     gone = [p for p in (call.connected, *call.parties) if p is not None and p not in inside]
     if call.parties:
         out += [told(ev.PartyLeft, call.call_id, call.legs[p], at) for p in gone if p in call.legs]

@@ -81,6 +81,9 @@ class TrackedCall:
     connected: LegId | None = None  # the leg that talks with the caller, or is held
     parties: list[LegId] = field(default_factory=list)  # legs in the conversation beside that one
     held_by: str = ""  # agent, phone or nobody
+    is_in_menu: bool = (
+        False  # his agent sent him there, and waits for him in the room of a held call
+    )
     consult: TrackedConsult | None = None
     rang: set[Endpoint] = field(default_factory=set)  # phones that said so since they were dialled
     is_fallback: bool = False

@@ -27,6 +27,7 @@ from cti.domain.ids import (
     parse_queue_name,
 )
 from cti.domain.manners import PLAIN, Manner
+from cti.domain.menu_events import parse_menu_name
 from cti.domain.targets import Target
 from cti.domain.ways_out import OverflowWay
 from cti.ports import Clock, QueueMirror
@@ -214,6 +215,28 @@ class AmiCallControl(CallbackControl):
         """See ``CallControl``."""
         call = self._call(call_id)
         await self._do(act.bridge(call.channel, self._agent_leg(call).channel))
+
+    async def send_to_menu(self, call_id: CallId, endpoint: Endpoint, menu: str) -> None:
+        """See ``CallControl``."""
+        call = self._call(call_id)
+        self._agent_leg(call)
+        if call.parties or call.consult is not None or call.is_in_menu:
+            raise CommandRefused("wrong_state", "the caller speaks with others, or is in a menu")
+        if call.held_by == "phone":
+            raise CommandRefused("held_by_phone", "the caller is on hold by the phone's own key")
+        customer, agent = self._sides(call, endpoint)
+        there, names = ("rd-menu", parse_menu_name(menu)), self._peers(customer, agent)
+        if call.held_by == "agent":  # both are in their rooms
+            await self._do(*names, act.redirect(customer, *there))
+        else:
+            await self._do(*names, act.redirect_two(customer, there, agent, ("rd-hold", "agent")))
+
+    async def fetch_back(self, call_id: CallId) -> None:
+        """See ``CallControl``."""
+        call = self._call(call_id)
+        if not call.is_in_menu:
+            raise CommandRefused("wrong_state", "the caller is in no menu (any more)")
+        await self._do(act.redirect(call.channel, "rd-menu-back", "s"))
 
     async def mute(self, call_id: CallId, is_muted: bool) -> None:
         """See ``CallControl``. No event of Asterisk tells of it: its Success is all there is."""

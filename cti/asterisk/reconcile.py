@@ -67,7 +67,7 @@ def reconcile(
 
 def _track(registry: ChannelRegistry, seen: SeenCall, before: TrackedCall | None) -> TrackedCall:
     call = registry.add_call(seen.call_id, seen.leg_id, seen.channel)
-    call.queue = seen.queue
+    call.queue, call.is_in_menu = seen.queue, seen.is_in_menu
     call.is_fallback = seen.state is CallState.FALLBACK
     if before is not None:
         call.is_recording, call.pause_reason = before.is_recording, before.pause_reason

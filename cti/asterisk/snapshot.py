@@ -43,6 +43,7 @@ _STATES = {
     "dialing": CallState.RINGING,
     "talking": CallState.TALKING,
     "holding": CallState.ON_HOLD,
+    "asking": CallState.ON_HOLD,  # in a menu, and his agent waits for him
     "lost": CallState.AGENT_LOST,
     "fallback": CallState.FALLBACK,
     "calling": CallState.RINGING,  # a phone of ours began it
@@ -78,6 +79,8 @@ class SeenCall:
     consultant: Endpoint | None = None
     """The phone whose agent speaks with somebody else, the caller being on hold."""
     consult_of: CallId | None = None
+    is_in_menu: bool = False
+    """He is in a menu during the call."""
     is_asking: bool = False
     """Its caller is the leg of that call's agent, who asks a queue by command."""
     second_lines: tuple[CallId, ...] = ()
@@ -153,6 +156,10 @@ def _call(row: Message, world: World) -> SeenCall:
         agent_leg, others = _consult_by_command(called, others, agent)
         is_asking = call_id in world.asks.values()
         consulting = is_asking or len(others) > 1 or any(leg.bridge_id for leg in called)
+    is_in_menu = variables.get("RD_STATE") == "asking" and not bridge_id
+    if is_in_menu:
+        waiting = [leg for leg in others if leg.bridge_id in world.holding]
+        agent_leg = next(iter(sorted(waiting, key=lambda leg: leg.endpoint != agent)), None)
     legs = (*inside[:1], *parties, *others)
     # A word that a newer dialplan uses must not cost the call: the bridge tells most of it.
     said_state = _STATES.get(variables.get("RD_STATE", ""), CallState.TRANSFERRING)
@@ -184,6 +191,7 @@ def _call(row: Message, world: World) -> SeenCall:
         direction=direction or ("internal" if began else "inbound"),
         consultant=agent_leg.endpoint if agent_leg and consulting else None,
         consult_of=parse_call_id(consult_of) if consult_of else None,
+        is_in_menu=is_in_menu,
         is_asking=bool(asked_for),
         second_lines=tuple(CallId(k) for k, served in world.serves.items() if served == call_id),
     )

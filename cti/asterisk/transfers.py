@@ -16,6 +16,7 @@ from cti.asterisk.leg_events import dialled
 from cti.domain import events as ev
 from cti.domain.errors import InvalidValue
 from cti.domain.ids import CallId, Endpoint, parse_call_id, parse_endpoint, parse_queue_name
+from cti.domain.menu_events import CallMenuBegan, parse_menu_name
 from cti.domain.ways_out import OUT_KINDS, REASONS
 from cti.wire.ami import Message
 
@@ -61,7 +62,7 @@ class Transfers:
         is_consulting = call.consult is not None and call.consult.is_up
         if call.held_by == "agent" and call.agent_leg is not None and not is_consulting:
             self._orphans.append(call.agent_leg)
-        call.connected, call.parties, call.held_by = None, [], ""
+        call.connected, call.parties, call.held_by, call.is_in_menu = None, [], "", False
         call.goes_on()
 
     def _of(self, message: Message, at: datetime, state: str) -> tuple[TrackedCall, list[ev.Event]]:
@@ -245,6 +246,18 @@ class Transfers:
             result=dial_result(message.headers["Status"], number(message.get("Cause"))),
         )
         return [*out, failed]
+
+    def _menu_began(self, message: Message, at: datetime) -> list[ev.Event]:
+        """By command the caller is in a menu, and his agent waits: the same to the two as a hold."""
+        call, out = self._of(message, at, "on_hold")
+        call.held_by, call.is_in_menu = "agent", True
+        began = CallMenuBegan(
+            at=at,
+            call_id=call.call_id,
+            menu=parse_menu_name(message.headers["Menu"]),
+            endpoint=call.agent_leg.endpoint if call.agent_leg is not None else None,
+        )
+        return [*out, began, ev.CallHeld(at=at, call_id=call.call_id, by="menu")]
 
     def _parked(self, message: Message, at: datetime) -> list[ev.Event]:
         call, out = self._of(message, at, "parked")

@@ -163,7 +163,7 @@ class Translator(Transfers):
     def _lost(self, message: Message, at: datetime) -> list[ev.Event]:
         endpoint = parse_endpoint(message.headers["Agent"])
         call, out = self._of(message, at, "agent_lost")
-        call.connected, call.held_by = None, ""
+        call.connected, call.held_by, call.is_in_menu = None, "", False
         call.goes_on()
         return [*out, ev.AgentLegLost(at=at, call_id=call.call_id, endpoint=endpoint)]
 
@@ -341,7 +341,9 @@ class Translator(Transfers):
     def _leg_gone(self, leg: TrackedLeg, cause: int, at: datetime) -> list[ev.Event]:
         call, consult, talked = leg.call, leg.call.consult, leg.call.connected
         out: list[ev.Event] = []
-        if leg.leg_id == call.connected and call.held_by == "agent":
+        if leg.leg_id == call.connected and call.is_in_menu:
+            call.goes_on()  # the dialplan knows where to go with him when the menu is over
+        elif leg.leg_id == call.connected and call.held_by == "agent":
             if consult is not None or leg.left_consult:
                 self._strays.append(call.call_id)
             elif _is_meant(leg, cause):
@@ -421,6 +423,7 @@ _TABLE: dict[str, _Method] = {
     "RdOverflow": Translator._overflowed,
     "RdXferFail": Translator._transfer_failed,
     "RdPark": Translator._parked,
+    "RdMenu": Translator._menu_began,
     "RdConsult": Translator._consult_began,
     "RdConsultEnd": Translator._consult_ended,
     "BlindTransfer": Translator._blind_transfer,

@@ -137,7 +137,7 @@ class CallNotAnswered(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallHeld(CallEvent):
-    """The caller is on hold. ``by`` is ``agent`` (command) or ``phone`` (its own key)."""
+    """The caller is on hold. ``by`` is ``agent`` (command), ``phone`` (its own key) or ``menu`` (he was sent to one)."""
 
     by: str
 

@@ -75,7 +75,7 @@ def apply(record: CallRecord, event: ev.Event) -> CallRecord:
             record.agent_id = record.agent_id or event.agent_id
         case ev.AgentDidNotAnswer():
             record.attempts += 1
-        case ev.CallHeld():
+        case ev.CallHeld() if event.by != "menu":
             record.holds += 1
         case ev.CallTransferred():
             record.transfers += 1

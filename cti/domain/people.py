@@ -32,6 +32,7 @@ class Permission(enum.Enum):
     PULL_CALLS = "pull_calls"  # waiting ones, to oneself, where the queue lets agents
     ORDER_QUEUES = "order_queues"  # hands on waiting callers of one's team's queues
     SEND_MESSAGES = "send_messages"  # to one's team's desktops
+    SET_PINS = "set_pins"  # of customers; each is journalled
     CONFIGURE = "configure"
 
 
@@ -49,6 +50,7 @@ _SUPERVISOR = _AGENT | {
     Permission.WATCH_TEAM,
     Permission.ORDER_QUEUES,
     Permission.SEND_MESSAGES,
+    Permission.SET_PINS,
 }
 PERMISSIONS = {
     Role.AGENT: _AGENT,

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cti.domain import callback_events, day_events, events
+from cti.domain import callback_events, day_events, events, menu_events
 from cti.domain.errors import InvalidValue
 from cti.domain.events import Event
 
@@ -51,7 +51,7 @@ def _all_events(base: type[Event]) -> dict[str, type[Event]]:
     return found
 
 
-EVENT_MODULES = (events, callback_events, day_events)
+EVENT_MODULES = (events, callback_events, day_events, menu_events)
 """Where events are written down; one that isn't imported could not be read back."""
 EVENT_CLASSES = _all_events(Event)
 _HINTS: dict[type[Event], dict[str, Any]] = {}

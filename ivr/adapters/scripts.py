@@ -1,8 +1,9 @@
-"""The two AGI scripts of docs/dialplan.md, as the FastAGI server wants them.
+"""The AGI scripts of docs/dialplan.md, as the FastAGI server wants them.
 
 ``/ivr`` leads a new caller through the menu of the number he dialled, or with ``?flow=`` one who is sent there through
-that flow; ``/announce`` tells a waiting one his position. The dialplan names the call (``RD_CALL``); the number dialled is
-the extension that called the script.
+that flow; ``/menu?name=`` leads one who is to come back to his agent through a menu during a call; ``/announce`` tells a
+waiting one his position. The dialplan names the call (``RD_CALL``); the number dialled is the extension that called the
+script.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from cti.asterisk.session import AgiSession
 from cti.domain.errors import InvalidValue
 from cti.domain.ids import CallId, parse_call_id
 from ivr.adapters.agi import AgiCallerSession
+from ivr.call_menus import CallMenus
 from ivr.ports import CallerSession, Prompts
 from ivr.service import IvrService
 
@@ -23,12 +25,16 @@ log = structlog.get_logger(__name__)
 Script = Callable[[AgiSession], Awaitable[None]]
 
 
-def agi_scripts(service: IvrService, prompts: Prompts) -> Mapping[str, Script]:
+def agi_scripts(service: IvrService, menus: CallMenus, prompts: Prompts) -> Mapping[str, Script]:
     """AGI path → script."""
 
     async def ivr(channel: AgiSession) -> None:
         query = channel.environment.query
         session, call_id = await _enter(channel, prompts)
+        last = menus.last(query.get("flow", ""))
+        if last is not None:
+            await menus.run(session, call_id, last)
+            return
         await service.run(
             session,
             call_id,
@@ -40,7 +46,11 @@ def agi_scripts(service: IvrService, prompts: Prompts) -> Mapping[str, Script]:
     async def announce(channel: AgiSession) -> None:
         await service.announce(*await _enter(channel, prompts))
 
-    return {"/ivr": ivr, "/announce": announce}
+    async def menu(channel: AgiSession) -> None:
+        name = channel.environment.query.get("name", "")
+        await menus.run(*await _enter(channel, prompts), name)
+
+    return {"/ivr": ivr, "/announce": announce, "/menu": menu}
 
 
 async def _enter(channel: AgiSession, prompts: Prompts) -> tuple[CallerSession, CallId]:

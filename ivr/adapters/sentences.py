@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from cti.company_base import Language
 from ivr import voicemail
 from ivr.adapters.callback_sentences import CALLBACK_TEXTS
-from ivr.model import GIVE_UP, MAX_POSITION, POSITION_MANY, RETRY_KEY, RETRY_SILENCE
-from ivr.model import position_prompt as _name
-from ivr.waiting import wait_prompt
+from ivr.model import GIVE_UP, RETRY_KEY, RETRY_SILENCE
+from ivr.waiting import MAX_POSITION, POSITION_MANY, wait_prompt
+from ivr.waiting import position_prompt as _name
 
 _NUMBERS: tuple[tuple[str, str], ...] = (
     ("one", "一"),

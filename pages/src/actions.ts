@@ -24,7 +24,7 @@ export interface Action {
 
 /** Which of the page's layers is open. */
 export const layer = signal<Layer>("");
-type Layer = "" | "state" | "phone" | "user" | "keypad" | "palette" | "keys" | "links" | "parked" | "dial" | "transfer" | "add" | "day" | "hand_over";
+type Layer = "" | "state" | "phone" | "user" | "keypad" | "menus" | "palette" | "keys" | "links" | "parked" | "dial" | "transfer" | "add" | "day" | "hand_over";
 export const answerOnArrival = signal("");
 
 const HANG_UP_PATIENCE_MS = 4_000;

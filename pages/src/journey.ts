@@ -4,6 +4,7 @@
 import { label, t } from "./i18n";
 import type { Key } from "./i18n";
 import { tame } from "./line";
+import { menuLabel, resultWord } from "./menus";
 import { grade } from "./mos";
 import type { TimelineRow } from "./protocol";
 import { QUALITY_WORDS } from "./sound";
@@ -35,7 +36,10 @@ const WORDS: Record<string, Key> = {
   fallback: "timeline.fallback",
   hold: "timeline.hold",
   left_by_key: "timeline.left_by_key",
+  call_menu: "timeline.call_menu",
   menu: "timeline.menu",
+  menu_answer: "timeline.menu_answer",
+  menu_result: "timeline.menu_result",
   missed: "timeline.missed",
   overflowed: "timeline.overflowed",
   parked: "timeline.parked",
@@ -138,8 +142,16 @@ function textOf(row: TimelineRow): string {
   if (reason) return t(reason);
   if (!row.text && EMPTY_IS_OUTSIDE.includes(row.what)) return t("timeline.outside");
   if (row.what === "sound") return soundOf(row.text);
+  if (row.what === "call_menu") return menuLabel(row.text);
+  if (row.what === "menu_result") return menuResult(row.text);
   if (row.what === "parked") return t("parked.place", { slot: row.text });
   return tame(NAMES_A_QUEUE.includes(row.what) ? queueLabel(row.text) : row.text);
+}
+
+/** ``verified 1``: the result, and how many PINs were heard. */
+function menuResult(text: string): string {
+  const [result = "", tries = "0"] = text.split(" ");
+  return resultWord(result, Number(tries) || 0);
 }
 
 function soundOf(text: string): string {

@@ -4,6 +4,7 @@
 import { layer, strip, toggleReady } from "./actions";
 import type { Action } from "./actions";
 import { phase } from "./line";
+import { menu } from "./menus";
 import { reach } from "./reach";
 import { second, secondActions } from "./second";
 import { isLoaded, note } from "./store";
@@ -39,8 +40,9 @@ export function onKey(event: KeyboardEvent): void {
   if (event.isComposing || event.keyCode === 229 || !isLoaded.peek()) return;
   if (event.repeat || event.defaultPrevented) return;
   const bare = !event.ctrlKey && !event.metaKey && !event.altKey;
+  const isMenus = bare && event.shiftKey && event.key === "F9";
   const isDecline = bare && event.shiftKey && event.key === "F2";
-  const act = bare && !event.shiftKey ? FUNCTION_KEYS[event.key] : isDecline ? () => perform(secondActions.decline) : undefined;
+  const act = bare && !event.shiftKey ? FUNCTION_KEYS[event.key] : isDecline ? () => perform(secondActions.decline) : isMenus ? () => perform(menu) : undefined;
   if (act) {
     event.preventDefault();
     act();

@@ -18,6 +18,7 @@ export type Phase =
   | "dialling"
   | "talking"
   | "on_hold"
+  | "in_menu"
   | "consulting"
   | "conference"
   | "agent_lost"
@@ -31,7 +32,7 @@ export function isLive(call: CallSection | null): call is LiveCall {
 const OVER: CallState[] = ["transferring", "parked", "ended"];
 type LiveCall = CallSection & { state: Exclude<CallState, "transferring" | "parked" | "ended"> };
 
-const HEARD: Phase[] = ["talking", "on_hold", "consulting", "conference"];
+const HEARD: Phase[] = ["talking", "on_hold", "in_menu", "consulting", "conference"];
 
 /** Whether somebody is at the other end of the line, even if on hold. */
 export const isConnected = computed(() => HEARD.includes(phase.value));
@@ -42,7 +43,7 @@ export const phase = computed<Phase>(() => {
   const agent = sections.agent.value;
   const phone = phoneCall.value;
   if (!isLinked.value && phone) return phone.stage === "up" ? upWithoutLink(call) : "ringing";
-  if (isLive(call)) return call.state;
+  if (isLive(call)) return call.state === "on_hold" && call.menu?.waiting ? "in_menu" : call.state;
   switch (agent?.state) {
     case "WRAP_UP":
       return "wrap_up";
@@ -94,6 +95,8 @@ export const timer = computed<Timer>(() => {
     case "on_hold":
     case "consulting": // what counts is how long the caller has been waiting
       return since(call?.held_at ?? call?.connected_at);
+    case "in_menu":
+      return since(call?.menu?.since);
     case "wrap_up":
       if (agent?.overrun_at) return since(agent.overrun_at); // how long he is over his time
       return agent?.until ? runningOut(agent.since, agent.until) : since(agent?.since);

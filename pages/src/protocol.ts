@@ -17,6 +17,8 @@ export interface Me {
   /** Where he may take calls outside: the numbers to choose from, none: any. Null: nowhere. */
   outside_phone: { numbers: string[] } | null;
   queue_labels: Record<string, Labels>;
+  /** To which he can send his caller. */
+  call_menus: OfferedMenu[];
   /** The company's: a callback is promised for a time there. */
   time_zone: string;
 }
@@ -89,7 +91,9 @@ export type CallAction =
   | "add_party"
   | "drop_party"
   | "park"
-  | "move";
+  | "move"
+  | "menu"
+  | "fetch_back";
 
 export type CallState =
   | "offered"
@@ -117,6 +121,25 @@ export interface Consult {
   state: "ringing" | "waiting" | "talking";
   target: string;
   label: string;
+}
+
+/** A menu during a call; from one that doesn't come back the call ends. */
+export interface OfferedMenu {
+  name: string;
+  label: Labels;
+  comes_back: boolean;
+}
+
+/** The menu into which the caller was sent last; no result: he is in it. */
+export interface CallMenu {
+  name: string;
+  since: string;
+  /** The agent has the line, and the caller isn't back. */
+  waiting: boolean;
+  result: string;
+  /** PINs that were heard. */
+  tries: number;
+  answers: { label: string; digits: string }[];
 }
 
 export interface PartyRow {
@@ -155,6 +178,7 @@ export interface CallSection {
   slot: string;
   /** Which colleague brought the caller here, and how. */
   sent_by: { name: string; how: "transfer" | "parked" | "consult" | "added" } | null;
+  menu: CallMenu | null;
   /** What the pop shows, in this order (docs/pop.md). */
   fields: string[];
   /** ring: the page doesn't ring; all: nor does anything else call the agent to it. */
@@ -575,6 +599,8 @@ export interface Commands {
   "call.park": { call_id: string; slot: string };
   "call.fetch": { slot: string };
   "call.move": { call_id: string; phone: "browser" | "desk" };
+  "call.menu": { call_id: string; menu: string };
+  "call.fetch_back": { call_id: string };
   "missed.call": { call_id: string };
   "missed.take": { call_id: string };
   "missed.release": { call_id: string };

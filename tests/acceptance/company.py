@@ -117,6 +117,25 @@ flows:
       - {name: number, kind: collect, label: Invoice number, max_digits: 10,
          text: {en: "Your invoice number, please."}, next: wait, no_match: wait}
       - {name: wait, kind: queue, queue: sales}
+  - name: pin_check
+    start: pin
+    nodes:
+      - {name: pin, kind: pin, label: Customer PIN, max_digits: 8, retries: 2,
+         text: {en: "Your PIN, please."}, next: done, no_match: sorry, closed: sorry}
+      - {name: done, kind: hangup, text: {en: "Thank you."}}
+      - {name: sorry, kind: hangup, text: {en: "That was not right."}}
+  - name: survey
+    start: friendly
+    nodes:
+      - {name: friendly, kind: collect, label: Friendly, text: {en: "Were we friendly? 1 to 5."},
+         next: solved, no_match: thanks, retries: 0}
+      - {name: solved, kind: menu, label: Solved, text: {en: "Solved? 1 yes, 2 no."},
+         keys: {"1": thanks, "2": thanks}, no_match: thanks, retries: 0}
+      - {name: thanks, kind: hangup, text: {en: "Thank you."}}
+call_menus:
+  - {name: verify_pin, label: {en: Verify PIN, zh: 验证密码}, flow: pin_check}
+  - {name: survey, label: {en: Survey, zh: 满意度}, flow: survey, comes_back: false}
+pin_tries: 4
 numbers:
   - {dnis: "4000", flow: main}
   - {dnis: "4001", flow: direct}
@@ -135,7 +154,7 @@ outbound:
   allowed: ["0", "1", "+86"]
   emergency: ["110"]
 customers:
-  - {name: 张伟, company: 宁波蓝海进出口, numbers: ["+8613812340001"], group: gold}
+  - {name: 张伟, company: 宁波蓝海进出口, numbers: ["+8613812340001"], group: gold, pin: "735194"}
   - {name: Anna Krüger, numbers: ["+493023125106"]}
   - {name: Jonas Krüger, numbers: ["+493023125106"]}
 """

@@ -57,6 +57,10 @@ flows:
   - name: helping
     start: press
     nodes: [{{name: press, kind: menu, keys: {{"1": wait}}}}, {{name: wait, kind: queue, queue: help}}]
+  - name: asking
+    start: bye
+    nodes: [{{name: bye, kind: hangup}}]
+call_menus: [{{name: asking, label: {{en: Asking}}, flow: asking}}]
 numbers: [{{dnis: "4000", flow: main}}, {{dnis: "4001", flow: helping}}]
 default_flow: main
 outbound:

@@ -10,7 +10,7 @@ import wave
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.browser import scenes_day
+from tests.browser import scenes_day, scenes_menus
 from tests.browser import scenes_pop as pop
 
 Json = dict[str, Any]
@@ -41,6 +41,7 @@ def _base() -> Json:
             "queue_labels": {"billing": {"en": "Billing", "zh": "账单"}},
             "shared_phones": [],
             "outside_phone": None,
+            "call_menus": scenes_menus.MENUS,
             "time_zone": "Asia/Shanghai",
         },
         "phone": {"kind": "desk", "endpoint": "1001", "state": "idle", "sip": None},
@@ -148,6 +149,7 @@ def _colleague(name: str, extension: str, state: str, seconds: int) -> Json:
 def _can(state: str, *, has_answered: bool) -> Json:
     """What the service allows in a state: nothing stands beside what can be done, a reason beside the rest."""
     speaking = {"hold", "mute", "pause_recording", "send_digits", "transfer", "consult", "park"}
+    speaking.add("menu")
     possible = {
         "offered": {"answer", "decline"},
         "ringing": {"answer", "decline"},
@@ -161,6 +163,7 @@ def _can(state: str, *, has_answered: bool) -> Json:
             "transfer",
             "consult",
             "park",
+            "menu",
         },
         "consulting": {"complete", "cancel", *({"conference"} if has_answered else ())},
         "conference": {
@@ -178,7 +181,7 @@ def _can(state: str, *, has_answered: bool) -> Json:
         "conference": "A conference can't do this: let the others leave first.",
     }
     reason = reasons.get(state, "Only while you talk with the caller.")
-    actions = set().union(*possible.values(), {"conference"})
+    actions = set().union(*possible.values(), {"conference", "fetch_back"})
     can = {action: "" if action in possible.get(state, ()) else reason for action in actions}
     if state == "consulting" and not has_answered:
         can["conference"] = "The one you called has not answered yet."
@@ -247,6 +250,7 @@ def call(state: str, **fields: Any) -> Json:
         "consult": None,
         "parties": [],
         "slot": "",
+        "menu": None,
         **pop.RULES,
         "can": _can(state, has_answered=(fields.get("consult") or {}).get("state") == "talking"),
         **fields,
@@ -583,6 +587,7 @@ def _changes() -> dict[str, Json]:
             **_talking(),
             "call": call("on_hold", held_at=ago(24)),
         },
+        **scenes_menus.scenes(_talking(), call("on_hold"), _wrap_up(), ago),
         "dialling": {
             "agent": _agent("TALKING", since=ago(6)),
             "call": call(

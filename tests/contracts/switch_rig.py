@@ -66,6 +66,10 @@ class Gate:
         return await self._connect(factory)
 
 
+async def _nothing(_: AgiSession) -> None:
+    """Ask nothing."""
+
+
 class Rig:
     """The switch with all that it needs; ``until`` waits in the time of the PBX under test."""
 
@@ -76,10 +80,14 @@ class Rig:
         self.address = address
         self.gate = Gate(connect)
         self.switch = self._switch(self.bus)
-        self.agi = FastAgiServer({"/ivr": self._menu, "/announce": self._menu}, clock)
+        self.agi = FastAgiServer(
+            {"/ivr": self._menu, "/announce": self._menu, "/menu": self._asked}, clock
+        )
         self.visits: list[str] = []
         self.told_ids: list[str] = []
         """Of the calls, as the scripts were told them."""
+        self.asks: Callable[[AgiSession], Awaitable[None]] = _nothing
+        """What is asked in a menu during a call."""
         self.script: Callable[[AgiSession], Awaitable[None]] | None = None
         self._beats = 0
 
@@ -106,6 +114,12 @@ class Rig:
             assert bus.illegal == []
         finally:
             await switch.close()
+
+    async def _asked(self, session: AgiSession) -> None:
+        """A menu during a call: open until the test lets go of it."""
+        self.visits.append(session.path)
+        await self.asks(session)
+        await session.finish({"RD_NEXT": "back"})
 
     async def _menu(self, session: AgiSession) -> None:
         self.visits.append(session.path)

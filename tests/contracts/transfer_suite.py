@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 
+from cti.asterisk.session import AgiSession
 from cti.domain import events as ev
 from cti.domain.call import Call, CallState, LegState
 from cti.domain.errors import CommandRefused
 from cti.domain.ids import CallId, Endpoint
+from cti.domain.menu_events import CallMenuBegan
 from cti.domain.targets import Target
 from tests.contracts.switch_rig import Rig
 from tests.contracts.switch_suite import ANN, RING, talking
@@ -162,6 +165,64 @@ async def test_the_caller_hangs_up_while_his_agent_consults(rig: Rig) -> None:
         await rig.switch.control.hang_up_orphan(agent)
         await rig.until(lambda: rig.bus.names(start).count("LegEnded") == 2)
     await rig.until(lambda: len(rig.switch.registry) == 0)
+
+
+async def in_menu(rig: Rig) -> CallId:
+    """Ann has sent the caller into a menu, where he is asked for a key."""
+
+    async def ask(session: AgiSession) -> None:
+        await session.wait_for_digit(timedelta(seconds=60))
+
+    rig.asks = ask
+    call_id = await talking(rig)
+    await rig.switch.control.send_to_menu(call_id, ANN, "asking")
+    began = await rig.event(CallMenuBegan)
+    assert (began.menu, began.endpoint, began.comes_back) == ("asking", ANN, True)
+    assert (await rig.event(ev.CallHeld)).by == "menu"
+    await reaches(rig, call_id, CallState.ON_HOLD, ANN)
+    await rig.until(lambda: "/menu" in rig.visits)
+    return call_id
+
+
+async def test_a_menu_during_the_call_and_back(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.caller():
+        call_id = await talking(rig)
+        await rig.switch.control.send_to_menu(call_id, ANN, "asking")
+        await rig.event(CallMenuBegan)
+        await rig.event(ev.CallRetrieved)
+        await reaches(rig, call_id, CallState.TALKING, ANN)
+        assert "LegEnded" not in rig.bus.names()
+        await ends(rig, call_id)
+
+
+async def test_a_caller_is_fetched_back_from_a_menu(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.caller():
+        call_id = await in_menu(rig)
+        with pytest.raises(CommandRefused):
+            await rig.switch.control.send_to_menu(call_id, ANN, "asking")
+        async with rig.reborn() as seen:  # who knows nothing of it sees a call on hold
+            known = seen.calls.get(call_id)
+            assert known is not None
+            assert (known.state, known.endpoint) == (CallState.ON_HOLD, ANN)
+        await rig.switch.control.fetch_back(call_id)
+        await rig.event(ev.CallRetrieved)
+        await reaches(rig, call_id, CallState.TALKING, ANN)
+        with pytest.raises(CommandRefused):
+            await rig.switch.control.fetch_back(call_id)
+        await ends(rig, call_id)
+
+
+async def test_the_agent_leaves_a_caller_who_is_in_a_menu(rig: Rig) -> None:
+    async with rig.phone("1001"), rig.caller():
+        waiting = await rig.event(ev.CallEnqueued)
+        call_id = await in_menu(rig)
+        start = len(rig.bus.seen)
+        await rig.switch.control.leave(call_id, ANN)
+        assert (await rig.event(ev.LegEnded, after=start)).endpoint == ANN
+        assert call_of(rig, call_id).is_live
+        await rig.switch.control.fetch_back(call_id)  # the end of the menu is the same way
+        again = await rig.event(ev.CallEnqueued, after=start)
+        assert (again.queue, again.enqueued_at) == (waiting.queue, waiting.enqueued_at)
 
 
 async def asking(rig: Rig) -> tuple[CallId, CallId]:

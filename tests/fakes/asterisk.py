@@ -27,7 +27,12 @@ from typing import Any
 from cti.asterisk.channel_rows import UNSET
 from cti.asterisk.link import AmiAddress
 from cti.ports import Clock
-from tests.fakes import asterisk_house, asterisk_overflow, asterisk_transfers  # noqa: F401 - they add contexts
+from tests.fakes import (  # noqa: F401 - they add contexts
+    asterisk_house,
+    asterisk_menus,
+    asterisk_overflow,
+    asterisk_transfers,
+)
 from tests.fakes.asterisk_agi import AgiLine
 from tests.fakes.asterisk_ami import AmiDoor, Headers, Misbehaviour
 from tests.fakes.asterisk_channels import FakeBridge, FakeCaller, FakeChannel, FakePhone, Place

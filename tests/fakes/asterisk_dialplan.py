@@ -192,10 +192,9 @@ async def hold(pbx: FakeAsterisk, channel: FakeChannel) -> Place | None:
     room = pbx.rooms.get(name)
     if room is None or not room.members:
         room = pbx.rooms[name] = FakeBridge(pbx, "holding_bridge")
-    if channel.exten == "caller":
-        channel.variables["RD_STATE"] = "holding"
-        if channel.variables.pop("RD_GROUP", ""):
-            channel.variables["RD_AGENT"] = channel.dialled
+    channel.variables["RD_STATE"] = "holding"
+    if channel.exten == "caller" and channel.variables.pop("RD_GROUP", ""):
+        channel.variables["RD_AGENT"] = channel.dialled
     channel.left_alone.clear()
     room.enter(channel)
     try:

@@ -149,6 +149,12 @@ class RecordingCallControl:
     async def retrieve(self, call_id: CallId) -> None:
         self._take(Given("retrieve", call_id))
 
+    async def send_to_menu(self, call_id: CallId, endpoint: Endpoint, menu: str) -> None:
+        self._take(Given("send_to_menu", call_id, endpoint, word=menu))
+
+    async def fetch_back(self, call_id: CallId) -> None:
+        self._take(Given("fetch_back", call_id))
+
     async def mute(self, call_id: CallId, is_muted: bool) -> None:
         self._take(Given("mute", call_id, flag=is_muted))
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cti.domain.ids import QueueName
-from ivr import model
+from ivr import model, waiting
 from ivr.model import (
     AskDigits,
     AskKey,
@@ -233,10 +233,10 @@ def test_the_default_queue_is_the_nearest_in_the_flow() -> None:
 
 @pytest.mark.parametrize(
     ("position", "name"),
-    [(1, "ivr-position-1"), (20, "ivr-position-20"), (21, model.POSITION_MANY)],
+    [(1, "ivr-position-1"), (20, "ivr-position-20"), (21, waiting.POSITION_MANY)],
 )
 def test_positions_have_sentences(position: int, name: str) -> None:
-    assert model.position_prompt(position) == name
+    assert waiting.position_prompt(position) == name
 
 
 # ---- properties --------------------------------------------------------------------------------

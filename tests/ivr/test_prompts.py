@@ -11,7 +11,7 @@ from pydub.generators import Sine
 
 from cti.company import Company
 from cti.domain.errors import ConfigError
-from ivr import model, voicemail
+from ivr import model, voicemail, waiting
 from ivr.adapters import prompts as prompts_module
 from ivr.adapters.prompts import PromptFolder, for_telephone, wanted_prompts
 from ivr.adapters.sentences import SYSTEM_TEXTS, position_texts
@@ -145,7 +145,7 @@ def test_what_lies_above_the_telephone_band_does_not_come_back_as_a_whistle() ->
 
 
 def test_every_system_prompt_has_a_sentence_in_both_languages() -> None:
-    names = {model.position_prompt(n) for n in range(1, 30)}
+    names = {waiting.position_prompt(n) for n in range(1, 30)}
     assert names == set(position_texts())
     left = {voicemail.BEEP, voicemail.MENU, voicemail.KEPT, voicemail.EMPTY}
     assert left | {model.RETRY_SILENCE, model.RETRY_KEY, model.GIVE_UP} <= set(SYSTEM_TEXTS)

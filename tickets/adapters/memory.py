@@ -11,7 +11,7 @@ from typing import TypeVar
 from cti.domain.ids import AgentId, CallId, CustomerId, TicketId
 from tickets import search
 from tickets.lists import Found, TicketQuery
-from tickets.model import CallFile, CannedText, Comment, Customer, Ticket
+from tickets.model import CallFile, CannedText, Comment, Customer, StoredPin, Ticket
 from tickets.ports import Files
 
 T = TypeVar("T")
@@ -25,6 +25,7 @@ class _Rows:
     calls: dict[CallId, CallFile] = field(default_factory=dict)
     comments: dict[int, Comment] = field(default_factory=dict)
     canned: dict[tuple[AgentId, str], CannedText] = field(default_factory=dict)
+    pins: dict[CustomerId, StoredPin] = field(default_factory=dict)
     last_customer: int = 0
     last_ticket: int = 0
     last_comment: int = 0
@@ -166,9 +167,18 @@ class _MemoryFiles:
                 customer_id=file.customer_id if has_customer else None,
             )
 
+    def pin_of(self, customer_id: CustomerId) -> StoredPin | None:
+        return self._rows.pins.get(customer_id)
+
+    def put_pin(self, customer_id: CustomerId, pin: StoredPin | None) -> None:
+        self._rows.pins.pop(customer_id, None)
+        if pin is not None:
+            self._rows.pins[customer_id] = pin
+
     def remove_customer(self, customer_id: CustomerId) -> None:
         rows = self._rows
         rows.customers.pop(customer_id, None)
+        rows.pins.pop(customer_id, None)
         rows.numbers = {(key, c) for key, c in rows.numbers if c != customer_id}
         for ticket in [t for t in rows.tickets.values() if t.customer_id == customer_id]:
             rows.tickets[ticket.ticket_id] = replace(ticket, customer_id=None)

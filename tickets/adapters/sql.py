@@ -20,7 +20,7 @@ from tickets.adapters import finding
 from tickets.adapters import statements as sql
 from tickets.adapters.rows import customer_of, ticket_of
 from tickets.lists import Found, TicketQuery
-from tickets.model import CallFile, CannedText, Comment, Customer, Ticket
+from tickets.model import CallFile, CannedText, Comment, Customer, StoredPin, Ticket
 from tickets.ports import Files
 
 T = TypeVar("T")
@@ -235,6 +235,18 @@ class _SqlFiles:
         )
         self._index(customer)
 
+    def pin_of(self, customer_id: CustomerId) -> StoredPin | None:
+        row = sql.PIN.first(self._connection, {"key": customer_id})
+        if row is None:
+            return None
+        return StoredPin(bytes.fromhex(row.salt), bytes.fromhex(row.digest), row.wrong)
+
+    def put_pin(self, customer_id: CustomerId, pin: StoredPin | None) -> None:
+        sql.REMOVE_PIN.change(self._connection, {"key": customer_id})
+        if pin is not None:
+            values = {"salt": pin.salt.hex(), "digest": pin.digest.hex(), "wrong": pin.wrong}
+            sql.ADD_PIN.change(self._connection, {"customer_id": customer_id, **values})
+
     def put_ticket(self, ticket: Ticket) -> None:
         sql.PUT_TICKET.change(
             self._connection,
@@ -283,6 +295,7 @@ class _SqlFiles:
             sql.FREE_TICKETS,
             sql.FREE_CALLS,
             sql.REMOVE_NUMBERS,
+            sql.REMOVE_PIN,
             sql.REMOVE_CUSTOMER_GRAMS,
             sql.REMOVE_CUSTOMER,
         ):

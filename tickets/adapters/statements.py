@@ -23,6 +23,7 @@ from tickets.adapters.tables import (
     CannedTextRow,
     CustomerGramRow,
     CustomerNumberRow,
+    CustomerPinRow,
     CustomerRow,
     TicketCallRow,
     TicketCommentRow,
@@ -33,6 +34,7 @@ from tickets.adapters.tables import (
 CUSTOMERS = Base.metadata.tables[CustomerRow.__tablename__]
 NUMBERS = Base.metadata.tables[CustomerNumberRow.__tablename__]
 CUSTOMER_GRAMS = Base.metadata.tables[CustomerGramRow.__tablename__]
+PINS = Base.metadata.tables[CustomerPinRow.__tablename__]
 TICKETS = Base.metadata.tables[TicketRow.__tablename__]
 CALLS = Base.metadata.tables[TicketCallRow.__tablename__]
 COMMENTS = Base.metadata.tables[TicketCommentRow.__tablename__]
@@ -187,6 +189,9 @@ FREE_TICKETS = Prepared(
 )
 FREE_CALLS = Prepared(update(CALLS).where(CALLS.c.customer_id == _KEY).values(customer_id=null()))
 FREE_CALLS_ON = Prepared(update(CALLS).where(CALLS.c.ticket_id == _KEY).values(ticket_id=null()))
+PIN = Prepared(select(PINS).where(PINS.c.customer_id == _KEY))
+ADD_PIN = Prepared(insert(PINS).values({c.name: bindparam(c.name) for c in PINS.c}))
+REMOVE_PIN = Prepared(delete(PINS).where(PINS.c.customer_id == _KEY))
 REMOVE_NUMBERS = Prepared(delete(NUMBERS).where(NUMBERS.c.customer_id == _KEY))
 REMOVE_CUSTOMER = Prepared(delete(CUSTOMERS).where(CUSTOMERS.c.customer_id == _KEY))
 REMOVE_TICKET = Prepared(delete(TICKETS).where(TICKETS.c.ticket_id == _KEY))

@@ -62,6 +62,22 @@ class CustomerNumberRow(Base):
     )
 
 
+class CustomerPinRow(Base):
+    """A customer's PIN, hashed (``tickets/pins.py``); salt and digest in hexadecimal digits."""
+
+    __tablename__ = "customer_pins"
+
+    customer_id: Mapped[int] = mapped_column(
+        Integer,
+        ForeignKey("customers.customer_id", name="fk_customer_pins_customer_id_customers"),
+        primary_key=True,
+        autoincrement=False,
+    )
+    salt: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(128))
+    wrong: Mapped[int] = mapped_column(Integer)
+
+
 class TicketRow(Base):
     """A case."""
 

@@ -13,6 +13,7 @@ import { callTrouble, phoneProblem } from "../sound";
 import { isLinked, pending, sections, strip_note } from "../store";
 import { clockface, duration } from "../time";
 import { ActionButton } from "./ActionButton";
+import { CallMenus, MenuLine } from "./CallMenus";
 import { Icon } from "./Icon";
 import { Keypad } from "./Keypad";
 import { Menu } from "./Menu";
@@ -30,6 +31,7 @@ const PHASE_WORDS: Record<Phase, Key> = {
   dialling: "phase.dialling",
   talking: "phase.talking",
   on_hold: "phase.on_hold",
+  in_menu: "phase.in_menu",
   consulting: "phase.consulting",
   conference: "phase.conference",
   agent_lost: "phase.agent_lost",
@@ -127,6 +129,7 @@ function Why() {
   };
   return (
     <div class="why">
+      <MenuLine />
       {isOver(call.state) && goneLine.value && <span class="gone">{goneLine.value}</span>}
       {sections.agent.value?.kind === "consult" && <span>{t("call.consulted")}</span>}
       {direction && <span>{t(direction)}</span>}
@@ -257,6 +260,7 @@ export function CallStrip() {
           <ReachPanel mode="transfer" />
           <ReachPanel mode="add" />
         </div>
+        <CallMenus />
         <ActionButton action={strip.pauseRecording} kind="fixed-wide" isOn={call?.recording === "paused"} />
         <span class="gap wide" />
         <div class="anchor">

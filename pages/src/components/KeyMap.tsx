@@ -15,6 +15,7 @@ const KEYS: [string, Key][] = [
   ["F7", "keys.mute"],
   ["F8", "keys.ready"],
   ["F9", "keys.transfer"],
+  ["Shift F9", "keys.menus"],
   ["F10", "keys.conference"],
   ["Ctrl K", "palette.open"],
   ["/", "keys.slash"],

@@ -1,0 +1,45 @@
+// The button of the menus during a call, its list, and the line that says where the caller is.
+
+import { layer } from "../actions";
+import { t } from "../i18n";
+import { perform } from "../keys";
+import { comesBack, menu, menuActions, menuLine, menuNow } from "../menus";
+import { ActionButton } from "./ActionButton";
+import { Icon } from "./Icon";
+import { Menu } from "./Menu";
+
+export function CallMenus() {
+  return (
+    <div class="anchor">
+      <ActionButton action={menu} kind="fixed-menu" isOn={menuNow() !== null || layer.value === "menus"} />
+      <Menu name="menus" label={t("menus.title")} opener="menu">
+        {menuActions().map((action) => (
+          <button
+            key={action.id}
+            type="button"
+            role="menuitem"
+            class="row"
+            data-action={action.id}
+            aria-disabled={action.blocked() ? true : undefined}
+            title={action.blocked()}
+            onClick={() => perform(action)}
+          >
+            <span>{action.label()}</span>
+            <span class="faint">{comesBack(action.id.slice("menu.".length)) ? t("menus.comes_back") : t("menus.for_good")}</span>
+          </button>
+        ))}
+      </Menu>
+    </div>
+  );
+}
+
+export function MenuLine() {
+  const line = menuLine();
+  if (!line) return null;
+  return (
+    <span class={`menu-line ${line.isBad ? "problem" : ""}`} role="status" title={line.text}>
+      {line.isGood && <Icon name="check" />}
+      {line.isBad && <Icon name="alert" />} {line.text}
+    </span>
+  );
+}
