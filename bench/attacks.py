@@ -19,11 +19,9 @@ from dataclasses import dataclass
 import aiohttp
 
 from bench.crowd import crowd, many_files
-from bench.desktops import crowded, signed_in, tell
+from bench.desktops import tell, with_desktops
 from bench.processes import resident_mb
-from bench.replay import playing
 from bench.report import Figure, Part, Spoilt, percentile
-from bench.whole import service_on
 from tests.until import until
 
 DESKTOPS = 1_000
@@ -60,10 +58,8 @@ def run(is_quick: bool) -> Part:
 async def measure(seconds: int) -> list[Under]:
     """At peace, then each attack."""
     many_files()
-    async with playing() as player, service_on(player.port, crowded(DESKTOPS + 1)) as service:
+    async with with_desktops(DESKTOPS + 1) as (service, desks, tokens):
         port = service.settings.web.port
-        desks = [d for d in service.screenpop.pop.desks if d.user.login.startswith("crowd")]
-        tokens = await signed_in(service, [desk.user for desk in desks])
         seen = []
         async with crowd(port, tokens[:DESKTOPS]) as orders:
             part = desks[:DESKTOPS]

@@ -15,19 +15,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import resource
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
 
+from cti.company import Company, Person
+from cti.domain.people import User
+from cti.ports import Session
+from cti.storage.database import Database
+from cti.storage.people import SqlSessions
 from cti.web.access import COOKIE
+from cti.web.signin import token_hash
 
 _SENT = re.compile(r'"sent":([0-9.]+)')
 _AT_ONCE = 50
+_FIRST = 20_000
+LOGIN = "crowd"
 
 
 class Crowd:
@@ -122,6 +132,35 @@ async def _main(port: int) -> None:
         print(len(tokens), flush=True)
         while line := await lines.readline():
             print(json.dumps(await crowd.order(line.decode().split())), flush=True)
+
+
+def with_crowd(base: Company, people: int) -> Company:
+    """A company with so many more agents, of its first queue; their logins begin with ``crowd``."""
+    queue = base.queues[0].name
+    more = tuple(
+        Person(
+            login=f"{LOGIN}{n}", name=f"Desktop {n}", staff_number=f"c-{n}",
+            extension=str(_FIRST + n), queues=(queue,),
+        )
+        for n in range(people)
+    )  # fmt: skip
+    return Company.model_validate(base.model_dump() | {"people": [*base.people, *more]})
+
+
+async def signed_in(
+    database: Database, users: Sequence[User], now: datetime, idle_time: timedelta
+) -> list[str]:
+    """A session's token for each, without the password's hash, which takes 50 ms."""
+    sessions = SqlSessions(database)
+    tokens = [f"bench-{user.user_id}-{os.getpid()}" for user in users]
+    for token, user in zip(tokens, users, strict=True):
+        await sessions.add(
+            Session(
+                token_hash=token_hash(token), user_id=user.user_id, csrf_token=token[::-1],
+                created_at=now, last_seen_at=now, expires_at=now + idle_time,
+            )
+        )  # fmt: skip
+    return tokens
 
 
 class Orders:

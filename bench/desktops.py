@@ -12,15 +12,16 @@ spread it out.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from bench.crowd import Orders, crowd, many_files
+from bench.crowd import LOGIN, Orders, crowd, many_files, signed_in, with_crowd
 from bench.processes import cpu_time, resident_mb
 from bench.replay import playing
 from bench.report import Figure, Part, Spoilt, percentile
@@ -28,12 +29,8 @@ from bench.whole import service_on
 from cti.bootstrap import Service
 from cti.builtin import with_simulators
 from cti.cli.deployment import sample_company
-from cti.company import Company, Person, parse_company
-from cti.domain.people import User
-from cti.ports import Session
+from cti.company import parse_company
 from cti.servers import open_database
-from cti.storage.people import SqlSessions
-from cti.web.signin import token_hash
 from screenpop.connection import MAX_CHARACTERS
 from screenpop.desks import Desk
 from tests.until import until
@@ -43,7 +40,6 @@ BOARD = 1_000
 SECONDS = 10
 QUICK_SECONDS = 4
 _SLICES = 50
-_FIRST = 20_000
 GOAL_DEAF_MS = 1.0
 GOAL_BOARD_MS = 100.0
 GOAL_BACK_S = 5.0
@@ -88,27 +84,31 @@ def run(is_quick: bool) -> Part:
     return describe(measured, time.monotonic() - begun)
 
 
-def crowded(people: int) -> Company:
-    """The sample company with so many more agents, of one queue."""
+@contextlib.asynccontextmanager
+async def with_desktops(people: int) -> AsyncIterator[tuple[Service, list[Desk], list[str]]]:
+    """The service with so many agents: their desks and the tokens of their sessions."""
     base = with_simulators(parse_company(sample_company()), 1)
-    queue = base.queues[0].name
-    crowd = tuple(
-        Person(
-            login=f"crowd{n}", name=f"Desktop {n}", staff_number=f"c-{n}",
-            extension=str(_FIRST + n), queues=(queue,),
-        )
-        for n in range(people)
-    )  # fmt: skip
-    return Company.model_validate(base.model_dump() | {"people": [*base.people, *crowd]})
+    async with (
+        playing() as player,
+        service_on(player.port, with_crowd(base, people)) as service,
+    ):
+        desks = [d for d in service.screenpop.pop.desks if d.user.login.startswith(LOGIN)]
+        database = await open_database(service.settings)
+        try:
+            tokens = await signed_in(
+                database, [desk.user for desk in desks], service.clock.now(),
+                service.settings.web.session_idle_time,
+            )  # fmt: skip
+        finally:
+            await database.close()
+        yield service, desks, tokens
 
 
 async def measure(sizes: Sequence[int], seconds: int) -> Measured:
     """Open crowds of these sizes, one after the other."""
     many_files()
-    async with playing() as player, service_on(player.port, crowded(max(sizes))) as service:
+    async with with_desktops(max(sizes)) as (service, desks, tokens):
         port = service.settings.web.port
-        desks = [d for d in service.screenpop.pop.desks if d.user.login.startswith("crowd")]
-        tokens = await signed_in(service, [desk.user for desk in desks])
         idle = await _idle(seconds)
         seen = Measured()
         for size in sizes:
@@ -141,26 +141,6 @@ def _are_open(desks: Sequence[Desk]) -> bool:
 
 def _are_shut(desks: Sequence[Desk]) -> bool:
     return not any(desk.pages for desk in desks)
-
-
-async def signed_in(service: Service, users: Sequence[User]) -> list[str]:
-    """A session for each, without the password's hash, which takes 50 ms."""
-    tokens = [f"bench-{user.user_id}-{os.getpid()}" for user in users]
-    now = service.clock.now()
-    database = await open_database(service.settings)
-    try:
-        sessions = SqlSessions(database)
-        for token, user in zip(tokens, users, strict=True):
-            await sessions.add(
-                Session(
-                    token_hash=token_hash(token), user_id=user.user_id, csrf_token=token[::-1],
-                    created_at=now, last_seen_at=now,
-                    expires_at=now + service.settings.web.session_idle_time,
-                )
-            )  # fmt: skip
-    finally:
-        await database.close()
-    return tokens
 
 
 async def _idle(seconds: int) -> float:
