@@ -278,12 +278,13 @@ class Day:
         contacts.apply(contact, event)
         if contact.outcome:
             number = self._numbers.get(call_id, "")
-            if self.missed.take(contact, self._key(number), number):
+            key = self._key(number)
+            if self.missed.take(contact, key, number):
                 self.changed("missed")
                 if contact.outcome == "missed":
                     self._look_up([call_id])
-            if self._is_live and contact.outcome == "spoke" and contact.agent_id is not None:
-                self._spoke(contact)
+            if self._is_live and (contact.outcome, contact.direction) == ("spoke", "outbound"):
+                self._reached(contact, key)
         if isinstance(event, (ev.CallEnded, CallbackEnded)) and not contact.has_callback:
             self._forget_soon(call_id)
 
@@ -295,10 +296,9 @@ class Day:
             self._contacts.pop(gone, None)
             self._numbers.pop(gone, None)
 
-    def _spoke(self, contact: Contact) -> None:
+    def _reached(self, contact: Contact, key: str) -> None:
         """Whoever has called somebody and spoke with him has kept what he promised him, if it was due about now."""
-        key = self._key(self._numbers.get(contact.call_id, ""))
-        if contact.direction != "outbound" or not key:
+        if contact.agent_id is None or not key:
             return
         soon_at = self._clock.now() + timedelta(hours=1)
         for promise in self.promises.standing():

@@ -15,7 +15,9 @@ from cti.domain import day_events as day
 from cti.domain.errors import CommandRefused, InvalidValue
 from cti.domain.ids import AgentId, Endpoint, QueueName, parse_call_id
 from cti.domain.people import Permission
+from cti.domain.text import clean_name
 from cti.ports import Clock, EventBus, Journal
+from screenpop import notices
 from screenpop.call_commands import CallCommands
 from screenpop.day import Day
 from screenpop.day_messages import (
@@ -31,7 +33,6 @@ from screenpop.day_messages import (
 from screenpop.desks import Desk, Desks
 from screenpop.messages import Args, CallArgs, DialArgs, TargetArg
 from screenpop.missed import TAKEN_TIME, Entry
-from screenpop.notices import plain
 from screenpop.promises import MAX_TEXT, Promise, instant
 
 SNOOZE_TIME = timedelta(minutes=10)
@@ -173,7 +174,7 @@ class DayCommands:
             raise CommandRefused("not_your_call", "This call isn't on your desktop (any more).")
         number = self._outside(self._day.number_of(call_id))
         due_at = instant(args.due, self._day.config.zone, self._clock.now())
-        text = plain(args.text, MAX_TEXT)
+        text = clean_name(args.text, MAX_TEXT)
         self._day.promises.check_new(call_id, by)
 
         async def make() -> None:
@@ -259,7 +260,7 @@ class DayCommands:
         user = desk.user
         if not user.may(Permission.SEND_MESSAGES):
             raise CommandRefused("not_allowed", "Your role doesn't allow this.")
-        text = plain(args.text)
+        text = clean_name(args.text, notices.MAX_TEXT)
         if not text:
             raise InvalidValue("message", "nothing that could be read")
         recipients, target = self._recipients(desk, args)

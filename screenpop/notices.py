@@ -9,7 +9,6 @@ from datetime import datetime
 from cti.domain import day_events as day
 from cti.domain import events as ev
 from cti.domain.ids import AgentId
-from cti.domain.text import clean_name
 
 KINDS: tuple[type[ev.Event], ...] = (day.MessageSent, day.MessageRead)
 """The events that messages are made of."""
@@ -82,8 +81,3 @@ class Messages:
     @staticmethod
     def _sorted(messages: Iterable[Message]) -> list[Message]:
         return sorted(messages, key=lambda m: (m.at, m.message_id), reverse=True)
-
-
-def plain(text: str, limit: int = MAX_TEXT) -> str:
-    """A text as it is kept: one line without control, bidirectional or invisible characters."""
-    return clean_name(text, limit)
