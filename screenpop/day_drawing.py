@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from screenpop.day_values import (
 from screenpop.desks import Desk, Desks
 from screenpop.missed import Entry
 from screenpop.notices import Message
+from screenpop.pacing import in_turn
 from screenpop.promises import Promise
 from screenpop.sections import iso, iso_or_none
 from screenpop.views import ScopeView, StandingCallback
@@ -66,27 +68,40 @@ class Drawing:
     def missed(self) -> None:
         """Everybody's list; agents who serve the same queues share one."""
         now = self._clock.now()
-        entries = self._day.missed.open()
-        entries += self._day.missed.recently_closed(self._day.midnight(now))
-        values = [(entry, self._missed(entry, now)) for entry in entries]
+        is_open = self._day.missed.open()
+        closed = self._day.missed.recently_closed(self._day.midnight(now))
+        values: dict[CallId, MissedValue] = {}  # of those that somebody's list has room for
         # Whose own they are, looked at once: a burst of callers who give up meets hundreds of desks.
         at_agents: dict[AgentId, list[CallId]] = {}
         at_phones: dict[str, list[CallId]] = {}
-        for entry in entries:
+        for entry in (*is_open, *closed):
             for agent_id in entry.agents:
                 at_agents.setdefault(agent_id, []).append(entry.entry_id)
             for phone in entry.phones:
                 at_phones.setdefault(phone, []).append(entry.entry_id)
         shared: dict[Any, tuple[MissedSection, str]] = {}
-        for desk in self._desks:
+
+        def value(entry: Entry) -> MissedValue:
+            if entry.entry_id not in values:
+                values[entry.entry_id] = self._missed(entry, now)
+            return values[entry.entry_id]
+
+        def visit(desk: Desk) -> None:
             user, scope = desk.user, self.scope(desk.user)
             own = {*at_agents.get(user.user_id, ()), *at_phones.get(user.extension, ())}
             key = scope.queues, scope.agents if len(scope.agents) > 1 else None, frozenset(own)
             if key not in shared:
-                mine = [value for e, value in values if self._day.may_see(user, e)]
-                section = _missed_section(mine)
+                mine = [entry for entry in is_open if self._day.may_see(user, entry)]
+                done = (entry for entry in closed if self._day.may_see(user, entry))
+                section = MissedSection(
+                    open=[value(entry) for entry in mine[:MOST_OPEN]],
+                    closed=[value(entry) for entry in itertools.islice(done, MOST_CLOSED)],
+                    more=max(0, len(mine) - MOST_OPEN),
+                )
                 shared[key] = section, to_json(section)
             desk.put("missed", *shared[key])
+
+        in_turn(self._clock, self._desks, visit)
 
     def _missed(self, entry: Entry, now: datetime) -> MissedValue:
         day, last = self._day, entry.tries[-1] if entry.tries else None
@@ -136,8 +151,11 @@ class Drawing:
             elif promise.queue is not None:
                 by_queue.setdefault(promise.queue, []).append(value)
         standing = [(view.queue, self._standing(view)) for view in self._day.standing()]
-        for desk in self._desks:
+
+        def visit(desk: Desk) -> None:
             desk.put("callbacks", self._callbacks(desk.user, by_agent, by_queue, standing))
+
+        in_turn(self._clock, self._desks, visit)
 
     def _callbacks(
         self,
@@ -243,13 +261,3 @@ class Drawing:
             read=len(message.recipients) - len(unread),
             unread_by=[self._name(who) for who in unread[:_MOST_NAMES]],
         )
-
-
-def _missed_section(values: list[MissedValue]) -> MissedSection:
-    is_open = [value for value in values if value["closed_at"] is None]
-    closed = [value for value in values if value["closed_at"] is not None]
-    return MissedSection(
-        open=is_open[:MOST_OPEN],
-        closed=closed[:MOST_CLOSED],
-        more=max(0, len(is_open) - MOST_OPEN),
-    )

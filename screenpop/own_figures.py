@@ -13,7 +13,7 @@ from cti.domain.ids import AgentId
 from cti.ports import Clock, Timer
 from screenpop.day_values import TeamValue
 from screenpop.desks import Desk, Desks
-from screenpop.pacing import TOLD_EVERY
+from screenpop.pacing import TOLD_EVERY, in_turn
 from screenpop.ports import DayFigures
 from screenpop.today import mean_of
 
@@ -87,6 +87,4 @@ class OwnFigures:
 
     def _refresh(self) -> None:
         self._timer = self._clock.call_later(REFRESHED_EVERY, self._refresh)
-        for desk in self._desks:
-            if desk.pages:
-                self.changed(desk)
+        in_turn(self._clock, (desk for desk in self._desks if desk.pages), self.changed)

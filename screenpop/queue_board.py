@@ -8,8 +8,8 @@ from cti.domain import events as ev
 from cti.domain.ids import QueueName
 from cti.ports import Clock
 from screenpop.connection import to_json
-from screenpop.desks import Desks
-from screenpop.pacing import Paced
+from screenpop.desks import Desk, Desks
+from screenpop.pacing import Paced, in_turn
 from screenpop.sections import Labels, LineValue, QueueValue, iso_or_none
 
 
@@ -18,6 +18,7 @@ class QueueBoard:
 
     def __init__(self, desks: Desks, clock: Clock, labels: Mapping[str, Labels]) -> None:
         self._desks = desks
+        self._clock = clock
         self._labels = labels
         self._changed: set[str] = set()  # not told yet
         self._telling = Paced(clock, self._tell)
@@ -42,14 +43,17 @@ class QueueBoard:
         changed, self._changed = self._changed, set()
         # Agents of a team serve the same queues: what they see is made and written out once.
         seen: dict[tuple[str, ...], tuple[list[QueueValue], str]] = {}
-        for desk in self._desks:
+
+        def visit(desk: Desk) -> None:
             served = tuple(desk.state.sections["agent"]["queues"])
             if changed.isdisjoint(served):
-                continue
+                return
             if served not in seen:
                 values = self.values(served)
                 seen[served] = values, to_json(values)
             desk.put("queues", *seen[served])
+
+        in_turn(self._clock, self._desks, visit)
 
     def values(self, served: Iterable[str]) -> list[QueueValue]:
         """The figures of these queues, for the top of the page."""
