@@ -6,7 +6,7 @@ Each is checked against what stands on his desktop (``abilities.py``), sent, and
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -41,9 +41,9 @@ from screenpop.messages import (
     TargetArg,
     TargetArgs,
 )
+from screenpop.on_desktop import Work
 from screenpop.service import ScreenPop
 
-Work = Callable[[], Awaitable[None]]
 Check = Callable[[Desk, Any, str], Work]
 
 DIAL_TIMEOUT = timedelta(seconds=10)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from cti.domain import events as ev
 from cti.domain.errors import CommandRefused, InvalidValue, SwitchUnavailable
-from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, TicketId, own_phone, parse_call_id
+from cti.domain.ids import AgentId, CallId, CustomerId, Endpoint, TicketId, own_phone
 from cti.domain.people import Permission
 from cti.ports import Clock, EventBus, Journal
 from screenpop.call_commands import CallCommands
@@ -43,12 +43,12 @@ from screenpop.messages import (
     TargetArg,
     TargetArgs,
 )
+from screenpop.on_desktop import Work, call_on, customer_on
 from screenpop.ports import AgentDesk, TicketDesk
 from screenpop.quality import QualityReports
 from screenpop.queue_commands import QueueCommands
 from screenpop.refusals import refusal, refused
 from screenpop.service import ScreenPop
-from screenpop.shown import Shown
 from screenpop.ticket_commands import TicketCommands
 
 log = structlog.get_logger(__name__)
@@ -58,7 +58,6 @@ _REMEMBERED = 1000
 _MAX_PENDING = 50
 
 Answer = dict[str, Any]
-Work = Callable[[], Awaitable[None]]
 _OWN_LANES = frozenset({"call.hang_up", "call.move"})  # they wait for nobody, or nobody for them
 _NO_IDS = frozenset(
     {"text", "name", "company", "call_id", "target", "digits", "why", "number"}
@@ -238,11 +237,6 @@ class CommandDesk:
 
     # ---- ticket and customer: only what stands on the desktop -----------------------------------
 
-    def _shown(self, desk: Desk) -> Shown:
-        if desk.state.shown is None:
-            raise CommandRefused("not_your_call", "There is no call on your desktop (any more).")
-        return desk.state.shown
-
     def _on_desktop(self, desk: Desk, ticket_id: int) -> CallId:
         shown, ticket = desk.state.shown, desk.state.sections["ticket"]
         if shown is not None and ticket is not None and ticket["ticket_id"] == ticket_id:
@@ -253,27 +247,14 @@ class CommandDesk:
             raise CommandRefused("not_your_ticket", "This ticket isn't on your desktop (any more).")
         return call_id
 
-    def _of_call(self, desk: Desk, text: str) -> CallId:
-        call_id = parse_call_id(text)
-        if self._shown(desk).call_id != call_id:
-            raise CommandRefused("not_your_call", "This call isn't on your desktop (any more).")
-        return call_id
-
-    def _then_read(self, call_id: CallId, work: Work) -> Work:
-        """Carry out, and answer only when the page has been sent what became of it."""
-
-        async def both() -> None:
-            await work()
-            await self._pop.lookups.fresh(call_id)
-
-        return both
-
     def _note(self, desk: Desk, args: NoteArgs) -> Work:
         if self.work.has_open(desk, args.ticket_id):
             return self.work.note(desk, args)
         call_id, ticket_id = self._on_desktop(desk, args.ticket_id), TicketId(args.ticket_id)
         write = self._tickets.write_note
-        return self._then_read(call_id, lambda: write(ticket_id, args.text, args.version))
+        return self._pop.lookups.then_fresh(
+            call_id, lambda: write(ticket_id, args.text, args.version)
+        )
 
     def _disposition(self, desk: Desk, args: DispositionArgs) -> Work:
         call_id = self._on_desktop(desk, args.ticket_id)
@@ -281,31 +262,34 @@ class CommandDesk:
             raise CommandRefused("not_your_call", "This call isn't on your desktop (any more).")
         ticket_id, by = TicketId(args.ticket_id), desk.user.user_id
         name = self._tickets.set_disposition
-        return self._then_read(call_id, lambda: name(ticket_id, call_id, args.disposition, by))
+        return self._pop.lookups.then_fresh(
+            call_id, lambda: name(ticket_id, call_id, args.disposition, by)
+        )
 
     def _attach(self, desk: Desk, args: AttachArgs) -> Work:
-        call_id, ticket = self._of_call(desk, args.call_id), desk.state.sections["ticket"]
+        call_id, ticket = call_on(desk, args.call_id), desk.state.sections["ticket"]
         offered = [t["ticket_id"] for t in ticket["open_tickets"]] if ticket is not None else []
         if args.ticket_id not in offered:
             raise CommandRefused("not_your_ticket", "This ticket isn't offered for the call.")
         attach, by = self._tickets.attach, desk.user.user_id
-        return self._then_read(call_id, lambda: attach(call_id, TicketId(args.ticket_id), by))
+        return self._pop.lookups.then_fresh(
+            call_id, lambda: attach(call_id, TicketId(args.ticket_id), by)
+        )
 
     def _rename(self, desk: Desk, args: RenameArgs) -> Work:
-        shown, section = self._shown(desk), desk.state.sections["customer"]
-        customer = section["customer"] if section is not None else None
-        if customer is None or customer["id"] != args.customer_id:
-            raise CommandRefused("not_your_customer", "This customer isn't on your desktop.")
-        rename, customer_id = self._tickets.rename, CustomerId(args.customer_id)
-        return self._then_read(shown.call_id, lambda: rename(customer_id, args.name, args.company))
+        call_id, customer_id = customer_on(desk, args.customer_id)
+        rename = self._tickets.rename
+        return self._pop.lookups.then_fresh(
+            call_id, lambda: rename(customer_id, args.name, args.company)
+        )
 
     def _choose(self, desk: Desk, args: ChooseArgs) -> Work:
-        call_id = self._of_call(desk, args.call_id)
+        call_id = call_on(desk, args.call_id)
         choose, customer_id = self._tickets.choose, CustomerId(args.customer_id)
-        return self._then_read(call_id, lambda: choose(call_id, customer_id))
+        return self._pop.lookups.then_fresh(call_id, lambda: choose(call_id, customer_id))
 
     def _reveal(self, desk: Desk, args: CallArgs) -> Work:
-        call_id = self._of_call(desk, args.call_id)
+        call_id = call_on(desk, args.call_id)
         if not desk.user.may(Permission.UNMASK_NUMBERS):
             raise CommandRefused("number_hidden", "Your role doesn't show whole numbers.")
 
@@ -319,7 +303,7 @@ class CommandDesk:
                 )
             )
             await self._journal.flush()  # nobody sees a number that the audit doesn't know of
-            self._of_call(desk, args.call_id)
+            call_on(desk, args.call_id)
             desk.send(desk.state.reveal())
 
         return reveal

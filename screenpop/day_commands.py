@@ -7,7 +7,7 @@ colleague may have been quicker. Whatever is done is committed before it is ackn
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -33,10 +33,10 @@ from screenpop.day_messages import (
 from screenpop.desks import Desk, Desks
 from screenpop.messages import Args, CallArgs, DialArgs, TargetArg
 from screenpop.missed import TAKEN_TIME, Entry
+from screenpop.on_desktop import Work
 from screenpop.promises import MAX_TEXT, Promise, instant
 
 SNOOZE_TIME = timedelta(minutes=10)
-Work = Callable[[], Awaitable[None]]
 Check = Callable[[Desk, Any, str], Work]
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from cti.domain.ids import CallId
+from screenpop.on_desktop import Work
 from screenpop.ports import TicketDesk
 from screenpop.sections import CustomerSection, Labels
 from screenpop.ticket_values import TicketSection
@@ -86,6 +87,15 @@ class Lookups:
         self.changed(call_id)
         if (task := self._tasks.get(call_id)) is not None:
             await asyncio.shield(task)
+
+    def then_fresh(self, call_id: CallId, work: Work) -> Work:
+        """Carry out, and answer only when pages have been sent what became of it."""
+
+        async def both() -> None:
+            await work()
+            await self.fresh(call_id)
+
+        return both
 
     def forget(self, call_id: CallId) -> None:
         """Nobody wants to know any more."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +10,8 @@ from cti.domain.errors import CommandRefused
 from cti.domain.ids import AgentId, CallId, Endpoint, parse_call_id
 from screenpop.desks import Desk, Desks
 from screenpop.messages import Args, DemandArgs, HandArgs, PlaceArgs, PriorityArgs, PushArgs
+from screenpop.on_desktop import Work
 from screenpop.ports import QueueHands
-
-Work = Callable[[], Awaitable[None]]
 
 
 class QueueCommands:

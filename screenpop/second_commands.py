@@ -6,7 +6,7 @@ phone, which the answer to the command asks for it, or by the desk phone, which 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from cti.domain import events as ev
@@ -18,10 +18,10 @@ from screenpop.confirming import Confirming
 from screenpop.desks import Desk
 from screenpop.facts import CallFacts
 from screenpop.messages import Args, CallArgs
+from screenpop.on_desktop import Work
 from screenpop.sections import SecondSection
 from screenpop.service import ScreenPop
 
-Work = Callable[[], Awaitable[None]]
 _SPEAKS = (ev.CallConnected, ev.ConsultConnected, ev.PartyJoined)
 
 

@@ -6,7 +6,7 @@ has been sent what became of it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from cti.domain.ids import CallId, TicketId, parse_call_id
 from screenpop.desks import Desk
 from screenpop.lookups import Lookups
 from screenpop.messages import Args, CallArgs, NoArgs, NoteArgs
+from screenpop.on_desktop import Work
 from screenpop.ticket_boards import TicketBoards
 from screenpop.ticket_messages import (
     ChangeArgs,
@@ -25,8 +26,6 @@ from screenpop.ticket_messages import (
     TicketsMessage,
 )
 from screenpop.ticket_ports import TicketWorkDesk
-
-Work = Callable[[], Awaitable[None]]
 
 
 class TicketCommands:
@@ -109,11 +108,11 @@ class TicketCommands:
 
     def _new(self, desk: Desk, args: CallArgs, _command_id: str) -> Work:
         call_id = _shown_call(desk, args)
-        return self._then_read(call_id, lambda: self._work.open(desk.user, call_id))
+        return self._lookups.then_fresh(call_id, lambda: self._work.open(desk.user, call_id))
 
     def _detach(self, desk: Desk, args: CallArgs, _command_id: str) -> Work:
         call_id = _shown_call(desk, args)
-        return self._then_read(call_id, lambda: self._work.detach(desk.user, call_id))
+        return self._lookups.then_fresh(call_id, lambda: self._work.detach(desk.user, call_id))
 
     def _keep_text(self, desk: Desk, args: TextArgs, _command_id: str) -> Work:
         async def keep() -> None:
@@ -132,13 +131,6 @@ class TicketCommands:
             return shown.call_id
         call_id, last_ticket_id = desk.state.last_ticket
         return call_id if last_ticket_id == ticket_id else None
-
-    def _then_read(self, call_id: CallId, work: Work) -> Work:
-        async def both() -> None:
-            await work()
-            await self._lookups.fresh(call_id)
-
-        return both
 
     def _then_shown(self, desk: Desk, ticket_id: TicketId, work: Work) -> Work:
         call_id = self._call_of(desk, ticket_id)
