@@ -72,3 +72,8 @@ export function timeOfDay(instant: string | number): string {
 export function isToday(instant: string): boolean {
   return new Date(instant).toDateString() === new Date(now()).toDateString();
 }
+
+/** A share from 0 to 1 as whole per cent; nothing known: a dash. */
+export function percent(share: number | null | undefined): string {
+  return share === null || share === undefined ? "–" : `${Math.round(share * 100)} %`;
+}

@@ -7,7 +7,7 @@ import { openBeside } from "../besideTab";
 import { t } from "../i18n";
 import { tame } from "../line";
 import { sections } from "../store";
-import { duration } from "../time";
+import { duration, percent } from "../time";
 import { DayPanel } from "./DayPanel";
 import { Icon } from "./Icon";
 import { Parked } from "./Parked";
@@ -52,7 +52,6 @@ function Newest() {
   );
 }
 
-const percent = (share: number | null): string => (share === null ? "–" : `${Math.round(share * 100)} %`);
 
 export function BottomBar() {
   const today = sections.today.value;

@@ -6,7 +6,7 @@ import { layer } from "../actions";
 import { t } from "../i18n";
 import type { Key } from "../i18n";
 import { sections } from "../store";
-import { duration, timeOfDay } from "../time";
+import { duration, percent, timeOfDay } from "../time";
 import { Icon } from "./Icon";
 import { Menu } from "./Menu";
 
@@ -63,7 +63,6 @@ function Panel() {
   const today = sections.today.value;
   if (!today) return null;
   const team = today.team;
-  const percent = (share: number | null | undefined) => (share === null || share === undefined ? "–" : `${Math.round(share * 100)} %`);
   const rows: [Key, string, string][] = [
     ["today.calls", String(today.calls), team ? String(team.calls) : ""],
     ["today.talk", duration(today.talk_s), team ? duration(team.talk_s) : ""],
