@@ -29,6 +29,7 @@ MODULES = {
     "P10": "bench.pop",
     "P11": "bench.desktops",
     "S10": "bench.attacks",
+    "PAGE": "bench.page",
     "P12": "bench.matching",
     "P15": "bench.peaks",
     "CPU": "bench.cpu",

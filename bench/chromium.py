@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from sip_sim.farm import Place, SimAgent
 
 PROGRAM = "/usr/bin/chromium"
-_FLAGS = [
+FLAGS = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -30,7 +30,7 @@ async def pages(place: Place, people: Sequence[SimAgent]) -> AsyncIterator[list[
         playwright.async_api.Error: Chromium is missing, or a page did not get ready in a minute.
     """
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=PROGRAM, args=_FLAGS)
+        browser = await playwright.chromium.launch(executable_path=PROGRAM, args=FLAGS)
         try:
             yield [await _ready(browser, place, person) for person in people]
         finally:

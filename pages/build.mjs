@@ -1,5 +1,6 @@
 // Builds the pages into cti/web/static: bundles the sources, copies the page's frame with the names of
-// the bundles in it, and writes the licences of the packages that went in.
+// the bundles in it, writes the licences of the packages that went in, and lays compressed copies beside what browsers
+// load (the server sends those to who takes them).
 //
 // File names carry a hash of their content, so the server may let browsers keep everything but
 // index.html for ever. RINGDESK_PAGES_OUT names another output folder (tests use it).
@@ -7,6 +8,7 @@
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -87,6 +89,11 @@ const clickToCall = await readFile(join(here, "src", "click-to-call.js"), "utf8"
 await writeFile(join(out, "click-to-call.js"), (await esbuild.transform(clickToCall, { minify: true, target: "es2020" })).code);
 await writeFile(join(out, "favicon.svg"), await readFile(join(here, "src", "favicon.svg")));
 await writeFile(join(out, "licences.txt"), await licences(result.metafile));
-for (const file of built.filter((each) => !each.name.endsWith(".map"))) {
-  console.log(`${file.name}  ${Math.ceil(file.bytes / 1024)} kB`);
+for (const file of await readdir(out)) {
+  if (!/\.(js|css|html|svg)$/.test(file)) continue;
+  const whole = await readFile(join(out, file));
+  const small = brotliCompressSync(whole, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
+  await writeFile(join(out, `${file}.br`), small);
+  await writeFile(join(out, `${file}.gz`), gzipSync(whole, { level: 9 }));
+  console.log(`${file}  ${Math.ceil(whole.length / 1024)} kB, ${Math.ceil(small.length / 1024)} kB compressed`);
 }

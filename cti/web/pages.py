@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from aiohttp import web
 
 from cti.web.routing import Access, ApiError, Route
 
+_HASHED = re.compile(r"-[0-9A-Z]{8}\.(?:js|css)(?:\.map)?$")
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>ringdesk: pages not built</title>
 <h1>The web pages are not built yet</h1>
@@ -55,5 +57,9 @@ def page_routes(static_dir: Path) -> list[Route]:
 
 
 def _file(path: Path) -> web.FileResponse:
-    # Asked again each time, answered with 304 by its date: an upgrade is seen at the next load.
-    return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
+    """A file, or its compressed copy for who takes that (``path.br``, ``path.gz``: aiohttp finds them)."""
+    # What has its content's hash in its name never changes. All else is asked for again each time and answered with 304
+    # by its date: an upgrade is seen at the next load.
+    is_hashed = _HASHED.search(path.name) is not None
+    kept = "public, max-age=31536000, immutable" if is_hashed else "no-cache"
+    return web.FileResponse(path, headers={"Cache-Control": kept})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -297,6 +298,27 @@ async def test_description_lists_every_route_and_model(site: Site) -> None:
     team = document["paths"]["/api/v1/team/{name}"]["post"]
     assert team["parameters"][0]["name"] == "name"
     assert team["description"] == "Roles: administrator, supervisor."
+
+
+@pytest.mark.usefixtures("built_pages")
+async def test_what_has_its_hash_in_its_name_is_kept_and_comes_compressed(
+    site: Site, static_dir: Path
+) -> None:
+    whole = "let x = 1;" * 200
+    (static_dir / "app-0A1B2C3D.js").write_text(whole)
+    (static_dir / "app-0A1B2C3D.js.gz").write_bytes(gzip.compress(whole.encode()))
+    got = await site.client.get("/static/app-0A1B2C3D.js", headers={"Accept-Encoding": "gzip"})
+    assert "immutable" in got.headers["Cache-Control"]
+    assert got.headers["Content-Encoding"] == "gzip"
+    assert got.headers["Vary"] == "Accept-Encoding"
+    assert await got.text() == whole
+    plain = await site.client.get(
+        "/static/app-0A1B2C3D.js", headers={"Accept-Encoding": "identity"}
+    )
+    assert "Content-Encoding" not in plain.headers
+    assert await plain.text() == whole
+    for path in ("/", "/static/app.js"):
+        assert (await site.client.get(path)).headers["Cache-Control"] == "no-cache"
 
 
 async def test_stopping_ends_what_keeps_connections_open(site: Site) -> None:
