@@ -26,6 +26,8 @@ export interface Action {
 export const layer = signal<Layer>("");
 type Layer = "" | "state" | "phone" | "user" | "keypad" | "menus" | "palette" | "keys" | "links" | "parked" | "dial" | "transfer" | "add" | "day" | "hand_over";
 export const answerOnArrival = signal("");
+/** The call that the agent hung up here, and when: what he does next is to name its outcome. */
+export const hungUp = { id: "", at: 0 };
 
 const HANG_UP_PATIENCE_MS = 4_000;
 const PENDING_PATIENCE_MS = 8_000;
@@ -154,6 +156,7 @@ const hangUp: Action = {
       return;
     }
     const id = callId();
+    Object.assign(hungUp, { id, at: performance.now() });
     const gone = () => sections.call.value?.call_id !== id || !isLive(sections.call.value);
     void ask("hang_up", "call.hang_up", { call_id: id }, gone, { timeout: HANG_UP_PATIENCE_MS }).then((isDone) => {
       if (!isDone && !gone() && !isLinked.value) hangUpLocally();

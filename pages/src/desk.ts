@@ -207,7 +207,7 @@ function watchRing(): void {
   });
 }
 
-const NEED_DIRECTORY: (typeof layer.value)[] = ["dial", "transfer", "add", "parked"];
+const NEED_DIRECTORY: (typeof layer.value)[] = ["dial", "transfer", "add", "parked", "palette"];
 
 // The directory is live only for those who look at it: the service is told who does.
 function watchDirectory(): void {

@@ -3,6 +3,7 @@
 
 import { layer, strip, toggleReady } from "./actions";
 import type { Action } from "./actions";
+import type { Key } from "./i18n";
 import { phase } from "./line";
 import { menu } from "./menus";
 import { reach } from "./reach";
@@ -25,38 +26,51 @@ export function perform(action: Action): void {
   else action.run();
 }
 
-const FUNCTION_KEYS: Record<string, () => void> = {
-  F2: () => perform(second() ? secondActions.accept : strip.answer),
-  F4: () => perform(strip.hangUp),
-  F3: () => perform(reach.dial),
-  F6: () => perform(phase.peek() === "consulting" ? reach.cancel : strip.hold),
-  F7: () => perform(strip.mute),
-  F8: toggleReady,
-  F9: () => perform(phase.peek() === "consulting" ? reach.complete : reach.transfer),
-  F10: () => perform(phase.peek() === "consulting" ? reach.conference : reach.add),
-};
+function toggle(name: "palette" | "keys"): void {
+  layer.value = layer.value === name ? "" : name;
+}
+
+/** A key that does the same wherever the focus is; a bare sign acts outside of fields only. */
+export interface GlobalKey {
+  key: string;
+  says: Key;
+  run(): void;
+}
+
+/** All of them: what is pressed is looked up here, and the map of keys shows what stands here. */
+export const KEYS: readonly GlobalKey[] = [
+  { key: "F2", says: "keys.answer", run: () => perform(second() ? secondActions.accept : strip.answer) },
+  { key: "Shift F2", says: "keys.decline_second", run: () => perform(secondActions.decline) },
+  { key: "F3", says: "keys.dial", run: () => perform(reach.dial) },
+  { key: "F4", says: "keys.hang_up", run: () => perform(strip.hangUp) },
+  { key: "F6", says: "keys.hold", run: () => perform(phase.peek() === "consulting" ? reach.cancel : strip.hold) },
+  { key: "F7", says: "keys.mute", run: () => perform(strip.mute) },
+  { key: "F8", says: "keys.ready", run: toggleReady },
+  { key: "F9", says: "keys.transfer", run: () => perform(phase.peek() === "consulting" ? reach.complete : reach.transfer) },
+  { key: "Shift F9", says: "keys.menus", run: () => perform(menu) },
+  { key: "F10", says: "keys.conference", run: () => perform(phase.peek() === "consulting" ? reach.conference : reach.add) },
+  { key: "Ctrl K", says: "keys.palette", run: () => toggle("palette") },
+  { key: "/", says: "keys.slash", run: () => (layer.value = "palette") },
+  { key: "?", says: "keys.map", run: () => toggle("keys") },
+  { key: "Esc", says: "keys.escape", run: () => (layer.value = "") },
+];
+
+/** What was pressed, by the name that the map gives it. */
+function nameOf(event: KeyboardEvent): string {
+  const isCtrl = event.ctrlKey || event.metaKey;
+  if (isCtrl) return event.key.toLowerCase() === "k" ? "Ctrl K" : "";
+  if (event.altKey) return "";
+  if (event.key === "Escape") return layer.value ? "Esc" : "";
+  if (event.key.length === 1) return isTyping() ? "" : event.key;
+  return event.shiftKey ? `Shift ${event.key}` : event.key;
+}
 
 export function onKey(event: KeyboardEvent): void {
   if (event.isComposing || event.keyCode === 229 || !isLoaded.peek()) return;
   if (event.repeat || event.defaultPrevented) return;
-  const bare = !event.ctrlKey && !event.metaKey && !event.altKey;
-  const isMenus = bare && event.shiftKey && event.key === "F9";
-  const isDecline = bare && event.shiftKey && event.key === "F2";
-  const act = bare && !event.shiftKey ? FUNCTION_KEYS[event.key] : isDecline ? () => perform(secondActions.decline) : isMenus ? () => perform(menu) : undefined;
-  if (act) {
-    event.preventDefault();
-    act();
-  } else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
-    event.preventDefault();
-    layer.value = layer.value === "palette" ? "" : "palette";
-  } else if (event.key === "Escape" && layer.value) {
-    event.preventDefault();
-    layer.value = "";
-  } else if (bare && !isTyping() && event.key === "/") {
-    event.preventDefault();
-    layer.value = "palette";
-  } else if (bare && !isTyping() && event.key === "?") {
-    event.preventDefault();
-    layer.value = layer.value === "keys" ? "" : "keys";
-  }
+  const name = nameOf(event);
+  const pressed = KEYS.find((each) => each.key === name);
+  if (!pressed) return;
+  event.preventDefault();
+  pressed.run();
 }

@@ -9,6 +9,7 @@ import { Notice } from "./components/Notice";
 import { SignIn } from "./components/SignIn";
 import { shut, startDesk, takeOver } from "./desk";
 import { dialLink, readDialLink } from "./dialLink";
+import { watchFocus } from "./focus";
 import { t } from "./i18n";
 import { onKey } from "./keys";
 import { isSignedIn, wantsIn } from "./session";
@@ -38,5 +39,6 @@ function App() {
   return isSlow.value ? <Notice title={t("link.connecting")} text={t("link.connecting_text")} /> : null;
 }
 
+watchFocus();
 if (!readDialLink()) startDesk();
 render(<App />, document.getElementById("app") as HTMLElement);

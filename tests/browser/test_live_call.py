@@ -74,10 +74,11 @@ async def agent_page(
         page = await context.new_page()
         await page.add_init_script(WATCH_CONNECTIONS + script)
         await page.goto(product.place.web)
-        await page.get_by_text("English", exact=True).first.click()
-        await page.get_by_label("Login").fill(login)
-        await page.get_by_label("Password").fill(PASSWORD)
-        await page.get_by_role("button", name="Go to work").click()
+        await expect(page.get_by_label("Login")).to_be_focused()
+        await page.keyboard.type(login)
+        await page.keyboard.press("Tab")
+        await page.keyboard.type(PASSWORD)
+        await page.keyboard.press("Enter")
         await expect(page.get_by_text("Not ready").first).to_be_visible(timeout=20_000)
         await until(lambda: phone_is(product, "idle", login), within=20)
         if is_ready:
@@ -170,7 +171,9 @@ async def test_a_whole_call_by_keyboard(tmp_path: Path) -> None:
             assert timed.paint_time is not None
             await until(lambda: hears(page, CALLER_TONE), within=15)
 
-            await page.get_by_placeholder("What is it about?").fill("asked for an invoice")
+            await expect(page.locator("#notes")).to_be_focused()
+            await page.keyboard.type("asked for an invoice")
+            await expect(page.locator(".notes-state")).to_contain_text("Saved", timeout=10_000)
             await page.keyboard.press("F6")
             await product.wait_for(ev.CallHeld)
             await page.keyboard.press("F6")
@@ -182,6 +185,14 @@ async def test_a_whole_call_by_keyboard(tmp_path: Path) -> None:
             await page.keyboard.press("F7")
             await product.wait_for(ev.LegMuted, count=2)
 
+            # A colleague is looked for, and left alone.
+            await page.keyboard.press("F9")
+            await page.keyboard.type("Tom")
+            tom = page.locator("[data-target='agent:1002'][aria-selected=true]")
+            await expect(tom).to_be_visible(timeout=10_000)
+            await page.keyboard.press("Escape")
+            await expect(page.locator("#notes")).to_be_focused()
+
             await until(lambda: has_said(product, call_id, "caller", CALLER_TONE), within=60)
             await until(lambda: has_said(product, call_id, "agent", AGENT_TONE), within=60)
             await page.keyboard.press("F4")
@@ -189,7 +200,13 @@ async def test_a_whole_call_by_keyboard(tmp_path: Path) -> None:
             assert ended.ended_by == "agent"
             assert (await calling.finish(timedelta(seconds=20))).is_clean
         await until(lambda: agent_is(product, "WRAP_UP"))
-        await page.get_by_text("order taken").click()
+        outcome = page.get_by_role("button", name="order taken")
+        await expect(page.locator(".dispositions button").first).to_be_focused(timeout=10_000)
+        for _ in range(await page.locator(".dispositions button").count()):
+            if await outcome.evaluate("each => each === document.activeElement"):
+                break
+            await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
         [disposition] = await product.wait_for(ev.DispositionSet)
         assert disposition.disposition == "order taken"
 
@@ -198,10 +215,10 @@ async def test_a_whole_call_by_keyboard(tmp_path: Path) -> None:
         assert tones.seconds_heard(samples[:, 1], AGENT_TONE, rate) > 1
         assert tones.seconds_heard(samples[:, 0], AGENT_TONE, rate) < 0.2
         play = page.get_by_role("button", name="Play").first
-        await play.click()
+        await play.press("Enter")
         # It plays: the button has become Pause.
         await expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
-        await page.locator("[data-action=ready]").click()
+        await page.keyboard.press("F8")
         await until(lambda: agent_is(product, "READY"))
 
 

@@ -18,6 +18,7 @@ export function CallMenus() {
             key={action.id}
             type="button"
             role="menuitem"
+            tabIndex={-1}
             class="row"
             data-action={action.id}
             aria-disabled={action.blocked() ? true : undefined}

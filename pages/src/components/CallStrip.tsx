@@ -215,13 +215,20 @@ function Recording() {
   );
 }
 
-/** What a screen reader is told when the call moves on. */
+/** The agent's own state, when there is no call to speak of. */
+function idleWord(): string {
+  const agent = sections.agent.value;
+  if (!agent) return "";
+  return [stateLabel(agent.state, agent.reason), idleNote()].filter(Boolean).join(". ");
+}
+
+/** What a screen reader is told when the call moves on: each change once, no timers. */
 function Announcement() {
   const call = sections.call.value;
   const who = callerName() || tame(call?.number ?? "");
   return (
     <div class="unseen" role="status" aria-live="assertive">
-      {call ? `${t(PHASE_WORDS[phase.value])}: ${who}` : ""}
+      {call ? `${phaseName(false)}: ${who}` : idleWord()}
     </div>
   );
 }
@@ -241,9 +248,9 @@ export function CallStrip() {
       </span>
       {hasCaller ? <Who /> : <Idle />}
       <Clock />
-      <Others />
       <SecondCall />
-      <div class="strip-buttons" role="toolbar" aria-label={t("strip.toolbar")}>
+      <Others />
+      <div class="strip-buttons" role="group" aria-label={t("strip.toolbar")}>
         <ActionButton action={strip.answer} icon="answer" kind="answer" />
         <ActionButton action={strip.hangUp} icon="hang_up" kind="hang-up" />
         <span class="gap" />

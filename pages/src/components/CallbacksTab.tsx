@@ -190,7 +190,7 @@ function Hand({ row }: { row: PromiseRow }) {
         event.preventDefault();
         hand("agent", extension.value.trim());
       }}
-      onKeyDown={(event) => event.key === "Escape" && (isOn.value = false)}
+      onKeyDown={(event) => event.key === "Escape" && !event.isComposing && (isOn.value = false)}
     >
       <input
         value={extension.value}

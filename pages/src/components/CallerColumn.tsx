@@ -3,6 +3,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { chooseCustomer, renameCustomer } from "../actions";
 import { createCustomer, describeCustomer, warnOfCustomer } from "../customers";
 import { label, t } from "../i18n";
@@ -110,6 +111,12 @@ function Other({ section, word }: { section: CustomerSection; word: string }) {
 
 function File({ customer, section, fields }: { customer: Customer; section: CustomerSection; fields: string[] }) {
   const isEditing = useSignal(customer.is_provisional);
+  const wasOpened = useRef(false); // by a press, which then gets the focus back
+  const edit = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => {
+    if (!isEditing.value && wasOpened.current) edit.current?.focus();
+    wasOpened.current = isEditing.value;
+  }, [isEditing.value]);
   if (isEditing.value) return <Form customer={customer} done={() => (isEditing.value = false)} />;
   const parts: Record<string, ComponentChildren> = {
     warning: customer.warning && <Warning key="warning" warning={customer.warning} />,
@@ -123,7 +130,7 @@ function File({ customer, section, fields }: { customer: Customer; section: Cust
     <div class="file">
       <div class="file-name">
         <bdi>{tame(customer.name) || t("caller.unknown")}</bdi>
-        <button type="button" class="icon-button" title={t("caller.edit")} aria-label={t("caller.edit")} onClick={() => (isEditing.value = true)}>
+        <button type="button" ref={edit} class="icon-button" title={t("caller.edit")} aria-label={t("caller.edit")} onClick={() => (isEditing.value = true)}>
           <Icon name="edit" />
         </button>
       </div>
@@ -270,8 +277,17 @@ function Form({ customer, done }: { customer: Customer; done: () => void }) {
     event.preventDefault();
     if (isComplete && !isPending && isLinked.value && (await save())) done();
   };
+  const form = useRef<HTMLFormElement>(null);
+  useLayoutEffect(() => {
+    if (!customer.is_provisional) form.current?.querySelector("input")?.focus();
+  }, []);
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== "Escape" || event.isComposing) return;
+    event.stopPropagation();
+    done();
+  };
   return (
-    <form class="form" onSubmit={(event) => void submit(event)}>
+    <form ref={form} class="form" onSubmit={(event) => void submit(event)} onKeyDown={onKeyDown}>
       <Text name={t("caller.name")} value={name.value} length={80} set={(text) => (name.value = text)} />
       <Text name={t("caller.company")} value={company.value} length={80} set={(text) => (company.value = text)} />
       <Text name={t("caller.warning_field")} value={warning.value} length={200} set={(text) => (warning.value = text)} />

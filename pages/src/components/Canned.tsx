@@ -23,36 +23,66 @@ export function textsFor(asked: Asked): CannedText[] {
   return findTexts(sections.ticket_form.value?.texts ?? [], asked.name);
 }
 
+/** What the notes would be kept as; empty when they can't be. */
+function toKeep(asked: Asked, notes: string): string {
+  const rest = (notes.slice(0, asked.from) + notes.slice(asked.from + asked.name.length + 1)).trim();
+  const isNew = asked.name !== "" && !textsFor(asked).some((each) => each.name === asked.name);
+  return isNew ? rest.slice(0, 5_000) : "";
+}
+
+/** Where "keep these notes" stands: behind the texts, and never where the list begins, so that no Enter meets it unawares. */
+const keepPlace = (found: CannedText[]): number => Math.max(1, found.length);
+
+/** One step of an arrow in the list. */
+export function stepped(asked: Asked, notes: string, step: number): number {
+  const found = textsFor(asked);
+  const places = [...found.keys(), ...(toKeep(asked, notes) ? [keepPlace(found)] : [])];
+  const next = places.indexOf(asked.at) + step;
+  return places.at(next % Math.max(1, places.length)) ?? 0;
+}
+
+/** Does what the chosen line says, unless it is a text, which the notes put in. */
+export function keepChosen(asked: Asked, notes: string): boolean {
+  const text = toKeep(asked, notes);
+  if (!text || asked.at !== keepPlace(textsFor(asked))) return false;
+  void keepText(asked.name, text);
+  return true;
+}
+
+export function removeChosen(asked: Asked): boolean {
+  const chosen = textsFor(asked)[asked.at];
+  if (!chosen?.is_own) return false;
+  void keepText(chosen.name, "");
+  return true;
+}
+
 export function Canned({ asked, notes, onPick }: Props) {
   const found = textsFor(asked);
-  const rest = (notes.slice(0, asked.from) + notes.slice(asked.from + asked.name.length + 1)).trim();
-  const isNew = asked.name !== "" && rest !== "" && !found.some((each) => each.name === asked.name);
+  const kept = toKeep(asked, notes);
+  const chosen = found[asked.at];
   return (
     <div class="canned" onPointerDown={(event) => event.preventDefault()}>
       <ul id="canned-list" role="listbox" aria-label={t("canned.title")}>
         {found.map((each, index) => (
           <li key={`${each.name}.${each.is_own}`} id={`canned-${index}`} role="option" aria-selected={index === asked.at} onClick={() => onPick(each)}>
             <b>{each.name}</b> <span class="faint">{each.text}</span>
-            {each.is_own && (
-              <button
-                type="button"
-                class="text-button"
-                tabIndex={-1}
-                onClick={(event) => {
-                  event.stopPropagation();
-                  void keepText(each.name, "");
-                }}
-              >
-                {t("canned.remove")}
-              </button>
-            )}
           </li>
         ))}
-        {found.length === 0 && <li class="faint">{t("canned.none")}</li>}
+        {kept && (
+          <li
+            id={`canned-${keepPlace(found)}`}
+            role="option"
+            aria-selected={asked.at === keepPlace(found)}
+            onClick={() => keepChosen({ ...asked, at: keepPlace(found) }, notes)}
+          >
+            {t("canned.keep", { name: asked.name })}
+          </li>
+        )}
       </ul>
-      {isNew && (
-        <button type="button" class="text-button" onClick={() => void keepText(asked.name, rest.slice(0, 5_000))}>
-          {t("canned.keep", { name: asked.name })}
+      {found.length === 0 && <p class="faint">{t("canned.none")}</p>}
+      {chosen?.is_own && (
+        <button type="button" class="text-button" tabIndex={-1} onClick={() => removeChosen(asked)}>
+          {t("canned.remove", { name: chosen.name })}
         </button>
       )}
     </div>

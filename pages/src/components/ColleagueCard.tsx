@@ -13,10 +13,11 @@ export function ColleagueCard({ card }: { card: Card }) {
     [t("colleague.team"), card.team],
   ] as const;
   return (
-    <dl class="file colleague">
+    <div class="file colleague">
       <div class="file-name">
         <bdi>{tame(card.name)}</bdi>
       </div>
+      <dl class="file">
       {rows.map(
         ([name, value]) =>
           value && (
@@ -35,6 +36,7 @@ export function ColleagueCard({ card }: { card: Card }) {
           {card.since && <span class="figures faint">{duration(secondsSince(card.since))}</span>}
         </dd>
       </div>
-    </dl>
+      </dl>
+    </div>
   );
 }

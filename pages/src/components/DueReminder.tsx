@@ -28,7 +28,10 @@ export function DueReminder() {
   const { call, snooze, done } = promiseActions(due);
   const later = () => (aside.value = new Set(aside.value).add(name));
   return (
-    <div class="due-reminder" role="status" aria-label={t("promise.reminder")}>
+    <section class="due-reminder" aria-label={t("promise.reminder")}>
+      <span class="unseen" role="status">
+        {t("promise.reminder")}: {tame(due.name) || tame(due.number)}
+      </span>
       <p class="due-head">
         <b>{t("promise.reminder")}</b> <span class="faint">{relative(due.due_at)}</span>
       </p>
@@ -55,6 +58,6 @@ export function DueReminder() {
           {t("promise.open_list")}
         </button>
       </div>
-    </div>
+    </section>
   );
 }

@@ -4,24 +4,11 @@ import { useRef } from "preact/hooks";
 import { layer } from "../actions";
 import { t } from "../i18n";
 import type { Key } from "../i18n";
-import { useFocusBack } from "./useFocusBack";
+import { KEYS } from "../keys";
+import { useModal } from "./useModal";
 
-const KEYS: [string, Key][] = [
-  ["F2", "keys.answer"],
-  ["Shift F2", "keys.decline_second"],
-  ["F3", "keys.dial"],
-  ["F4", "call.hang_up"],
-  ["F6", "keys.hold"],
-  ["F7", "keys.mute"],
-  ["F8", "keys.ready"],
-  ["F9", "keys.transfer"],
-  ["Shift F9", "keys.menus"],
-  ["F10", "keys.conference"],
-  ["Ctrl K", "palette.open"],
-  ["/", "keys.slash"],
-  ["?", "keys.title"],
-  ["Esc", "keys.escape"],
-];
+/** Keys of single places, said in sentences. */
+const PLACES: Key[] = ["keys.enter", "keys.tab", "keys.reach", "keys.lists", "keys.notes", "keys.digits"];
 
 export function KeyMap() {
   return layer.value === "keys" ? <Open /> : null;
@@ -29,23 +16,26 @@ export function KeyMap() {
 
 function Open() {
   const box = useRef<HTMLDivElement>(null);
-  useFocusBack(box);
+  useModal(box);
   return (
-    <div class="veil" onPointerDown={() => (layer.value = "")}>
-      <div class="palette key-map" role="dialog" aria-label={t("keys.title")} tabIndex={-1} ref={box}>
+    <div class="veil" onPointerDown={(event) => event.target === event.currentTarget && (layer.value = "")}>
+      <div class="palette key-map" role="dialog" aria-modal="true" aria-label={t("keys.title")} tabIndex={-1} ref={box}>
         <h2>{t("keys.title")}</h2>
         <dl>
-          {KEYS.map(([key, text]) => (
+          {KEYS.map(({ key, says }) => (
             <div key={key}>
               <dt>
                 <kbd>{key}</kbd>
               </dt>
-              <dd>{t(text)}</dd>
+              <dd>{t(says)}</dd>
             </div>
           ))}
         </dl>
-        <p class="faint">{t("keys.enter")}</p>
-        <p class="faint">{t("keys.reach")}</p>
+        {PLACES.map((place) => (
+          <p key={place} class="faint">
+            {t(place)}
+          </p>
+        ))}
       </div>
     </div>
   );

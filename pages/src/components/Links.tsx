@@ -8,7 +8,7 @@ import { fresh, handlerBlocked, handleTelLinks, makeToken, problem, readTokens, 
 import type { TokenRow } from "../links";
 import { tame } from "../line";
 import { When } from "./When";
-import { useFocusBack } from "./useFocusBack";
+import { useModal } from "./useModal";
 
 export function Links() {
   return layer.value === "links" ? <Open /> : null;
@@ -16,7 +16,7 @@ export function Links() {
 
 function Open() {
   const box = useRef<HTMLDivElement>(null);
-  useFocusBack(box);
+  useModal(box);
   useEffect(() => {
     void readTokens();
     return () => (fresh.value = "");

@@ -23,14 +23,21 @@ export function Menu({ name, label, role = "menu", opener, children, ...rest }: 
     if (!isOpen) return undefined;
     const before = document.activeElement as HTMLElement | null;
     box.current?.querySelector<HTMLElement>("[autofocus], [role=menuitem], button, input, select")?.focus();
+    const anchor = box.current?.parentElement;
+    const isWithin = (target: Element) =>
+      anchor?.contains(target) || (opener !== undefined && target.closest(`[data-action="${opener}"]`) !== null);
+    // Tab goes on through the page; what is left behind closes, so that nothing hides what has the focus.
+    const left = (event: FocusEvent) => {
+      if (layer.peek() === name && !isWithin(event.target as Element)) layer.value = "";
+    };
+    window.addEventListener("focusin", left);
     const outside = (event: PointerEvent) => {
-      const target = event.target as Element;
-      const isOpener = opener && target.closest(`[data-action="${opener}"]`);
-      if (!isOpener && !box.current?.parentElement?.contains(target)) layer.value = "";
+      if (!isWithin(event.target as Element)) layer.value = "";
     };
     window.addEventListener("pointerdown", outside);
     return () => {
       window.removeEventListener("pointerdown", outside);
+      window.removeEventListener("focusin", left);
       if (box.current?.contains(document.activeElement) || document.activeElement === document.body) before?.focus();
     };
   }, [isOpen]);
@@ -43,10 +50,10 @@ export function Menu({ name, label, role = "menu", opener, children, ...rest }: 
 }
 
 function arrows(event: KeyboardEvent & { currentTarget: HTMLElement }): void {
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (!step) return;
-  event.preventDefault();
   const items = [...event.currentTarget.querySelectorAll<HTMLElement>("[role=menuitem]")];
   const at = items.indexOf(document.activeElement as HTMLElement);
-  items[(at + step + items.length) % items.length]?.focus();
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  items[(to + items.length) % items.length]?.focus();
 }

@@ -8,8 +8,9 @@ import { isTyping } from "../keys";
 import { phase } from "../line";
 import type { Notes, NotesState } from "../notes";
 import type { CannedText } from "../protocol";
+import { sections } from "../store";
 import { timeOfDay } from "../time";
-import { askedIn, Canned, insert, textsFor } from "./Canned";
+import { askedIn, Canned, insert, keepChosen, removeChosen, stepped, textsFor } from "./Canned";
 import type { Asked } from "./Canned";
 
 const NOTE_WORDS: Record<NotesState, Key> = {
@@ -27,11 +28,17 @@ interface NotesProps {
   place: "column" | "beside";
 }
 
+/** The call whose notes got the focus when it was answered. */
+let focusedFor = "";
+
 export function NotesField({ notes, ticketId, place }: NotesProps) {
   const field = useRef<HTMLTextAreaElement>(null);
   const isOfCall = place === "column" && phase.value === "talking";
   useEffect(() => {
-    if (isOfCall && !isTyping()) field.current?.focus({ preventScroll: true }); // nothing jumps in a narrow window either
+    const id = sections.call.peek()?.call_id ?? "";
+    if (!isOfCall || focusedFor === id) return; // once a call: who comes back from hold stays where he is
+    focusedFor = id;
+    if (!isTyping()) field.current?.focus({ preventScroll: true }); // nothing jumps in a narrow window either
   }, [isOfCall, ticketId]);
   const state = notes.state.value;
   const id = place === "column" ? "notes" : "notes-beside";
@@ -47,18 +54,23 @@ export function NotesField({ notes, ticketId, place }: NotesProps) {
     if (!open || event.isComposing || event.keyCode === 229) return;
     const found = textsFor(open);
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && found.length) asked.value = { ...open, at: (open.at + step + found.length) % found.length };
-    else if ((event.key === "Enter" || event.key === "Tab") && found.length) pick(found[open.at]);
+    const isPick = !event.shiftKey && (event.key === "Enter" || event.key === "Tab");
+    if (step) asked.value = { ...open, at: stepped(open, notes.text.peek(), step) };
+    else if (isPick && found[open.at]) pick(found[open.at]);
+    else if (event.key === "Enter" && keepChosen(open, notes.text.peek())) asked.value = { ...open, at: 0 };
+    else if (event.key === "Delete" && event.shiftKey && removeChosen(open)) asked.value = { ...open, at: 0 };
     else if (event.key === "Escape") asked.value = null;
     else return;
     event.preventDefault();
     event.stopPropagation();
   };
   const isAsked = asked.value !== null;
+  const found = asked.value ? textsFor(asked.value) : [];
   return (
     <div class="notes">
       <label for={id}>{t("notes.title")}</label>
-      <span class={`notes-state ${state}`} role="status">
+      {/* Only what must be known is said aloud: "saved" after each pause would be in the way of writing. */}
+      <span class={`notes-state ${state}`} role="status" aria-live={state === "failed" || state === "conflict" ? "polite" : "off"}>
         {t(NOTE_WORDS[state], { time: timeOfDay(notes.savedAt.value) })}
         {notes.problem.value && ` ${notes.problem.value}`}
         {state === "conflict" && (
@@ -80,7 +92,7 @@ export function NotesField({ notes, ticketId, place }: NotesProps) {
         value={notes.text.value}
         aria-autocomplete="list"
         aria-controls={isAsked ? "canned-list" : undefined}
-        aria-activedescendant={isAsked ? `canned-${asked.value!.at}` : undefined}
+        aria-activedescendant={isAsked && (found[asked.value!.at] || asked.value!.at > 0) ? `canned-${asked.value!.at}` : undefined}
         onInput={(event) => {
           notes.type(event.currentTarget.value);
           if (!event.isComposing) look();

@@ -1,7 +1,8 @@
-// Ctrl K: every action by its name, the reasons, the open tickets, the recordings of this customer.
+// Ctrl K: every action by its name, the reasons, the open tickets, the recordings of this customer; and, as soon as
+// something is typed, people, queues, numbers and all tickets (palette.ts).
 
 import { useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { attachTo, layer, reasonAction, signOutAction, strip } from "../actions";
 import type { Action } from "../actions";
 import { TABS } from "../beside";
@@ -9,6 +10,9 @@ import { openBeside } from "../besideTab";
 import { openPromise } from "../day";
 import { language, setLanguage, t } from "../i18n";
 import { perform } from "../keys";
+import { menu, menuActions } from "../menus";
+import { fits, places } from "../palette";
+import type { Entry } from "../palette";
 import { tame } from "../line";
 import { play } from "../player";
 import { reach } from "../reach";
@@ -16,15 +20,7 @@ import { sections } from "../store";
 import { echoAction, soundAction } from "../sound";
 import { relative } from "../time";
 import { Icon } from "./Icon";
-import { useFocusBack } from "./useFocusBack";
-
-interface Entry {
-  id: string;
-  text: string;
-  key: string;
-  blocked: string;
-  run(): void;
-}
+import { useModal } from "./useModal";
 
 function fromAction(action: Action): Entry {
   return { id: action.id, text: action.label(), key: action.key, blocked: action.blocked(), run: () => perform(action) };
@@ -32,7 +28,7 @@ function fromAction(action: Action): Entry {
 
 function entries(): Entry[] {
   const reasons = (sections.agent.value?.reasons ?? []).map((reason) => reasonAction(reason.name));
-  const actions = [...Object.values(strip), ...Object.values(reach), ...reasons, soundAction, echoAction, signOutAction].map(fromAction);
+  const actions = [...Object.values(strip), ...Object.values(reach), menu, ...menuActions(), ...reasons, soundAction, echoAction, signOutAction].map(fromAction);
   const ticket = sections.ticket.value;
   const noCall = sections.call.value ? "" : t("why.no_call");
   const tickets = (ticket?.open_tickets ?? [])
@@ -72,12 +68,6 @@ function entries(): Entry[] {
   return [...actions, ...tickets, ...recordings, ...beside, ...owed, ...rest];
 }
 
-/** All words of the question occur in the text. */
-function fits(text: string, question: string): boolean {
-  const whole = text.toLocaleLowerCase();
-  return question.toLocaleLowerCase().split(/\s+/).every((word) => whole.includes(word));
-}
-
 export function Palette() {
   return layer.value === "palette" ? <Open /> : null;
 }
@@ -86,11 +76,14 @@ function Open() {
   const question = useSignal("");
   const at = useSignal(0);
   const field = useRef<HTMLInputElement>(null);
-  useFocusBack(field);
-  const found = entries().filter((entry) => fits(entry.text, question.value));
+  const box = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLUListElement>(null);
+  useModal(box, field);
+  const found = [...entries().filter((entry) => fits(entry.text, question.value)), ...places(question.value)];
   // What can be done now stands first; the order within stays.
   const shown = [...found.filter((entry) => !entry.blocked), ...found.filter((entry) => entry.blocked)];
   const chosen = Math.min(at.value, Math.max(0, shown.length - 1));
+  useLayoutEffect(() => list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" }), [chosen]);
   const pick = (entry: Entry | undefined) => {
     if (!entry || entry.blocked) return;
     layer.value = "";
@@ -109,13 +102,16 @@ function Open() {
   };
   return (
     <div class="veil" onPointerDown={(event) => event.target === event.currentTarget && (layer.value = "")}>
-      <div class="palette" role="dialog" aria-label={t("palette.open")}>
+      <div ref={box} class="palette" role="dialog" aria-modal="true" aria-label={t("palette.open")}>
         <label class="palette-field">
           <Icon name="search" />
           <input
             ref={field}
             value={question.value}
+            maxLength={80}
+            autocomplete="off"
             placeholder={t("palette.placeholder")}
+            aria-label={t("palette.placeholder")}
             role="combobox"
             aria-expanded="true"
             aria-controls="palette-list"
@@ -128,7 +124,7 @@ function Open() {
           />
           <kbd>Esc</kbd>
         </label>
-        <ul id="palette-list" role="listbox">
+        <ul id="palette-list" role="listbox" aria-label={t("palette.open")} ref={list}>
           {shown.map((entry, index) => (
             <li
               key={entry.id}
@@ -140,12 +136,14 @@ function Open() {
               onClick={() => pick(entry)}
             >
               <bdi>{entry.text}</bdi>
-              {entry.blocked && <span class="faint">{entry.blocked}</span>}
+              {(entry.blocked || entry.detail) && <span class="faint">{entry.blocked || entry.detail}</span>}
               {entry.key && <kbd>{entry.key}</kbd>}
             </li>
           ))}
-          {shown.length === 0 && <li class="faint">{t("palette.nothing")}</li>}
         </ul>
+        <p class="palette-none faint" role="status">
+          {shown.length === 0 && t("palette.nothing")}
+        </p>
       </div>
     </div>
   );

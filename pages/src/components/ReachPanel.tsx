@@ -59,7 +59,7 @@ export function ReachPanel({ mode }: { mode: ReachMode }) {
 }
 
 function Panel({ mode }: { mode: ReachMode }) {
-  const question = useSignal(mode === "dial" ? prefilled.peek() : "");
+  const question = useSignal(prefilled.peek());
   const at = useSignal(0);
   const list = useRef<HTMLUListElement>(null);
   const found = find(question.value, mode !== "add", mode === "dial"); // a queue joins no conference
@@ -99,6 +99,7 @@ function Panel({ mode }: { mode: ReachMode }) {
           value={question.value}
           maxLength={80}
           placeholder={t("reach.placeholder")}
+          aria-label={t("reach.placeholder")}
           autocomplete="off"
           role="combobox"
           aria-expanded="true"
@@ -112,7 +113,7 @@ function Panel({ mode }: { mode: ReachMode }) {
         />
         <kbd>Esc</kbd>
       </label>
-      <ul id="reach-list" class="reach-list" role="listbox" aria-label={t(TITLES[mode])} ref={list}>
+      <ul id="reach-list" class="reach-list" role="listbox" aria-busy={sections.directory.value ? undefined : true} aria-label={t(TITLES[mode])} ref={list}>
         {found.map((who, place) => (
           <Row key={who.id} who={who} place={place} isChosen={place === index} isFirst={who.group !== found[place - 1]?.group} choose={choose} />
         ))}

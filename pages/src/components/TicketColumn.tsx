@@ -2,10 +2,12 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { attachTo, dispose, needsLink } from "../actions";
+import { attachTo, dispose, hungUp, layer, needsLink } from "../actions";
 import { openPromise } from "../day";
+import { hasTypedSince, isFocusFree } from "../focus";
 import { label, t } from "../i18n";
 import { journey } from "../journey";
+import { isTyping } from "../keys";
 import { isOutcomeMissing, phase, tame } from "../line";
 import { columnNotes } from "../notes";
 import type { TicketSection } from "../protocol";
@@ -168,10 +170,24 @@ function Attach({ ticket }: { ticket: TicketSection }) {
   );
 }
 
+/** The call whose outcome got the focus when it was over. */
+let outcomeFor = "";
+
 function Dispositions({ ticket }: { ticket: TicketSection }) {
+  const box = useRef<HTMLDivElement>(null);
+  const isOver = phase.value === "wrap_up";
+  useEffect(() => {
+    const id = sections.call.peek()?.call_id ?? "";
+    if (!isOver || !id || outcomeFor === id) return;
+    outcomeFor = id;
+    // Whoever writes goes on writing; who has hung up here, and has written nothing since, is through with it.
+    const isThrough = hungUp.id === id && !hasTypedSince(hungUp.at);
+    const mayMove = !layer.peek() && (isFocusFree() || (isTyping() && isThrough));
+    if (mayMove && !ticket.disposition) box.current?.querySelector("button")?.focus({ preventScroll: true });
+  }, [isOver]);
   if (ticket.dispositions.length === 0) return null;
   return (
-    <div class="dispositions" role="group" aria-label={t("ticket.disposition")}>
+    <div ref={box} class="dispositions" role="group" aria-label={t("ticket.disposition")}>
       <span class="dispositions-head">{t("ticket.disposition")}</span>
       {isOutcomeMissing.value && <span class="problem">{t("ticket.disposition_missing")}</span>}
       {ticket.dispositions.map((each) => (

@@ -133,7 +133,7 @@ function List({ view }: { view: TicketView }) {
   return (
     <>
       <p class="faint tickets-keys">{t("tickets.keys")}</p>
-      <div class="tickets-list" ref={box} role="list" aria-label={t(LISTS.find(([name]) => name === view)![1])} onKeyDown={onKeyDown} onScroll={onScroll}>
+      <div class="tickets-list" ref={box} {...(rows.length ? { role: "list", "aria-label": t(LISTS.find(([name]) => name === view)![1]) } : {})} onKeyDown={onKeyDown} onScroll={onScroll}>
         {rows.length === 0 && list?.view === view && <p class="teach">{t(TEACH[view])}</p>}
         <div class="tickets-space" ref={(space) => space?.style.setProperty("height", `${rows.length * ROW_HEIGHT}px`)}>
           {rows.slice(first, last).map((row, index) => (

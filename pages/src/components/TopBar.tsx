@@ -19,7 +19,9 @@ function Item({ action, name, detail }: { action: Action; name?: string; detail?
     <button
       type="button"
       role="menuitem"
+      tabIndex={-1}
       aria-disabled={why ? true : undefined}
+      aria-label={why ? `${name ?? action.label()}: ${why}` : undefined}
       title={why || undefined}
       data-action={action.id}
       onClick={() => {
@@ -41,14 +43,12 @@ function StateTime({ since }: { since: string }) {
     const time = duration(pause.seconds);
     const text = pause.kind === "late" ? t("break.late", { time }) : t("break.ending", { time });
     return (
-      <span class={`overrun ${pause.kind}`} role="status">
-        {text}
-      </span>
+      <span class={`overrun ${pause.kind}`}>{text}</span>
     );
   }
   if (!isOutcomeMissing.value) return <span class="figures">{duration(secondsSince(since))}</span>;
   return (
-    <span class="overrun late" role="status">
+    <span class="overrun late">
       {t("wrap_up.overrun", { time: duration(secondsSince(sections.agent.value?.overrun_at ?? "")) })}
     </span>
   );
@@ -78,7 +78,7 @@ function AgentState() {
       </button>
       <Menu name="state" label={t("agent.menu")}>
         <Item action={strip.ready} />
-        <div class="menu-head">{t("agent.not_ready_title")}</div>
+        <div class="menu-head" role="presentation">{t("agent.not_ready_title")}</div>
         {agent.reasons.map((reason) => (
           <Item
             key={reason.name}
@@ -101,9 +101,13 @@ function LinkStatus() {
     const seconds = now.name === "waiting" ? Math.max(0, Math.ceil((now.retryAt - tick.value) / 1000)) : 0;
     const text = seconds ? t("link.retry_in", { n: seconds }) : t("link.trying");
     return (
-      <div class="link-status bad" role="alert" title={text}>
+      <div class="link-status bad" title={text}>
         <Icon name="alert" />
-        <span>
+        {/* The seconds count down for the eye alone. */}
+        <span class="unseen" role="alert">
+          {t("link.none")} {t("link.trying")}
+        </span>
+        <span aria-hidden="true">
           <b>{t("link.none")}</b> {text}
         </span>
         <button type="button" class="text-button" onClick={link.retryNow}>
@@ -133,7 +137,7 @@ function LinkStatus() {
     );
   }
   return (
-    <button type="button" class="link-status search" onClick={() => (layer.value = "palette")} title={t("palette.hint")}>
+    <button type="button" class="link-status search" onClick={() => (layer.value = "palette")} title={t("palette.hint")} aria-keyshortcuts="Control+K" aria-haspopup="dialog">
       <Icon name="search" />
       <span>{t("palette.open")}</span>
       <kbd>Ctrl K</kbd>
@@ -144,7 +148,7 @@ function LinkStatus() {
 function Queues() {
   const queues = sections.queues.value ?? [];
   return (
-    <div class="queues" aria-label={t("queues.title")}>
+    <div class="queues" role="group" aria-label={t("queues.title")}>
       {queues.slice(0, 4).map((queue) => {
         const longest = queue.longest_since ? t("queues.longest", { time: duration(secondsSince(queue.longest_since)) }) : "";
         const title = [plural("queues.waiting_one", "queues.waiting", queue.waiting), longest, t("queues.ready", { n: queue.ready })];
@@ -166,6 +170,7 @@ function Me() {
       <button
         type="button"
         class="quiet-button me"
+        aria-label={me.name}
         aria-haspopup="menu"
         aria-expanded={layer.value === "user"}
         onClick={() => (layer.value = layer.value === "user" ? "" : "user")}
@@ -176,11 +181,11 @@ function Me() {
       </button>
       <Menu name="user" label={me.name} class="right">
         <div class="menu-head">{t("me.staff_number", { number: me.staff_number })}</div>
-        <button type="button" role="menuitem" onClick={() => (layer.value = "keys")}>
+        <button type="button" role="menuitem" tabIndex={-1} onClick={() => (layer.value = "keys")}>
           <span>{t("keys.title")}</span>
           <kbd>?</kbd>
         </button>
-        <button type="button" role="menuitem" onClick={() => (layer.value = "links")}>
+        <button type="button" role="menuitem" tabIndex={-1} onClick={() => (layer.value = "links")}>
           <span>{t("links.title")}</span>
         </button>
         <hr />
@@ -194,9 +199,9 @@ export function TopBar() {
   const other = language.value === "zh" ? "en" : "zh";
   return (
     <header class="top-bar">
-      <span class="brand" title={relative(sections.me.value?.server_time ?? new Date().toISOString())}>
+      <h1 class="brand" title={relative(sections.me.value?.server_time ?? new Date().toISOString())}>
         ringdesk
-      </span>
+      </h1>
       <AgentState />
       <PhoneStatus />
       <LinkStatus />
