@@ -176,6 +176,7 @@ def _panels() -> list[State]:
         State("keypad", "talking", ".keypad", enter=clicking("[data-action=keypad]")),
         State("transfer", "talking", "#reach-list [role=option]", enter=pressing("F9")),
         State("transfer-nobody", "talking", ".reach-none", enter=typing("F9", "zzzz")),
+        State("menus", "talking", ".menu[role=menu]", enter=pressing("Shift+F9")),
         State("add", "conference", "#reach-list [role=option]", enter=pressing("F10")),
         State("dial", shows="#reach-list [role=option]", enter=pressing("F3")),
         State("parked-list", shows=".parked-menu", enter=clicking("[data-action=parked]")),

@@ -399,8 +399,9 @@ async def test_changes_are_said_once_and_timers_never(
     stub.is_away = False
     await page.get_by_role("button", name="Now").click()
     await until(lambda: stub.is_linked)
+    await expect(page.locator(".link-status.search")).to_be_visible()
     await page.clock.run_for(2_000)
-    await said(page, "cut off")
+    await said(page, "The connection was gone for")
 
 
 async def test_title_language_and_landmarks_say_where_one_is(
