@@ -1,13 +1,15 @@
 """Attacks on the web server, from a process of their own.
 
-``python -m bench.assault KIND PORT SECONDS`` reads a session token from standard input, attacks, and prints one line of JSON
-with what the server did about it. Kinds:
+``python -m bench.assault KIND PORT SECONDS [SHARE]`` reads a session token from standard input, attacks (for longer, if the
+server has not answered by then), and prints one line of JSON with what the server did about it. Kinds:
 
     silent     10,000 connections that say nothing, as many at a time as the system allows, again and again
     slow       2,000 requests, a byte a second each
     bodies     500 requests whose bodies never end
     huge       messages of 100 MB on a desktop's WebSocket
     flood      a desktop that sends as many messages as it can, and comes back whenever it is cut
+
+SHARE makes the first three smaller.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ _AT_ONCE = 500
 class Assault:
     """One attacker with a session of his own."""
 
-    def __init__(self, port: int, token: str, seconds: float) -> None:
+    def __init__(self, port: int, token: str, seconds: float, share: float) -> None:
+        self._share = share
         self._port = port
         self._url = f"http://127.0.0.1:{port}"
         self._headers = {"Cookie": f"{COOKIE}={token}", "Origin": self._url}
@@ -45,7 +48,7 @@ class Assault:
 
     @property
     def _goes_on(self) -> bool:
-        return time.monotonic() < self._end
+        return time.monotonic() < self._end or not self.seen
 
     async def silent(self) -> None:
         """Connections that say nothing."""
@@ -65,7 +68,8 @@ class Assault:
 
     async def _hold(self, count: int, first: bytes, more: bytes) -> None:
         turn = asyncio.Semaphore(_AT_ONCE)
-        await asyncio.gather(*(self._hold_one(turn, first, more) for _ in range(count)))
+        holders = range(int(count * self._share))
+        await asyncio.gather(*(self._hold_one(turn, first, more) for _ in holders))
 
     async def _hold_one(self, turn: asyncio.Semaphore, first: bytes, more: bytes) -> None:
         while self._goes_on:
@@ -114,20 +118,20 @@ class Assault:
                     socket = await client.ws_connect(
                         f"{self._url}/api/v1/desktop", headers=self._headers, max_msg_size=0
                     )
-                    self.seen["connected"] += 1
                     await socket.send_json(hello)
                     attacking = asyncio.ensure_future(attack(socket))
                     while not socket.closed and self._goes_on:
                         await socket.receive(timeout=20)
                     attacking.cancel()
                     await asyncio.gather(attacking, return_exceptions=True)
-                    self.seen[f"closed {socket.close_code}"] += 1
+                    if socket.closed:
+                        self.seen[f"closed {socket.close_code}"] += 1
                     await socket.close()
 
 
-async def _main(kind: str, port: int, seconds: float) -> None:
+async def _main(kind: str, port: int, seconds: float, share: float = 1.0) -> None:
     many_files()
-    assault = Assault(port, sys.stdin.readline().strip(), seconds)
+    assault = Assault(port, sys.stdin.readline().strip(), seconds, share)
     attacks = {
         "silent": assault.silent, "slow": assault.slow, "bodies": assault.bodies,
         "huge": assault.huge, "flood": assault.flood,
@@ -137,4 +141,4 @@ async def _main(kind: str, port: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
+    asyncio.run(_main(sys.argv[1], int(sys.argv[2]), *map(float, sys.argv[3:])))
