@@ -94,6 +94,7 @@ class Desk:
 @pytest.fixture(scope="module")
 def menu_pbx() -> Iterator[Pbx]:
     with Pbx.started(company=company()) as pbx:
+        pbx.show_more()
         yield pbx
 
 
