@@ -5,7 +5,7 @@ The page names a menu of the company's and nothing else; which flow that is, and
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cti.domain import events as ev
@@ -18,8 +18,8 @@ from screenpop.call_commands import CallCommands
 from screenpop.confirming import Confirming
 from screenpop.desks import Desk
 from screenpop.messages import Args, CallArgs, CallMenuArgs
+from screenpop.on_desktop import Work
 
-Work = Callable[[], Awaitable[None]]
 Menus = Mapping[str, tuple[str, bool]]
 """By name: the flow, and whether the caller comes back."""
 
