@@ -94,7 +94,7 @@ REASONS: Mapping[str, Words] = MappingProxyType(
         },
         "in_menu": {
             "en": "The caller is in a menu: fetch him back first.",
-            "zh": "来电者正在语音菜单中，请先取回。",
+            "zh": "来电者正在语音菜单中，请先接回。",
         },
         "not_in_menu": {"en": "The caller is in no menu.", "zh": "来电者不在语音菜单中。"},
         "no_caller": {

@@ -45,7 +45,7 @@ export function menuActions(): Action[] {
   return known().map((each) => ({
     id: `menu.${each.name}`,
     key: "",
-    label: () => menuLabel(each.name),
+    label: () => t("menus.to", { menu: menuLabel(each.name) }),
     blocked: () => refused("menu"),
     run: () => {
       const own = callId();

@@ -199,10 +199,9 @@ async def test_the_agent_hangs_up_and_another_gets_the_caller_with_his_place(
 
 async def test_a_desk_phone_is_put_down_while_the_caller_is_in_the_menu(centre: Centre) -> None:
     lina, caller = await in_menu(centre, phone="desk")
-    leg = centre.pbx.phones["1001"].leg
-    assert leg is not None
-    leg.hang_up()
+    centre.pbx.phones["1001"].hang_up()
     await centre.until(lambda: lina.state == "WRAP_UP")
+    assert caller.is_up
     tom = await centre.agent("tom")
     await centre.wait(1)
     caller.press(f"{PIN}#")

@@ -54,6 +54,23 @@ async def test_by_keys_alone_there_and_back(open_page: OpenPage, stub: StubDeskt
     await expect(button).to_contain_text("Menus")
 
 
+async def test_by_the_palette_and_by_arrows(open_page: OpenPage, stub: StubDesktop) -> None:
+    page = await open_page("talking")
+    stub.silent_to.add("call.menu")
+    await page.locator(BUTTON).click()
+    items = page.get_by_role("menuitem")
+    await expect(items).to_have_text(["Verify PINcomes back to you", "Surveyends your call"])
+    await page.keyboard.press("ArrowDown")
+    await expect(items.nth(1)).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(items).to_have_count(0)
+    await expect(page.locator(BUTTON)).to_be_focused()
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("caller to: surv")
+    await page.keyboard.press("Enter")
+    assert await asked(stub, "call.menu") == [{"call_id": scenes.CALL_ID, "menu": "survey"}]
+
+
 @pytest.mark.parametrize(
     ("result", "tries", "words"),
     [
@@ -106,5 +123,5 @@ async def test_a_name_that_is_markup_stays_text(open_page: OpenPage, stub: StubD
 
 async def test_in_chinese(open_page: OpenPage, stub: StubDesktop) -> None:
     page = await open_page("in_menu", locale="zh-CN")
-    await expect(page.locator(BUTTON)).to_contain_text("取回")
+    await expect(page.locator(BUTTON)).to_contain_text("接回")
     await expect(page.locator(".menu-line")).to_have_text("菜单中：验证密码")

@@ -124,6 +124,8 @@ async def test_the_strip_and_its_buttons_keep_their_places(
         "talking",
         "consulting",
         "conference",
+        "in_menu",
+        "menu_survey",
         "wrap_up",
         "signed_out",
         "talking_next",

@@ -29,6 +29,7 @@ from screenpop.day import Day, DayConfig
 from screenpop.day_commands import DayCommands
 from screenpop.desks import Desk, DeskConfig
 from screenpop.dialling import DialRules, OutsideRules
+from screenpop.menu_commands import MenuCommands
 from screenpop.ports import QueueHands, SipAccount
 from screenpop.queue_commands import QueueCommands
 from screenpop.second_commands import SecondCommands
@@ -428,6 +429,8 @@ async def world() -> AsyncIterator[World]:
     confirming = Confirming(bus, clock)
     calls = CallCommands(pop, cast(CallControl, switch), confirming, RULES)
     calls.table.update(SecondCommands(pop, cast(CallControl, switch), confirming).table)
+    menus = MenuCommands(calls, cast(CallControl, switch), confirming, {})
+    calls.table.update(menus.table)
     commands = CommandDesk(
         pop,
         bus,

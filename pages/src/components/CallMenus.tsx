@@ -1,12 +1,15 @@
 // The button of the menus during a call, its list, and the line that says where the caller is.
 
 import { layer } from "../actions";
+import type { Action } from "../actions";
 import { t } from "../i18n";
 import { perform } from "../keys";
-import { comesBack, menu, menuActions, menuLine, menuNow } from "../menus";
+import { comesBack, menu, menuActions, menuLabel, menuLine, menuNow } from "../menus";
 import { ActionButton } from "./ActionButton";
 import { Icon } from "./Icon";
 import { Menu } from "./Menu";
+
+const nameOf = (action: Action): string => action.id.slice("menu.".length);
 
 export function CallMenus() {
   return (
@@ -25,8 +28,8 @@ export function CallMenus() {
             title={action.blocked()}
             onClick={() => perform(action)}
           >
-            <span>{action.label()}</span>
-            <span class="faint">{comesBack(action.id.slice("menu.".length)) ? t("menus.comes_back") : t("menus.for_good")}</span>
+            <span>{menuLabel(nameOf(action))}</span>
+            <span class="faint">{comesBack(nameOf(action)) ? t("menus.comes_back") : t("menus.for_good")}</span>
           </button>
         ))}
       </Menu>
