@@ -16,6 +16,12 @@ AXE = Path(__file__).resolve().parents[2] / "pages/node_modules/axe-core/axe.min
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
+LOOKS = [
+    "color-contrast", "target-size", "button-name", "label", "select-name", "aria-hidden-focus",
+    "scrollable-region-focusable", "page-has-heading-one",
+]  # fmt: skip
+"""The rules that colours, widths and languages can break; all others ask what is the same in each."""
+
 UNDECIDED = {
     # What lies under an open panel, half outside of a scrolled list, or is one digit, is judged where it isn't.
     "color-contrast": (
@@ -30,9 +36,9 @@ UNDECIDED = {
 }
 """What axe leaves to people, and why it may."""
 
-_RUN = """async ([tags, grounds]) => {
+_RUN = """async ([only, grounds]) => {
   window.scrollTo(0, 0);
-  const options = { resultTypes: ['violations', 'incomplete'], runOnly: { type: 'tag', values: tags } };
+  const options = { resultTypes: ['violations', 'incomplete'], runOnly: only };
   const rows = (result, kind) => result[kind].flatMap((rule) => rule.nodes.map((node) => ({
     kind, rule: rule.id, where: node.target.join(' '),
     why: [...node.any, ...node.all, ...node.none].map((each) => each.message).join('; '),
@@ -54,9 +60,10 @@ _RUN = """async ([tags, grounds]) => {
 HOLD_GROUNDS = ["var(--hold-2)", "var(--hold-3)"]
 
 
-async def rule_problems(page: Page) -> list[str]:
-    """What axe-core finds against WCAG 2.2 A and AA and its best practices, one line each."""
-    found: list[dict[str, Any]] = await page.evaluate(_RUN, [TAGS, HOLD_GROUNDS])
+async def rule_problems(page: Page, only: list[str] | None = None) -> list[str]:
+    """What axe-core finds against WCAG 2.2 A and AA and its best practices, one line each; or against single rules."""
+    wanted = {"type": "rule", "values": only} if only else {"type": "tag", "values": TAGS}
+    found: list[dict[str, Any]] = await page.evaluate(_RUN, [wanted, HOLD_GROUNDS])
     return [
         f"{each['rule']}: {each['where']}: {each['why'][:200]}"
         for each in found

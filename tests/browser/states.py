@@ -20,6 +20,10 @@ Json = dict[str, Any]
 Steps = Callable[[Page, StubDesktop], Awaitable[None]]
 
 
+PATIENCE_MS = 30_000
+"""For a page that loads on a busy machine; no state takes a second by itself."""
+
+
 @dataclass(frozen=True)
 class State:
     """A scene, sections that differ from it, what the stub does, what is pressed, and what proves that it is there."""
@@ -68,11 +72,13 @@ def typing(first: str, text: str) -> Steps:
 
 
 async def _cut(_page: Page, stub: StubDesktop) -> None:
+    await until(lambda: stub.is_linked)
     stub.is_away = True
     await stub.drop()
 
 
 async def _replaced(_page: Page, stub: StubDesktop) -> None:
+    await until(lambda: stub.is_linked)
     await stub.drop(code=4005)
 
 
@@ -250,12 +256,15 @@ def all_states() -> list[State]:
 
 async def arrive(page: Page, stub: StubDesktop, state: State) -> None:
     """Bring a page into a state, from whatever it showed before."""
+    page.set_default_timeout(PATIENCE_MS)
     stub.is_away = state.is_away
     stub.is_signed_in = state.is_signed_in
     stub.refuse = lambda _command: state.refuses
     stub.customers = list(state.customers)
     stub.sections = {**scenes.scene(state.scene), **state.sections}
     await page.evaluate("() => { try { sessionStorage.clear(); localStorage.clear(); } catch {} }")
+    await page.goto("about:blank")
+    await until(lambda: not stub.is_linked, within=20)  # the page before has said goodbye
     await page.goto(stub.url + state.path)
     await page.locator(".desktop, .card").first.wait_for()
     if state.enter:
