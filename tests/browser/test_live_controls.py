@@ -1,7 +1,8 @@
 """What the other live tests leave out: every control of the page once, against the real service and Asterisk.
 
 Keypad, menu and fetch back, pause of the recording, ticket (fields, comment, promise, handing over), parking, a second call
-declined and accepted, blind transfer, more wrap-up time, the next state asked for, sign-out. Each press is believed when the
+declined and accepted, blind transfer, more wrap-up time, the next state asked for, sign-out; an older ticket that takes the call
+and gives it back, a canned text kept, somebody added and dropped. Each press is believed when the
 journal says so.
 """
 
@@ -177,6 +178,48 @@ async def _is_accepted(page: Page) -> bool:
         return True
     await page.keyboard.press("F2")
     return False
+
+
+async def test_a_known_customers_ticket_takes_the_call_and_a_colleague_comes_and_goes(
+    tmp_path: Path,
+) -> None:
+    tone = tones.write_tone(tmp_path / "caller.ul", CALLER_TONE)
+    async with two_at_work(tmp_path) as room:
+        product, lina, tom = room.product, room.lina, room.tom
+        async with caller(product, tone):
+            await answered(lina, product)
+            [opened] = await product.wait_for(ev.TicketOpened)
+            await lina.keyboard.press("F4")
+            await product.wait_for(ev.CallEnded)
+        await room.press("ready")
+        await until(lambda: agent_is(product, "READY"), within=20)
+
+        async with caller(product, tone):
+            await until(lambda: agent_is(product, "RINGING"), within=30)
+            await answer_at(lina)
+            await until(lambda: hears(lina, CALLER_TONE), within=20)
+            await lina.locator(f"[data-attach='{opened.ticket_id}']").click()
+            await product.wait_for(ev.CallAttached)
+            await expect(lina.locator(".ticket h2")).to_contain_text(f"#{opened.ticket_id}")
+            await room.press("ticket.detach")  # it was another matter after all
+            await expect(lina.locator(".ticket h2")).not_to_contain_text(f"#{opened.ticket_id}")
+
+            await lina.locator("#notes").click()
+            await lina.keyboard.type("Called about the invoice. /invoice")
+            await lina.locator("#canned-list [role=option]").last.click()  # kept for the next time
+            await expect(lina.locator(".notes-state")).to_contain_text("Saved", timeout=10_000)
+
+            await choose_tom(lina, "F10")
+            await lina.keyboard.press("Enter")
+            await answer_at(tom)
+            await is_in(lina, "conference")
+            await until(lambda: hears(tom, CALLER_TONE), within=20)
+            await lina.locator("[data-party] button").click()
+            await product.wait_for(ev.PartyLeft)
+            await is_in(lina, "talking")
+            assert await hears(lina, CALLER_TONE)
+            await lina.keyboard.press("F4")
+            await product.wait_for(ev.CallEnded, count=2)
 
 
 async def _call_lina(page: Page) -> None:
