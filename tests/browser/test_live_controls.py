@@ -1,9 +1,9 @@
 """What the other live tests leave out: every control of the page once, against the real service and Asterisk.
 
 Keypad, menu and fetch back, pause of the recording, ticket (fields, comment, promise, handing over), parking, a second call
-declined and accepted, blind transfer, more wrap-up time, the next state asked for, sign-out; an older ticket that takes the call
-and gives it back, a canned text kept, somebody added and dropped. Each press is believed when the
-journal says so.
+declined and accepted, blind transfer, the next state asked for, more wrap-up time, sign-out; an older ticket that takes
+the call and gives it back, a canned text kept, somebody added and dropped. Each press is believed when the journal
+says so.
 """
 
 from __future__ import annotations
