@@ -54,7 +54,7 @@ asterisk: setup ## real Asterisk, SIPp callers, pjsua2 phones
 	$(PYTHON) -m tests.live_parts asterisk 3600
 
 browser: setup ## Chromium, a real WebRTC call
-	$(PYTHON) -m tests.live_parts browser 1800
+	$(PYTHON) -m tests.live_parts browser 2700
 
 pjsua2: setup-demo ## build the SIP library of the test phones into the cache
 	@tools/setup pjsua2

@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 WIDE, PHONE = (1280, 720), (400, 800)
 ZOOMED = {"1280x720 at 200 %": (640, 360), "1280 at 400 %": (320, 640)}
+PARTS = 4
+"""In which all states are walked through: so that what fails is found again soon."""
 WALKED = (
     "ready", "talking", "second_consulting", "ringing_maybe", "sign-in", "menu-state", "phone-browser", "links",
     "transfer", "parked-list", "hand-over", "tickets", "callbacks", "messages", "comments", "caller-form",
@@ -36,6 +38,7 @@ def size(at: tuple[int, int]) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("theme", "locale", "window"), [("light", "en-GB", WIDE), ("dark", "zh-CN", PHONE)]
 )
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.timeout(600)
 async def test_every_state_keeps_the_rules_and_its_place(
     open_page: OpenPage,
@@ -44,11 +47,12 @@ async def test_every_state_keeps_the_rules_and_its_place(
     theme: str,
     locale: str,
     window: tuple[int, int],
+    part: int,
 ) -> None:
     script = access.AXE.read_text(encoding="utf-8") + access.HELP
     page = await open_page(color_scheme=theme, locale=locale, viewport=size(window), script=script)
     found: dict[str, list[str]] = {}
-    for state in states.all_states():
+    for state in states.all_states()[part::PARTS]:
         await states.arrive(page, stub, state)
         only = None if window == WIDE else access.LOOKS
         problems = await access.rule_problems(page, only) + await access.layout_problems(page)
