@@ -132,7 +132,7 @@ async def test_during_a_call_an_opened_ticket_stands_beside_it(
     await until(lambda: stub.commands("ticket.close"))
     await expect(page.locator(TICKETS)).to_be_focused()
     await stub.push("opened", None)
-    await expect(page.locator("[data-ticket='4602']")).to_be_visible()  # the list again
+    await expect(page.locator(".ticket-row[data-ticket='4602']")).to_be_visible()  # the list again
 
 
 async def test_a_callback_is_promised_from_the_ticket(
